@@ -1,0 +1,50 @@
+//! What the tests of log output share.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use slog::{Drain, Logger, o};
+
+/// A sink that can be read while loggers write to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub(crate) fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8(bytes.clone()).expect("loggers write UTF-8")
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sink.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What `log` writes through slog-json, as text.
+pub(crate) fn json_text(log: impl FnOnce(&Logger)) -> String {
+    let sink = Sink::default();
+    let drain = Mutex::new(slog_json::Json::default(sink.clone())).fuse();
+    log(&Logger::root(drain, o!()));
+    sink.text()
+}
+
+/// What `log` writes through slog-term, as text.
+pub(crate) fn term_text(log: impl FnOnce(&Logger)) -> String {
+    let sink = Sink::default();
+    let decorator = slog_term::PlainSyncDecorator::new(sink.clone());
+    let drain = slog_term::FullFormat::new(decorator)
+        .use_original_order()
+        .use_custom_timestamp(|out| write!(out, "now"))
+        .build()
+        .fuse();
+    log(&Logger::root(drain, o!()));
+    sink.text()
+}
