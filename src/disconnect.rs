@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::detail::Detail;
-use crate::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, keys};
+use crate::{CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, keys};
 
 /// One end of one connection: which layer, why, who, and what else is known.
 ///
@@ -32,6 +32,7 @@ pub struct Disconnect {
     reason: DisconnectReason,
     initiator: Option<Initiator>,
     connection_method: Option<ConnectionMethod>,
+    code: Option<CloseCode>,
     exit_code: Option<i32>,
     detail: Option<Detail>,
 }
@@ -55,9 +56,38 @@ impl Disconnect {
             reason,
             initiator: None,
             connection_method: None,
+            code: None,
             exit_code: None,
             detail: None,
         }
+    }
+
+    /// Creates a record from the code that a protocol closed with.
+    ///
+    /// The [code's table](CloseCode::reason) gives the reason, `sender` is the initiator (left out if
+    /// unknown), and the raw code is kept. Text that came with it goes to the
+    /// [detail](Self::with_detail).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{CloseCode, ConnectType, Disconnect, DisconnectReason, Initiator};
+    ///
+    /// let code = CloseCode::Ssh(11);
+    /// let end = Disconnect::from_close_code(ConnectType::AgentToClient, code, Initiator::Client)
+    ///     .with_detail("disconnected by user");
+    /// assert_eq!(end.reason(), DisconnectReason::ClientClosed);
+    /// assert_eq!(end.code(), Some(code));
+    /// ```
+    #[must_use]
+    pub const fn from_close_code(
+        connect_type: ConnectType,
+        code: CloseCode,
+        sender: Initiator,
+    ) -> Self {
+        Self::new(connect_type, code.reason(sender))
+            .by(sender)
+            .with_code(code)
     }
 
     /// Says who ended the connection.
@@ -97,6 +127,24 @@ impl Disconnect {
     #[must_use]
     pub fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.set_detail(Detail::new(detail.into()))
+    }
+
+    /// Keeps the code that the protocol closed with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason};
+    /// use disconnect_attribution::CloseCode;
+    ///
+    /// # let end = Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::NetworkError);
+    /// let end = end.with_code(CloseCode::WebSocket(1006));
+    /// assert_eq!(end.code(), Some(CloseCode::WebSocket(1006)));
+    /// ```
+    #[must_use]
+    pub const fn with_code(mut self, code: CloseCode) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// Says how the process behind the session ended, by the conventions of a shell.
@@ -162,6 +210,12 @@ impl Disconnect {
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_ref().map(Detail::as_str)
+    }
+
+    /// Returns the code that the protocol closed with.
+    #[must_use]
+    pub const fn code(&self) -> Option<CloseCode> {
+        self.code
     }
 
     /// Returns the exit status of the process behind the session.
@@ -262,6 +316,9 @@ impl fmt::Display for Disconnect {
             write!(f, " by {initiator}")?;
         }
         write!(f, ": {}", self.reason)?;
+        if let Some(code) = self.code {
+            write!(f, " ({code})")?;
+        }
         if let Some(exit_code) = self.exit_code {
             write!(f, " (exit code {exit_code})")?;
         }

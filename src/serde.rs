@@ -11,7 +11,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::detail::Detail;
 use crate::{
-    ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, ParseError, keys,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, ParseError,
+    keys,
 };
 
 /// Writes the fields that are there, under their [keys], from the layer to the detail.
@@ -20,6 +21,7 @@ impl Serialize for Disconnect {
         let optional = [
             self.initiator().is_some(),
             self.detail().is_some(),
+            self.code().is_some(),
             self.exit_code().is_some(),
             self.connection_method().is_some(),
         ];
@@ -33,6 +35,9 @@ impl Serialize for Disconnect {
         }
         if let Some(detail) = self.detail() {
             map.serialize_entry(keys::DISCONNECT_DETAIL, detail)?;
+        }
+        if let Some(code) = self.code() {
+            map.serialize_entry(CloseCode::KEY, &code)?;
         }
         if let Some(exit_code) = self.exit_code() {
             map.serialize_entry(keys::EXIT_CODE, &exit_code)?;
@@ -50,6 +55,7 @@ impl Serialize for Disconnect {
 ///   or, where it is a text, `""`. Other keys are ignored.
 /// - A reason that this crate does not know reads as `unknown`, and its text becomes the detail
 ///   unless there is one; a connection method or an initiator that it does not know reads as `unknown`.
+/// - A close code of a protocol that this crate does not know becomes the detail unless there is one.
 /// - `disconnect_expected` is ignored: it follows from the reason.
 /// - A key that occurs twice (slog writes a logger's own fields beside the line's) counts with its
 ///   last value, as it does for other readers of JSON.
@@ -79,6 +85,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
         let mut initiator: Option<Word<Initiator>> = None;
         let mut method: Option<Word<ConnectionMethod>> = None;
         let mut detail: Option<Detail> = None;
+        let mut code: Option<Word<CloseCode>> = None;
         let mut exit_code: Option<ExitCode> = None;
 
         while let Some(key) = map.next_key()? {
@@ -88,6 +95,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
                 Field::Initiator => initiator = map.next_value()?,
                 Field::Method => method = map.next_value()?,
                 Field::Detail => detail = map.next_value()?,
+                Field::Code => code = map.next_value()?,
                 Field::ExitCode => exit_code = map.next_value()?,
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -109,8 +117,16 @@ impl<'de> Visitor<'de> for RecordVisitor {
         if let Some(ExitCode(exit_code)) = exit_code {
             end = end.with_exit_code(exit_code);
         }
+        let code_text = match code {
+            Some(Word::Known(code)) => {
+                end = end.with_code(code);
+                None
+            }
+            Some(Word::Unknown(text)) => Some(text),
+            None => None,
+        };
         // The first that is not blank stays.
-        for text in [detail, reason_text].into_iter().flatten() {
+        for text in [detail, reason_text, code_text].into_iter().flatten() {
             if end.detail().is_none() {
                 end = end.set_detail(text);
             }
@@ -125,6 +141,7 @@ enum Field {
     Initiator,
     Method,
     Detail,
+    Code,
     ExitCode,
     Other,
 }
@@ -147,6 +164,7 @@ impl<'de> Deserialize<'de> for Field {
                     keys::DISCONNECT_INITIATOR => Field::Initiator,
                     keys::CONNECTION_METHOD => Field::Method,
                     keys::DISCONNECT_DETAIL => Field::Detail,
+                    keys::DISCONNECT_CODE => Field::Code,
                     keys::EXIT_CODE => Field::ExitCode,
                     _ => Field::Other,
                 })
@@ -245,6 +263,19 @@ macro_rules! written_as_text {
     )*};
 }
 written_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator);
+
+impl Serialize for CloseCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Strict: there is no value for a protocol that this crate does not know.
+impl<'de> Deserialize<'de> for CloseCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor("a close code", str::parse))
+    }
+}
 
 /// Strict: there is no value for a layer that this crate does not know.
 impl<'de> Deserialize<'de> for ConnectType {

@@ -5,7 +5,9 @@
 
 use slog::{KV, Key, Record, Result, Serializer, Value};
 
-use crate::{ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, keys};
+use crate::{
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, keys,
+};
 
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
@@ -14,6 +16,9 @@ impl KV for Disconnect {
         }
         if let Some(exit_code) = self.exit_code() {
             serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
+        }
+        if let Some(code) = self.code() {
+            KV::serialize(&code, record, serializer)?;
         }
         if let Some(detail) = self.detail() {
             serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
@@ -31,6 +36,18 @@ impl KV for DisconnectReason {
     fn serialize(&self, _record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
         serializer.emit_bool(Key::from(keys::DISCONNECT_EXPECTED), self.expected())?;
         serializer.emit_str(Key::from(Self::KEY), self.as_str())
+    }
+}
+
+impl KV for CloseCode {
+    fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
+        Value::serialize(self, record, Key::from(Self::KEY), serializer)
+    }
+}
+
+impl Value for CloseCode {
+    fn serialize(&self, _record: &Record<'_>, key: Key, serializer: &mut dyn Serializer) -> Result {
+        serializer.emit_arguments(key, &format_args!("{self}"))
     }
 }
 

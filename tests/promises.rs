@@ -3,7 +3,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use disconnect_attribution::{
-    ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, ParseError,
+    Cause, CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason,
+    Evidence, Initiator, ParseError, TrackedStream,
 };
 use static_assertions::{assert_impl_all, const_assert_eq};
 
@@ -12,9 +13,15 @@ macro_rules! plain_value {
         assert_impl_all!($type: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Clone, PartialEq, Eq);
     )*};
 }
-plain_value!(ConnectType ConnectionMethod Disconnect DisconnectReason Initiator ParseError);
+plain_value!(
+    CloseCode ConnectType ConnectionMethod Disconnect DisconnectReason Evidence Initiator ParseError
+);
 assert_impl_all!(Disconnect: std::hash::Hash, std::fmt::Debug);
 assert_impl_all!(ParseError: std::error::Error);
+assert_impl_all!(Cause: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Clone, Default);
+assert_impl_all!(DisconnectGuard<fn(Disconnect)>: Send, Sync, Unpin, std::fmt::Debug);
+assert_impl_all!(DisconnectGuard<Box<dyn FnOnce(Disconnect) + Send>>: Send);
+assert_impl_all!(TrackedStream<std::net::TcpStream>: Send, Sync, Unpin, UnwindSafe, std::fmt::Debug);
 
 macro_rules! size {
     ($($type:ty = $bytes:literal)*) => {$(
@@ -29,7 +36,11 @@ size!(
     ConnectionMethod = 1
     DisconnectReason = 1
     Initiator = 1
-    Disconnect = 40
+    Evidence = 1
+    CloseCode = 8
+    Cause = 8
+    Disconnect = 48
+    ParseError = 56
 );
 
 #[test]

@@ -1,11 +1,20 @@
 //! Properties: what holds for any input.
 
 use disconnect_attribution::{
-    ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
 };
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+fn any_code() -> impl Strategy<Value = CloseCode> {
+    prop_oneof![
+        any::<u32>().prop_map(CloseCode::Ssh),
+        any::<u16>().prop_map(CloseCode::WebSocket),
+        any::<i32>().prop_map(CloseCode::Grpc),
+        any::<u32>().prop_map(CloseCode::Http2),
+    ]
+}
 
 fn any_end() -> impl Strategy<Value = Disconnect> {
     (
@@ -13,17 +22,21 @@ fn any_end() -> impl Strategy<Value = Disconnect> {
         select(DisconnectReason::VARIANTS),
         option::of(select(Initiator::VARIANTS)),
         option::of(any::<String>()),
+        option::of(any_code()),
         option::of(any::<i32>()),
         option::of(select(ConnectionMethod::VARIANTS)),
     )
         .prop_map(
-            |(connect_type, reason, initiator, detail, exit_code, method)| {
+            |(connect_type, reason, initiator, detail, code, exit_code, method)| {
                 let mut end = Disconnect::new(connect_type, reason);
                 if let Some(initiator) = initiator {
                     end = end.with_initiator(initiator);
                 }
                 if let Some(detail) = detail {
                     end = end.with_detail(detail);
+                }
+                if let Some(code) = code {
+                    end = end.with_code(code);
                 }
                 if let Some(exit_code) = exit_code {
                     end = end.with_exit_code(exit_code);
@@ -49,6 +62,20 @@ proptest! {
             prop_assert!(!detail.contains(separators));
             let again = end.clone().with_detail(detail.to_owned());
             prop_assert_eq!(&again, &end);
+        }
+    }
+
+    #[test]
+    fn a_close_code_parses_back(code in any_code()) {
+        prop_assert_eq!(code.to_string().parse::<CloseCode>(), Ok(code));
+    }
+
+    #[test]
+    fn a_text_is_a_close_code_exactly_if_it_is_how_one_prints(
+        text in "(ssh|websocket|grpc|http2|quic)?:?[+-]?0?[0-9]{0,11}",
+    ) {
+        if let Ok(code) = text.parse::<CloseCode>() {
+            prop_assert_eq!(code.to_string(), text);
         }
     }
 
@@ -92,6 +119,7 @@ mod json {
             "disconnect_expected",
             "disconnect_initiator",
             "disconnect_detail",
+            "disconnect_code",
             "exit_code",
             "connection_method",
             "msg",

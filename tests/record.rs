@@ -1,7 +1,7 @@
 //! The record: fields, free text, labels and the one readable text.
 
 use disconnect_attribution::{
-    ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
 };
 
 fn end() -> Disconnect {
@@ -22,6 +22,7 @@ fn a_new_record_knows_two_things() {
     assert_eq!(end.reason(), DisconnectReason::NetworkError);
     assert_eq!(end.initiator(), None);
     assert_eq!(end.detail(), None);
+    assert_eq!(end.code(), None);
     assert_eq!(end.exit_code(), None);
     assert_eq!(end.connection_method(), None);
 }
@@ -31,12 +32,14 @@ fn each_setter_sets_its_own_field() {
     let full = end()
         .with_initiator(Initiator::Client)
         .with_detail("lid closed")
+        .with_code(CloseCode::Ssh(11))
         .with_exit_code(-1)
         .with_connection_method(ConnectionMethod::Derp);
     assert_eq!(full.connect_type(), ConnectType::AgentToClient);
     assert_eq!(full.reason(), DisconnectReason::NetworkError);
     assert_eq!(full.initiator(), Some(Initiator::Client));
     assert_eq!(full.detail(), Some("lid closed"));
+    assert_eq!(full.code(), Some(CloseCode::Ssh(11)));
     assert_eq!(full.exit_code(), Some(-1));
     assert_eq!(full.connection_method(), Some(ConnectionMethod::Derp));
 }
@@ -152,10 +155,11 @@ fn display_is_one_part_of_a_sentence() {
     assert_eq!(
         end()
             .with_initiator(Initiator::Client)
+            .with_code(CloseCode::Ssh(10))
             .with_exit_code(255)
             .with_connection_method(ConnectionMethod::Derp)
             .with_detail("read failed\nreset")
             .to_string(),
-        r"agent_to_client ended by client: network_error (exit code 255): read failed\nreset",
+        r"agent_to_client ended by client: network_error (ssh:10) (exit code 255): read failed\nreset",
     );
 }

@@ -2,7 +2,7 @@
 #![cfg(feature = "serde")]
 
 use disconnect_attribution::{
-    ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_value, json, to_value};
@@ -11,6 +11,7 @@ fn full() -> Disconnect {
     Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
         .with_initiator(Initiator::Agent)
         .with_detail("process exited with error status: 7")
+        .with_code(CloseCode::Ssh(11))
         .with_exit_code(7)
         .with_connection_method(ConnectionMethod::Direct)
 }
@@ -29,7 +30,7 @@ fn refused(line: &str) -> String {
 fn a_record_is_a_flat_map_from_the_layer_to_the_detail() {
     assert_eq!(
         serde_json::to_string(&full()).expect("written"),
-        r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_detail":"process exited with error status: 7","exit_code":7,"connection_method":"direct"}"#,
+        r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_detail":"process exited with error status: 7","disconnect_code":"ssh:11","exit_code":7,"connection_method":"direct"}"#,
     );
     let bare = Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::Graceful);
     assert_eq!(
@@ -84,12 +85,38 @@ fn words_from_a_newer_writer_never_fail_a_reader() {
 }
 
 #[test]
+fn a_close_code_of_a_newer_protocol_is_not_lost() {
+    let line = |code: &str, detail: &str| {
+        read(
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "rejected",
+            "disconnect_detail": detail, "disconnect_code": code}),
+        )
+    };
+    assert_eq!(line("ssh:12", "").code(), Some(CloseCode::Ssh(12)));
+    assert_eq!(line("ssh:12", "").detail(), None);
+    assert_eq!(line("quic:7", "").code(), None);
+    assert_eq!(line("quic:7", "").detail(), Some("quic:7"));
+    assert_eq!(line("quic:7", "kept").detail(), Some("kept"));
+    assert_eq!(
+        from_value::<CloseCode>(json!("http2:8")).expect("accepted"),
+        CloseCode::Http2(8)
+    );
+    assert_eq!(
+        from_value::<CloseCode>(json!("quic:7"))
+            .expect_err("refused")
+            .to_string(),
+        "invalid disconnect_code \"quic:7\": \
+         expected one of ssh:<u32>, websocket:<u16>, grpc:<i32>, http2:<u32>",
+    );
+}
+
+#[test]
 fn blank_and_null_fields_are_absent() {
     for nothing in [json!(""), Value::Null] {
         let end = read(json!({
             "connect_type": "server_to_agent", "disconnect_reason": "graceful",
             "disconnect_initiator": nothing, "disconnect_detail": nothing,
-            "connection_method": nothing, "exit_code": null,
+            "connection_method": nothing, "disconnect_code": nothing, "exit_code": null,
         }));
         assert_eq!(
             end,

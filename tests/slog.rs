@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use disconnect_attribution::{
-    ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
 };
 use serde_json::{Value, json};
 use slog::{Drain, Key, Logger, Never, OwnedKVList, Record, Serializer, info, o};
@@ -59,6 +59,7 @@ fn full() -> Disconnect {
     Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
         .with_initiator(Initiator::Agent)
         .with_detail("process exited with error status: 7")
+        .with_code(CloseCode::Ssh(11))
         .with_exit_code(7)
         .with_connection_method(ConnectionMethod::Direct)
 }
@@ -74,6 +75,7 @@ fn fields_are_typed_and_go_from_specific_to_general() {
         [
             r#"connection_method: emit_str = "direct""#,
             "exit_code: emit_i32 = 7",
+            "disconnect_code: emit_arguments = ssh:11",
             r#"disconnect_detail: emit_str = "process exited with error status: 7""#,
             r#"disconnect_initiator: emit_str = "agent""#,
             "disconnect_expected: emit_bool = false",
@@ -114,6 +116,10 @@ fn each_enum_goes_out_under_its_own_key() {
             vec![r#"disconnect_initiator: emit_str = "network""#],
         ),
         (
+            typed(|log| info!(log, ""; CloseCode::Grpc(-1))),
+            vec!["disconnect_code: emit_arguments = grpc:-1"],
+        ),
+        (
             typed(|log| info!(log, ""; ConnectionMethod::Derp)),
             vec![r#"connection_method: emit_str = "derp""#],
         ),
@@ -131,8 +137,10 @@ fn each_enum_is_a_value_under_any_key() {
             "why" => DisconnectReason::Rejected,
             "who" => Initiator::Client,
             "how" => ConnectionMethod::Direct,
+            "code" => CloseCode::Http2(8),
         )),
         [
+            "code: emit_arguments = http2:8",
             r#"how: emit_str = "direct""#,
             r#"who: emit_str = "client""#,
             r#"why: emit_str = "rejected""#,
@@ -166,6 +174,7 @@ fn slog_json_prints_types_that_a_dashboard_can_filter() {
             "disconnect_expected": false,
             "disconnect_initiator": "agent",
             "disconnect_detail": "process exited with error status: 7",
+            "disconnect_code": "ssh:11",
             "exit_code": 7,
             "connection_method": "direct",
         }),
@@ -180,7 +189,7 @@ fn slog_term_prints_from_the_layer_to_the_detail() {
         "now INFO ssh session closed, session: 3, connect_type: agent_to_client, \
          disconnect_reason: process_exited, disconnect_expected: false, \
          disconnect_initiator: agent, disconnect_detail: process exited with error status: 7, \
-         exit_code: 7, connection_method: direct\n",
+         disconnect_code: ssh:11, exit_code: 7, connection_method: direct\n",
     );
 }
 

@@ -16,11 +16,12 @@ fn keys_are_golden() {
         keys::DISCONNECT_EXPECTED,
         keys::DISCONNECT_INITIATOR,
         keys::DISCONNECT_DETAIL,
+        keys::DISCONNECT_CODE,
         keys::EXIT_CODE,
         keys::CONNECTION_METHOD,
     ];
     let golden = "connect_type disconnect_reason disconnect_expected disconnect_initiator \
-                  disconnect_detail exit_code connection_method";
+                  disconnect_detail disconnect_code exit_code connection_method";
     assert_eq!(keys.join(" "), golden);
     assert_eq!(ConnectType::KEY, keys::CONNECT_TYPE);
     assert_eq!(DisconnectReason::KEY, keys::DISCONNECT_REASON);

@@ -63,7 +63,7 @@ macro_rules! vocabulary {
             }
 
             fn parse_error(text: &str) -> crate::ParseError {
-                crate::ParseError::not_one_of(
+                crate::ParseError::new(
                     Self::KEY,
                     text,
                     <Self as strum::VariantNames>::VARIANTS,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::detail::Detail;
 
-/// The error of parsing a word of the vocabulary.
+/// The error of parsing a word of the vocabulary or a close code.
 ///
 /// Names the key, shows the text (escaped, and cut where it is long), and lists what would have
 /// been accepted.
@@ -19,43 +19,32 @@ use crate::detail::Detail;
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {key} \"{text}\": expected {expected}")]
+#[error("invalid {key} \"{text}\": expected one of {accepted}")]
 pub struct ParseError {
     key: &'static str,
     text: Detail,
-    expected: Expected,
+    accepted: Accepted,
 }
 
 impl ParseError {
-    pub(crate) fn not_one_of(
-        key: &'static str,
-        text: &str,
-        accepted: &'static [&'static str],
-    ) -> Self {
+    pub(crate) fn new(key: &'static str, text: &str, accepted: &'static [&'static str]) -> Self {
         Self {
             key,
             text: Detail::from_display(&text),
-            expected: Expected::OneOf(accepted),
+            accepted: Accepted(accepted),
         }
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Expected {
-    OneOf(&'static [&'static str]),
-}
+struct Accepted(&'static [&'static str]);
 
-impl fmt::Display for Expected {
+impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OneOf(accepted) => {
-                f.write_str("one of ")?;
-                for (index, word) in accepted.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { ", " };
-                    write!(f, "{separator}{word}")?;
-                }
-                Ok(())
-            }
+        for (index, word) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{word}")?;
         }
+        Ok(())
     }
 }
