@@ -1,6 +1,8 @@
-//! What the tests of log output share.
+//! What tests share.
+#![allow(dead_code)] // each test binary uses its own part
 
 use std::io::{self, Write};
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use slog::{Drain, Logger, o};
@@ -47,4 +49,20 @@ pub(crate) fn term_text(log: impl FnOnce(&Logger)) -> String {
         .fuse();
     log(&Logger::root(drain, o!()));
     sink.text()
+}
+
+const RESPAWNED: &str = "RESPAWNED_TEST";
+
+/// A command that runs one test of this binary in a process of its own.
+pub(crate) fn respawn(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the test binary"));
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env(RESPAWNED, "1");
+    command
+}
+
+/// Whether this process is a test's own child.
+pub(crate) fn is_respawned() -> bool {
+    std::env::var_os(RESPAWNED).is_some()
 }
