@@ -1,0 +1,79 @@
+//! A small agent and its coordinator on loopback, as a sample of how to say why a connection ended.
+//!
+//! One file for each role; look for `guard`, `cause` and `classify_` to see the crate at work:
+//!
+//! - `control.rs`: the agent's control plane, three connections to its coordinator
+//! - `ssh.rs`: the agent's SSH server: exec, shells, forwarded ports
+//! - `pty.rs`: the agent's reconnecting terminal
+//! - `coordinator.rs`: the server, a process of its own that can be stopped, hung and killed
+//! - `walk.rs`, `serve.rs`: the two ways to run this example
+//! - `log.rs`: the agent's own logger
+
+mod control;
+mod coordinator;
+mod log;
+mod pty;
+mod serve;
+mod ssh;
+mod walk;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Shows every way in which an agent's connections end, and the log line of each.
+///
+/// Without a command, walks through all of them by itself: real sockets, processes and signals, all on
+/// loopback.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Log JSON lines to standard output, everything else to standard error
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an agent that you can `ssh` into, until Ctrl-C
+    Serve(ServeArguments),
+
+    /// Run the coordinator (the agent starts this one itself)
+    #[command(hide = true)]
+    Coordinator,
+}
+
+#[derive(Debug, Args)]
+struct ServeArguments {
+    /// Port of the SSH server on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+
+    /// Use the coordinator at this address (host:port) instead of starting one
+    #[arg(long, value_name = "ADDRESS")]
+    coordinator: Option<String>,
+
+    /// Milliseconds between two pings of the coordinator
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    ping_interval: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result: Result<(), Box<dyn Error>> = match arguments.command {
+        None => walk::run(arguments.json).await,
+        Some(Command::Serve(serve)) => serve::run(&serve, arguments.json).await,
+        Some(Command::Coordinator) => coordinator::run().await.map_err(Into::into),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

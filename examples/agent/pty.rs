@@ -1,0 +1,64 @@
+//! The agent's reconnecting terminal: a shell behind a TCP connection.
+
+use std::io;
+
+use disconnect_attribution::ConnectType::AgentToClient;
+use disconnect_attribution::{DisconnectGuard, classify_pty_exit};
+use slog::info;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::control::Context;
+
+/// Serves a shell until one side is done.
+pub(crate) async fn serve(context: &Context, socket: TcpStream) {
+    let log = context.log.clone();
+    let guard = DisconnectGuard::new(
+        AgentToClient,
+        move |end| info!(log, "reconnecting pty closed"; end),
+    );
+    let result = tokio::select! {
+        result = bridge(socket) => result,
+        () = context.shutdown.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+    };
+    guard.close(classify_pty_exit(context.shutdown.is_cancelled(), &result));
+}
+
+/// Connects the socket with a shell on a terminal of its own. `Ok` means that the shell ended.
+async fn bridge(socket: TcpStream) -> io::Result<()> {
+    let (terminal, shell_end) = pty_process::open().map_err(io::Error::other)?;
+    let mut shell = pty_process::Command::new("sh")
+        .kill_on_drop(true)
+        .spawn(shell_end)
+        .map_err(io::Error::other)?;
+    let (mut output, mut input) = terminal.into_split();
+    let (mut from_client, mut to_client) = socket.into_split();
+    tokio::select! {
+        typed = pump(&mut from_client, &mut input) => {
+            typed?;
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+        // Linux ends a terminal that nobody holds any more with EIO, so the shell's word counts.
+        printed = pump(&mut output, &mut to_client) => match shell.try_wait()? {
+            Some(_) => Ok(()),
+            None => match printed {
+                Err(error) if error.raw_os_error() != Some(nix::libc::EIO) => Err(error),
+                Ok(()) | Err(_) => shell.wait().await.map(drop),
+            },
+        },
+    }
+}
+
+/// Copies until the end of file.
+async fn pump(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        match from.read(&mut buffer).await? {
+            0 => return Ok(()),
+            count => to.write_all(&buffer[..count]).await?,
+        }
+    }
+}
