@@ -15,9 +15,10 @@ use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
 use russh::{ChannelMsg, Disconnect as Goodbye};
 use serde_derive::Deserialize;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::control::{Context, ControlPlane};
 use crate::coordinator::Coordinator;
@@ -149,12 +150,10 @@ impl Walk {
         ssh.all_ended().await;
 
         self.scene("an SSH client's network resets the connection");
-        let (client, socket) = ssh.connect_keeping_the_socket().await?;
+        let network = CancellationToken::new();
+        let client = ssh.connect_over(&network).await?;
         let _channel = running_command(&client).await?;
-        socket.set_linger(Some(Duration::ZERO))?;
-        drop(client);
-        socket.shutdown(std::net::Shutdown::Both)?;
-        drop(socket);
+        network.cancel();
         ssh.all_ended().await;
 
         self.forwarded_channels(&ssh).await?;
@@ -244,6 +243,8 @@ async fn terminal(context: &Context) -> Result<(TcpStream, JoinHandle<()>)> {
     Ok((client, serving))
 }
 
+type Client = client::Handle<TrustingClient>;
+
 /// The agent's SSH server, and the way in.
 struct Ssh {
     server: SshServer,
@@ -267,23 +268,27 @@ impl Ssh {
         })
     }
 
-    async fn connect(&self) -> Result<client::Handle<TrustingClient>> {
-        Ok(self.connect_keeping_the_socket().await?.0)
+    async fn connect(&self) -> Result<Client> {
+        self.connect_over(&CancellationToken::new()).await
     }
 
-    async fn connect_keeping_the_socket(
-        &self,
-    ) -> Result<(client::Handle<TrustingClient>, socket2::Socket)> {
-        let socket = TcpStream::connect(self.address).await?;
-        let handle = SockRef::from(&socket).try_clone()?;
-        let config = Arc::new(client::Config {
-            nodelay: true,
-            ..Default::default()
+    /// Connects over a network that loses its state, and so resets, when it is cancelled.
+    async fn connect_over(&self, network: &CancellationToken) -> Result<Client> {
+        let mut socket = TcpStream::connect(self.address).await?;
+        let (stream, mut far_end) = tokio::io::duplex(64 * 1024);
+        let network = network.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = copy_bidirectional(&mut far_end, &mut socket) => {}
+                () = network.cancelled() => {
+                    let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+                }
+            }
         });
-        let mut client = client::connect_stream(config, socket, TrustingClient).await?;
+        let mut client = client::connect_stream(Arc::default(), stream, TrustingClient).await?;
         let key = PrivateKeyWithHashAlg::new(Arc::clone(&self.client_key), None);
         if client.authenticate_publickey("agent", key).await?.success() {
-            Ok((client, handle))
+            Ok(client)
         } else {
             Err("the agent does not know its own key".into())
         }
@@ -306,9 +311,7 @@ impl Ssh {
 }
 
 /// Starts a command that runs until somebody ends it, and returns when it is up.
-async fn running_command(
-    client: &client::Handle<TrustingClient>,
-) -> Result<russh::Channel<client::Msg>> {
+async fn running_command(client: &Client) -> Result<russh::Channel<client::Msg>> {
     let mut channel = client.channel_open_session().await?;
     channel.exec(true, "echo up; exec sleep 600").await?;
     while !matches!(channel.wait().await, Some(ChannelMsg::Data { .. }) | None) {}
@@ -319,7 +322,7 @@ async fn until_closed(mut channel: russh::Channel<client::Msg>) {
     while channel.wait().await.is_some() {}
 }
 
-async fn goodbye(client: &client::Handle<TrustingClient>) -> Result {
+async fn goodbye(client: &Client) -> Result {
     client.disconnect(Goodbye::ByApplication, "bye", "").await?;
     Ok(())
 }

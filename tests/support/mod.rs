@@ -66,3 +66,28 @@ pub(crate) fn respawn(test: &str) -> Command {
 pub(crate) fn is_respawned() -> bool {
     std::env::var_os(RESPAWNED).is_some()
 }
+
+/// A command that runs an example, which is built first if it is out of date.
+pub(crate) fn example(name: &str) -> Command {
+    let build = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json",
+            "--example",
+            name,
+        ])
+        .output()
+        .expect("cargo runs");
+    assert!(
+        build.status.success(),
+        "{}",
+        String::from_utf8_lossy(&build.stderr)
+    );
+    let executable = String::from_utf8_lossy(&build.stdout)
+        .lines()
+        .filter_map(|message| serde_json::from_str::<serde_json::Value>(message).ok())
+        .find_map(|message| message["executable"].as_str().map(str::to_owned))
+        .expect("an executable");
+    Command::new(executable)
+}
