@@ -1,0 +1,69 @@
+//! The README tells the truth.
+
+#[cfg(all(feature = "slog", feature = "serde"))]
+mod support;
+
+use disconnect_attribution::{ConnectType, ConnectionMethod, DisconnectReason, Initiator};
+
+const README: &str = include_str!("../README.md");
+
+/// The cells of each table row of the README that starts with a word.
+fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+    README
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"))
+        .map(|row| {
+            row.split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect()
+        })
+}
+
+#[test]
+fn the_table_of_reasons_is_the_enum() {
+    let documented: Vec<_> = rows()
+        .filter(|row| matches!(row[1], "true" | "false"))
+        .map(|row| (row[0], row[1] == "true"))
+        .collect();
+    let actual: Vec<_> = DisconnectReason::VARIANTS
+        .iter()
+        .map(|reason| (reason.as_str(), reason.expected()))
+        .collect();
+    assert_eq!(documented, actual);
+}
+
+#[test]
+fn the_other_words_are_the_enums() {
+    fn words<T: std::fmt::Display>(variants: &[T]) -> String {
+        let words: Vec<_> = variants.iter().map(|word| format!("`{word}`")).collect();
+        words.join(", ")
+    }
+    for (key, words) in [
+        (ConnectType::KEY, words(ConnectType::VARIANTS)),
+        (Initiator::KEY, words(Initiator::VARIANTS)),
+        (ConnectionMethod::KEY, words(ConnectionMethod::VARIANTS)),
+    ] {
+        let row = README
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{key}` | ")));
+        let row = row.unwrap_or_else(|| panic!("no row for {key}"));
+        assert!(row.contains(&words), "{words} is not in {row}");
+    }
+}
+
+#[test]
+#[cfg(all(unix, feature = "slog", feature = "serde"))]
+fn the_one_minute_example_is_the_real_one_with_its_real_output() {
+    let source = include_str!("../examples/quickstart.rs");
+    let (_, code) = source.split_once("\n\n").expect("a header");
+    assert!(README.contains(code), "the README shows another program");
+
+    let output = support::example("quickstart").output().expect("runs");
+    let output = String::from_utf8(output.stdout).expect("UTF-8");
+    let (start, rest) = output.split_once("\"ts\":\"").expect("a time");
+    let (_, end) = rest.split_once('"').expect("an end");
+    assert!(
+        README.contains(start) && README.contains(end),
+        "real output:\n{output}"
+    );
+}
