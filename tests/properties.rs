@@ -1,11 +1,7 @@
 //! Properties: what holds for any input.
 
-use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
-};
-use proptest::option;
+use disconnect_attribution::{CloseCode, ConnectType, Disconnect, DisconnectReason};
 use proptest::prelude::*;
-use proptest::sample::select;
 
 fn any_code() -> impl Strategy<Value = CloseCode> {
     prop_oneof![
@@ -14,39 +10,6 @@ fn any_code() -> impl Strategy<Value = CloseCode> {
         any::<i32>().prop_map(CloseCode::Grpc),
         any::<u32>().prop_map(CloseCode::Http2),
     ]
-}
-
-fn any_end() -> impl Strategy<Value = Disconnect> {
-    (
-        select(ConnectType::VARIANTS),
-        select(DisconnectReason::VARIANTS),
-        option::of(select(Initiator::VARIANTS)),
-        option::of(any::<String>()),
-        option::of(any_code()),
-        option::of(any::<i32>()),
-        option::of(select(ConnectionMethod::VARIANTS)),
-    )
-        .prop_map(
-            |(connect_type, reason, initiator, detail, code, exit_code, method)| {
-                let mut end = Disconnect::new(connect_type, reason);
-                if let Some(initiator) = initiator {
-                    end = end.with_initiator(initiator);
-                }
-                if let Some(detail) = detail {
-                    end = end.with_detail(detail);
-                }
-                if let Some(code) = code {
-                    end = end.with_code(code);
-                }
-                if let Some(exit_code) = exit_code {
-                    end = end.with_exit_code(exit_code);
-                }
-                if let Some(method) = method {
-                    end = end.with_connection_method(method);
-                }
-                end
-            },
-        )
 }
 
 proptest! {
@@ -91,8 +54,45 @@ mod json {
     use proptest::collection::{btree_map, vec};
     use serde_json::{Value, json};
 
-    use super::{Disconnect, any_end, option, select};
+    use disconnect_attribution::{ConnectionMethod, Initiator};
+    use proptest::option;
     use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::{ConnectType, Disconnect, DisconnectReason, any_code};
+
+    fn any_end() -> impl Strategy<Value = Disconnect> {
+        (
+            select(ConnectType::VARIANTS),
+            select(DisconnectReason::VARIANTS),
+            option::of(select(Initiator::VARIANTS)),
+            option::of(any::<String>()),
+            option::of(any_code()),
+            option::of(any::<i32>()),
+            option::of(select(ConnectionMethod::VARIANTS)),
+        )
+            .prop_map(
+                |(connect_type, reason, initiator, detail, code, exit_code, method)| {
+                    let mut end = Disconnect::new(connect_type, reason);
+                    if let Some(initiator) = initiator {
+                        end = end.with_initiator(initiator);
+                    }
+                    if let Some(detail) = detail {
+                        end = end.with_detail(detail);
+                    }
+                    if let Some(code) = code {
+                        end = end.with_code(code);
+                    }
+                    if let Some(exit_code) = exit_code {
+                        end = end.with_exit_code(exit_code);
+                    }
+                    if let Some(method) = method {
+                        end = end.with_connection_method(method);
+                    }
+                    end
+                },
+            )
+    }
 
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
