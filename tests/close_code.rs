@@ -210,3 +210,124 @@ fn a_record_from_a_code_keeps_all_three() {
         }
     }
 }
+
+/// The same numbers as in crates that speak these protocols, so that a wrong one can't hide.
+mod constants {
+    use super::DisconnectReason::{ClientClosed, NetworkError, ProtocolError, Rejected, Unknown};
+    use super::Row::{self, Always, Deliberate, GoingAway};
+    use super::{CloseCode, GRPC, HTTP2, SSH, WEBSOCKET, check, row};
+
+    #[test]
+    fn tungstenite() {
+        use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
+        let named: [(Code, Row); 14] = [
+            (Code::Normal, Deliberate),
+            (Code::Away, GoingAway),
+            (Code::Protocol, Always(ProtocolError)),
+            (Code::Unsupported, Always(ProtocolError)),
+            (Code::Status, Deliberate),
+            (Code::Abnormal, Always(NetworkError)),
+            (Code::Invalid, Always(ProtocolError)),
+            (Code::Policy, Always(Rejected)),
+            (Code::Size, Always(ProtocolError)),
+            (Code::Extension, Always(ProtocolError)),
+            (Code::Error, Always(Unknown)),
+            (Code::Restart, GoingAway),
+            (Code::Again, Always(Rejected)),
+            (Code::Tls, Always(ProtocolError)),
+        ];
+        for (code, row) in named {
+            check(CloseCode::WebSocket(code.into()), row);
+        }
+        // Those that tungstenite has no name for are reserved, unnamed or not ours to list.
+        let unnamed = WEBSOCKET
+            .iter()
+            .filter(|(code, _)| !named.iter().any(|(named, _)| u16::from(*named) == *code));
+        assert!(
+            unnamed
+                .map(|(code, _)| *code)
+                .eq([1004, 1014, 3000, 3003, 3008])
+        );
+    }
+
+    #[test]
+    fn tonic() {
+        use tonic::Code;
+        let named = [
+            (Code::Ok, Deliberate),
+            (Code::Cancelled, GoingAway),
+            (Code::Unknown, Always(Unknown)),
+            (Code::InvalidArgument, Always(Rejected)),
+            (Code::DeadlineExceeded, Always(NetworkError)),
+            (Code::NotFound, Always(Rejected)),
+            (Code::AlreadyExists, Always(Rejected)),
+            (Code::PermissionDenied, Always(Rejected)),
+            (Code::ResourceExhausted, Always(Rejected)),
+            (Code::FailedPrecondition, Always(Rejected)),
+            (Code::Aborted, Always(Rejected)),
+            (Code::OutOfRange, Always(Rejected)),
+            (Code::Unimplemented, Always(ProtocolError)),
+            (Code::Internal, Always(ProtocolError)),
+            (Code::Unavailable, GoingAway),
+            (Code::DataLoss, Always(ProtocolError)),
+            (Code::Unauthenticated, Always(Rejected)),
+        ];
+        assert_eq!(named.len(), GRPC.len());
+        for (code, row) in named {
+            check(CloseCode::Grpc(code.into()), row);
+        }
+    }
+
+    #[test]
+    fn h2() {
+        use h2::Reason;
+        let named = [
+            (Reason::NO_ERROR, GoingAway),
+            (Reason::PROTOCOL_ERROR, Always(ProtocolError)),
+            (Reason::INTERNAL_ERROR, Always(Unknown)),
+            (Reason::FLOW_CONTROL_ERROR, Always(ProtocolError)),
+            (Reason::SETTINGS_TIMEOUT, Always(NetworkError)),
+            (Reason::STREAM_CLOSED, Always(ProtocolError)),
+            (Reason::FRAME_SIZE_ERROR, Always(ProtocolError)),
+            (Reason::REFUSED_STREAM, Always(Rejected)),
+            (Reason::CANCEL, GoingAway),
+            (Reason::COMPRESSION_ERROR, Always(ProtocolError)),
+            (Reason::CONNECT_ERROR, Always(NetworkError)),
+            (Reason::ENHANCE_YOUR_CALM, Always(Rejected)),
+            (Reason::INADEQUATE_SECURITY, Always(ProtocolError)),
+            (Reason::HTTP_1_1_REQUIRED, Always(ProtocolError)),
+        ];
+        assert_eq!(named.len(), HTTP2.len());
+        for (reason, row) in named {
+            check(CloseCode::Http2(reason.into()), row);
+        }
+    }
+
+    #[test]
+    fn russh() {
+        use russh::Disconnect as Code;
+        let named = [
+            (Code::HostNotAllowedToConnect, Always(Rejected)),
+            (Code::ProtocolError, Always(ProtocolError)),
+            (Code::KeyExchangeFailed, Always(ProtocolError)),
+            (Code::Reserved, Always(Unknown)),
+            (Code::MACError, Always(ProtocolError)),
+            (Code::CompressionError, Always(ProtocolError)),
+            (Code::ServiceNotAvailable, Always(Rejected)),
+            (Code::ProtocolVersionNotSupported, Always(ProtocolError)),
+            (Code::HostKeyNotVerifiable, Always(Rejected)),
+            (Code::ConnectionLost, Always(NetworkError)),
+            (Code::ByApplication, Deliberate),
+            (Code::TooManyConnections, Always(Rejected)),
+            (Code::AuthCancelledByUser, Always(ClientClosed)),
+            (Code::NoMoreAuthMethodsAvailable, Always(Rejected)),
+            (Code::IllegalUserName, Always(Rejected)),
+        ];
+        assert_eq!(named.len(), SSH.len());
+        for (code, expected) in named {
+            let number = code as u32;
+            check(CloseCode::Ssh(number), expected);
+            check(CloseCode::Ssh(number), row(SSH, &number));
+        }
+    }
+}

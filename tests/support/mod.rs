@@ -1,8 +1,8 @@
 //! What tests share.
 #![allow(dead_code)] // each test binary uses its own part
 
-use std::io::{self, Write};
-use std::process::Command;
+use std::io::{self, Read, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use slog::{Drain, Logger, o};
@@ -60,6 +60,41 @@ pub(crate) fn respawn(test: &str) -> Command {
         .args(["--exact", test, "--nocapture"])
         .env(RESPAWNED, "1");
     command
+}
+
+/// A test in a process of its own, which talks on standard output and can be killed.
+#[derive(Debug)]
+pub(crate) struct Respawned {
+    process: Child,
+    output: ChildStdout,
+}
+
+impl Respawned {
+    pub(crate) fn new(test: &str) -> Self {
+        let mut process = respawn(test)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("respawned");
+        let output = process.stdout.take().expect("piped");
+        Self { process, output }
+    }
+
+    /// Reads its output up to and with a word.
+    pub(crate) fn read_until(&mut self, word: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(word) {
+            let mut byte = [0];
+            self.output.read_exact(&mut byte).expect("more output");
+            text.push(char::from(byte[0]));
+        }
+        text
+    }
+
+    /// Kills it with SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("reaped");
+    }
 }
 
 /// Whether this process is a test's own child.

@@ -1,0 +1,308 @@
+//! Sessions of OpenSSH's own client, ended in every way that its users know.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use disconnect_attribution::Disconnect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use socket2::SockRef;
+use tokio_tungstenite::tungstenite::{Message, accept};
+
+use crate::agent::Agent;
+use crate::check;
+
+const LINE: &str = "ssh session closed";
+const CHANNEL_LINE: &str = "JetBrains channel closed";
+
+/// An agent, and the config that lets `ssh` in.
+struct SshAgent {
+    agent: Agent,
+    config: String,
+}
+
+impl SshAgent {
+    fn start() -> Self {
+        Self::of(Agent::start())
+    }
+
+    fn of(mut agent: Agent) -> Self {
+        let config = agent
+            .words
+            .by_ref()
+            .map(|line| line.expect("UTF-8"))
+            .find_map(|line| {
+                Some(
+                    line.trim()
+                        .strip_prefix("ssh -F ")?
+                        .strip_suffix(" agent")?
+                        .to_owned(),
+                )
+            })
+            .expect("how to log in");
+        Self { agent, config }
+    }
+
+    fn address(&self) -> SocketAddr {
+        let config = std::fs::read_to_string(&self.config).expect("written");
+        let port = config
+            .lines()
+            .find_map(|line| line.strip_prefix("Port "))
+            .expect("a port");
+        format!("127.0.0.1:{port}").parse().expect("an address")
+    }
+
+    fn ssh(&self, arguments: &[&str]) -> Command {
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-F", &self.config])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        ssh
+    }
+
+    /// A session whose command runs until somebody ends it.
+    fn open_session(&self, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
+        let mut client = self
+            .ssh(arguments)
+            .args(["agent", "echo up; exec sleep 600"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("OpenSSH's client");
+        let mut output = BufReader::new(client.stdout.take().expect("piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("output");
+        assert_eq!(line.trim(), "up");
+        (client, output)
+    }
+
+    /// A channel that the client forwards to a target, and the target's end of it.
+    fn forward(&self, target: &TcpListener) -> (Child, TcpStream) {
+        let address = target.local_addr().expect("bound").to_string();
+        let mut client = self
+            .ssh(&["-W", &address, "agent"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("OpenSSH's client");
+        let (mut socket, _) = target.accept().expect("forwarded");
+        // A byte that gets through shows that both halves are established.
+        socket.write_all(b"x").expect("sent");
+        let output = client.stdout.as_mut().expect("piped");
+        output.read_exact(&mut [0]).expect("forwarded");
+        (client, socket)
+    }
+
+    fn end(&mut self) -> Disconnect {
+        self.agent.end(LINE)
+    }
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn commands_that_end_by_themselves() {
+    let mut agent = SshAgent::start();
+    for (fault, command, status) in [
+        ("SSH exit 0", "exit 0", 0),
+        ("SSH exit 7", "exit 7", 7),
+        ("SSH command killed by a signal", "kill -KILL $$", 255),
+    ] {
+        let client = agent
+            .ssh(&["agent", command])
+            .status()
+            .expect("OpenSSH's client");
+        assert_eq!(client.code(), Some(status), "{fault}");
+        check(fault, &agent.end());
+    }
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn a_shell_on_a_terminal() {
+    let mut agent = SshAgent::start();
+    let mut client = agent
+        .ssh(&["-tt", "agent"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("OpenSSH's client");
+    client
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(b"tty && exit 7\n")
+        .expect("typed");
+    let output = client.wait_with_output().expect("ended");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("/dev/pts/"),
+        "a real terminal"
+    );
+    assert_eq!(output.status.code(), Some(7));
+    check("SSH exit 7", &agent.end());
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn clients_that_go() {
+    let mut agent = SshAgent::start();
+
+    let (mut client, _output) = agent.open_session(&[]);
+    client.kill().expect("SIGKILL");
+    client.wait().expect("reaped");
+    check("SSH client killed with SIGKILL", &agent.end());
+
+    let (mut client, _output) = agent.open_session(&["-tt"]);
+    client
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(b"\r~.")
+        .expect("typed");
+    client.wait().expect("ended");
+    check("SSH client leaves with ~.", &agent.end());
+
+    // The client answers SIGTERM with SSH_MSG_DISCONNECT 11 and leaves.
+    let (mut client, _output) = agent.open_session(&[]);
+    kill(Pid::from_raw(client.id().cast_signed()), Signal::SIGTERM).expect("terminated");
+    client.wait().expect("ended");
+    check("SSH client sends disconnect 11", &agent.end());
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn a_network_that_resets() {
+    let mut agent = SshAgent::start();
+    let (address, relay) = (
+        agent.address(),
+        TcpListener::bind("127.0.0.1:0").expect("a port"),
+    );
+    let port = relay.local_addr().expect("bound").port().to_string();
+    let network = thread::spawn(move || {
+        let (client, _) = relay.accept().expect("a client");
+        let agent = TcpStream::connect(address).expect("the agent");
+        let sockets = Arc::new([client, agent]);
+        let directions = [(0, 1), (1, 0)].map(|(from, to)| {
+            let sockets = Arc::clone(&sockets);
+            thread::spawn(move || std::io::copy(&mut &sockets[from], &mut &sockets[to]))
+        });
+        (sockets, directions)
+    });
+    let alias = format!("HostKeyAlias=[127.0.0.1]:{}", address.port());
+    let (mut client, _output) = agent.open_session(&["-o", &alias, "-p", &port]);
+
+    let (sockets, directions) = network.join().expect("connected");
+    for socket in &*sockets {
+        SockRef::from(socket)
+            .set_linger(Some(Duration::ZERO))
+            .expect("set");
+        socket.shutdown(Shutdown::Read).expect("stopped");
+    }
+    for direction in directions {
+        direction.join().expect("no panic").expect("copied");
+    }
+    drop(sockets); // the last handle, so that both are reset
+    check("SSH network reset", &agent.end());
+    client.wait().expect("ended");
+}
+
+#[test]
+fn garbage_instead_of_ssh() {
+    let mut agent = SshAgent::start();
+    let mut socket = TcpStream::connect(agent.address()).expect("accepted");
+    let garbage = "GET / HTTP/1.1\r\nHost: agent\r\n\r\n".repeat(64);
+    let _ = socket.write_all(garbage.as_bytes());
+    let _ = socket.read_to_end(&mut Vec::new());
+    check(
+        "garbage instead of SSH",
+        &agent.agent.end("ssh connection closed"),
+    );
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn an_unsupported_subsystem() {
+    let mut agent = SshAgent::start();
+    let client = agent
+        .ssh(&["-s", "agent", "sftp"])
+        .status()
+        .expect("OpenSSH's client");
+    assert_eq!(client.code(), Some(255));
+    check("SSH unsupported subsystem", &agent.end());
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn ctrl_c_with_an_open_session() {
+    let mut agent = SshAgent::start();
+    let (mut client, _output) = agent.open_session(&[]);
+    agent.agent.signal(Signal::SIGINT);
+    check("agent Ctrl-C with an open SSH session", &agent.end());
+    client.wait().expect("told to go");
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn a_workspace_that_is_stopped_with_an_open_session() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let coordinator = listener.local_addr().expect("bound");
+    let mut agent = SshAgent::of(Agent::dialling(coordinator, "600000"));
+    let mut sockets =
+        [(); 3].map(|()| accept(listener.accept().expect("an agent").0).expect("a WebSocket"));
+    let (mut client, _output) = agent.open_session(&[]);
+    sockets[0]
+        .send(Message::text("workspace stopped"))
+        .expect("sent");
+    check("workspace stopped with an open SSH session", &agent.end());
+    client.wait().expect("told to go");
+}
+
+#[test]
+#[ignore = "needs OpenSSH's client, which .ci/run installs"]
+fn forwarded_channels() {
+    let mut agent = SshAgent::start();
+    let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
+
+    let (mut client, mut socket) = agent.forward(&target);
+    drop(client.stdin.take());
+    assert_eq!(socket.read(&mut [0]).expect("the client's end"), 0);
+    drop(socket);
+    client.wait().expect("ended");
+    check(
+        "forwarded channel closed by the client",
+        &agent.agent.end(CHANNEL_LINE),
+    );
+
+    let (mut client, socket) = agent.forward(&target);
+    drop(socket);
+    // The agent says so while the client is still there.
+    check(
+        "forwarded channel closed by its target",
+        &agent.agent.end(CHANNEL_LINE),
+    );
+    drop(client.stdin.take());
+    client.wait().expect("ended");
+
+    let (mut client, socket) = agent.forward(&target);
+    SockRef::from(&socket)
+        .set_linger(Some(Duration::ZERO))
+        .expect("set");
+    drop(socket);
+    check(
+        "forwarded channel reset by its target",
+        &agent.agent.end(CHANNEL_LINE),
+    );
+    client.wait().expect("ended");
+
+    let (mut client, _socket) = agent.forward(&target);
+    client.kill().expect("SIGKILL");
+    client.wait().expect("reaped");
+    check(
+        "forwarded channel of a client killed with SIGKILL",
+        &agent.agent.end(CHANNEL_LINE),
+    );
+}

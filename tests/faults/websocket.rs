@@ -1,0 +1,168 @@
+//! A control plane whose server, tungstenite's, fails in every way that a WebSocket knows.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use disconnect_attribution::Disconnect;
+use socket2::SockRef;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+
+use crate::agent::Agent;
+use crate::{check, support};
+
+const LINE: &str = "disconnected from coderd";
+
+/// The agent's three connections; its run loop dials first.
+struct Coordinator {
+    listener: TcpListener,
+}
+
+type Socket = WebSocket<TcpStream>;
+
+impl Coordinator {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self { listener }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("bound")
+    }
+
+    fn accept(&self) -> [Socket; 3] {
+        [(); 3].map(|()| {
+            let (socket, _) = self.listener.accept().expect("an agent");
+            accept(socket).expect("a WebSocket")
+        })
+    }
+}
+
+/// What the agent says after `fault` on its run loop's connection.
+fn end_after(ping_interval: &str, fault: impl FnOnce(Socket)) -> Disconnect {
+    let coordinator = Coordinator::new();
+    let mut agent = Agent::dialling(coordinator.address(), ping_interval);
+    let [run_loop, _relay_map, _coordination] = coordinator.accept();
+    fault(run_loop);
+    agent.end(LINE)
+}
+
+const QUIET: &str = "600000";
+
+fn end_after_close(code: u16, reason: &'static str) -> Disconnect {
+    end_after(QUIET, |mut socket| {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        };
+        socket.close(Some(frame)).expect("sent");
+        while socket.read().is_ok() {}
+    })
+}
+
+#[test]
+fn close_codes() {
+    for (fault, code, reason) in [
+        ("WebSocket close 1000", 1000, "done"),
+        ("WebSocket close 1001", 1001, "server is going away"),
+        (
+            "WebSocket close 1002",
+            1002,
+            "unexpected continuation frame",
+        ),
+        ("WebSocket close 1008", 1008, "token expired"),
+        ("WebSocket close 1011", 1011, "database is down"),
+        (
+            "WebSocket close 4321, unlisted",
+            4321,
+            "quota\nINFO all is well",
+        ),
+    ] {
+        check(fault, &end_after_close(code, reason));
+    }
+}
+
+#[test]
+fn a_close_frame_without_a_code() {
+    let end = end_after(QUIET, |mut socket| {
+        socket.close(None).expect("sent");
+        while socket.read().is_ok() {}
+    });
+    check("WebSocket close without a code", &end);
+}
+
+#[test]
+fn a_bad_frame() {
+    let end = end_after(QUIET, |mut socket| {
+        // Reserved bits and a reserved opcode.
+        socket.get_mut().write_all(&[0xff, 0x00]).expect("sent");
+        while socket.read().is_ok() {}
+    });
+    check("WebSocket bad frame", &end);
+}
+
+#[test]
+fn a_reset_in_the_middle_of_a_frame() {
+    let end = end_after(QUIET, |mut socket| {
+        let stream = socket.get_mut();
+        // A text frame of 100 bytes, of which 7 come.
+        stream.write_all(&[0x81, 100]).expect("sent");
+        stream.write_all(b"partial").expect("sent");
+        SockRef::from(&*stream)
+            .set_linger(Some(Duration::ZERO))
+            .expect("set");
+    });
+    check("TCP reset in the middle of a WebSocket frame", &end);
+}
+
+#[test]
+fn a_server_that_hangs() {
+    let mut hung = None;
+    let end = end_after("50", |socket| hung = Some(socket));
+    check("WebSocket ping timeout", &end);
+}
+
+#[test]
+fn a_server_that_restarts_is_dialled_again() {
+    let coordinator = Coordinator::new();
+    let mut agent = Agent::dialling(coordinator.address(), QUIET);
+    for mut socket in coordinator.accept() {
+        let frame = CloseFrame {
+            code: 1012.into(),
+            reason: "upgrade".into(),
+        };
+        socket.close(Some(frame)).expect("sent");
+        while socket.read().is_ok() {}
+    }
+    check("WebSocket server restarted (close 1012)", &agent.end(LINE));
+    let [mut run_loop, ..] = coordinator.accept();
+    run_loop
+        .send(Message::text("hello again"))
+        .expect("connected");
+}
+
+/// A server in a process of its own, so that it can be killed.
+#[test]
+fn a_server_process_that_is_killed() {
+    if support::is_respawned() {
+        let coordinator = Coordinator::new();
+        println!("listening on {} .", coordinator.address());
+        let mut sockets = coordinator.accept();
+        println!("accepted all");
+        for socket in &mut sockets {
+            while socket.read().is_ok() {}
+        }
+        return;
+    }
+    let mut server = support::Respawned::new("websocket::a_server_process_that_is_killed");
+    let text = server.read_until(" .");
+    let (_, address) = text
+        .trim_end_matches(" .")
+        .rsplit_once("on ")
+        .expect("an address");
+    let mut agent = Agent::dialling(address.parse().expect("an address"), QUIET);
+    server.read_until("accepted all");
+    server.kill();
+    check("WebSocket server killed (1006)", &agent.end(LINE));
+}
