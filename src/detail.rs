@@ -17,10 +17,20 @@ const CUT_MARK: &str = "…";
 pub(crate) struct Detail(Cow<'static, str>);
 
 impl Detail {
-    /// Keeps a clean text as it is, borrowed or owned; writes any other anew.
-    pub(crate) fn new(text: Cow<'static, str>) -> Self {
+    /// Keeps a clean text as it is, borrowed or owned; writes any other anew. Blank text is none.
+    #[inline]
+    pub(crate) fn new(text: Cow<'static, str>) -> Option<Self> {
         if is_clean(&text) {
-            Self(text)
+            Self(text).unless_blank()
+        } else {
+            Self::from_display(&text).unless_blank()
+        }
+    }
+
+    /// Copies a borrowed text.
+    pub(crate) fn copy(text: &str) -> Self {
+        if is_clean(text) {
+            Self(Cow::Owned(text.to_owned()))
         } else {
             Self::from_display(&text)
         }
@@ -39,8 +49,13 @@ impl Detail {
         &self.0
     }
 
-    pub(crate) fn is_blank(&self) -> bool {
-        self.0.trim().is_empty()
+    #[inline]
+    pub(crate) fn unless_blank(self) -> Option<Self> {
+        if self.0.chars().all(char::is_whitespace) {
+            None
+        } else {
+            Some(self)
+        }
     }
 }
 
@@ -51,9 +66,12 @@ impl fmt::Display for Detail {
 }
 
 fn is_clean(text: &str) -> bool {
-    text.len() <= MAX_LEN
-        && (text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-            || !text.chars().any(must_be_escaped))
+    // No early exit, so that the compiler can look at many bytes at once.
+    let printable_ascii = || {
+        text.bytes()
+            .fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
+    };
+    text.len() <= MAX_LEN && (printable_ascii() || !text.chars().any(must_be_escaped))
 }
 
 /// Whether a character can end a line, drive a terminal, or make a line read as another one.

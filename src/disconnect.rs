@@ -125,8 +125,10 @@ impl Disconnect {
     /// assert_eq!(end.detail(), Some(r"no such user\nINFO all is well"));
     /// ```
     #[must_use]
-    pub fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.set_detail(Detail::new(detail.into()))
+    #[inline]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Detail::new(detail.into());
+        self
     }
 
     /// Keeps the code that the protocol closed with.
@@ -298,12 +300,15 @@ impl Disconnect {
     }
 
     /// Adds the text of an error as the detail, without ever holding more of it than fits.
-    pub(crate) fn with_error(self, error: &dyn fmt::Display) -> Self {
-        self.set_detail(Detail::from_display(error))
+    pub(crate) fn with_error(mut self, error: &dyn fmt::Display) -> Self {
+        self.detail = Detail::from_display(error).unless_blank();
+        self
     }
 
-    pub(crate) fn set_detail(mut self, detail: Detail) -> Self {
-        self.detail = (!detail.is_blank()).then_some(detail);
+    /// Adds a detail where there is none yet.
+    #[cfg(feature = "serde")]
+    pub(crate) fn or_detail(mut self, detail: Option<Detail>) -> Self {
+        self.detail = self.detail.or_else(|| detail?.unless_blank());
         self
     }
 }

@@ -41,6 +41,8 @@
 //!   [`DisconnectGuard`] logs it exactly once on every way out (its [page](guard) tells why the line
 //!   after the loop is not enough), [`TrackedStream`] observes the transport.
 //!
+//! What breaks and what the line then says is a page of its own: the [fault matrix](faults).
+//!
 //! # Features
 //!
 //! | feature | default | |
@@ -63,8 +65,10 @@ mod classify;
 mod close_code;
 mod detail;
 mod disconnect;
+pub mod faults;
 pub mod guard;
 pub mod keys;
+pub mod operating;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]

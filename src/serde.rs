@@ -126,11 +126,10 @@ impl<'de> Visitor<'de> for RecordVisitor {
             None => None,
         };
         // The first that is not blank stays.
-        for text in [detail, reason_text, code_text].into_iter().flatten() {
-            if end.detail().is_none() {
-                end = end.set_detail(text);
-            }
-        }
+        let end = end
+            .or_detail(detail)
+            .or_detail(reason_text)
+            .or_detail(code_text);
         Ok(end)
     }
 }
@@ -186,7 +185,7 @@ impl<T: Default> Word<T> {
     fn or_unknown(self) -> Option<T> {
         match self {
             Self::Known(word) => Some(word),
-            Self::Unknown(text) => (!text.is_blank()).then(T::default),
+            Self::Unknown(text) => text.unless_blank().map(|_| T::default()),
         }
     }
 }
@@ -194,17 +193,14 @@ impl<T: Default> Word<T> {
 impl<'de, T: FromStr> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(TextVisitor("a text", |text: &str| {
-            Ok(T::from_str(text)
-                .map_or_else(|_| Self::Unknown(Detail::from_display(&text)), Self::Known))
+            Ok(T::from_str(text).map_or_else(|_| Self::Unknown(Detail::copy(text)), Self::Known))
         }))
     }
 }
 
 impl<'de> Deserialize<'de> for Detail {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor("a text", |text: &str| {
-            Ok(Detail::from_display(&text))
-        }))
+        deserializer.deserialize_str(TextVisitor("a text", |text: &str| Ok(Detail::copy(text))))
     }
 }
 

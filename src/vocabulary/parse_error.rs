@@ -30,7 +30,7 @@ impl ParseError {
     pub(crate) fn new(key: &'static str, text: &str, accepted: &'static [&'static str]) -> Self {
         Self {
             key,
-            text: Detail::from_display(&text),
+            text: Detail::copy(text),
             accepted: Accepted(accepted),
         }
     }
