@@ -305,10 +305,11 @@ impl Disconnect {
         self
     }
 
-    /// Adds a detail where there is none yet.
+    /// Adds the first of some details that is not blank.
     #[cfg(feature = "serde")]
-    pub(crate) fn or_detail(mut self, detail: Option<Detail>) -> Self {
-        self.detail = self.detail.or_else(|| detail?.unless_blank());
+    pub(crate) fn with_first_detail(mut self, details: [Option<Detail>; 3]) -> Self {
+        let mut details = details.into_iter().flatten();
+        self.detail = details.find_map(Detail::unless_blank);
         self
     }
 }

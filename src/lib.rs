@@ -21,10 +21,30 @@
 //! # }
 //! ```
 //!
-//! slog-json then prints, beside message and level:
+//! slog-json prints, after message, level and time:
 //!
 //! ```json
-//! {"exit_code":7,"disconnect_detail":"process exited with error status: 7","disconnect_expected":false,"disconnect_reason":"process_exited","connect_type":"agent_to_client"}
+//! "exit_code":7,"disconnect_detail":"process exited with error status: 7","disconnect_expected":false,"disconnect_reason":"process_exited","connect_type":"agent_to_client"}
+//! ```
+//!
+//! With `tracing` (feature `tracing`), the same record as an event:
+//!
+//! ```
+//! # #[cfg(all(unix, feature = "tracing"))] {
+//! # use std::process::Command;
+//! use disconnect_attribution::{classify_session_exit, disconnect_event};
+//! use tracing::Level;
+//!
+//! let result = Command::new("sh").args(["-c", "exit 7"]).status();
+//! let end = classify_session_exit(false, &result);
+//! disconnect_event!(Level::INFO, end, peer = "10.0.0.7", "ssh session closed");
+//! # }
+//! ```
+//!
+//! tracing-subscriber prints, after time, level and target:
+//!
+//! ```text
+//! ssh session closed connect_type="agent_to_client" disconnect_reason="process_exited" disconnect_expected=false disconnect_detail="process exited with error status: 7" exit_code=7 peer="10.0.0.7"
 //! ```
 //!
 //! # The parts
@@ -41,7 +61,8 @@
 //!   [`DisconnectGuard`] logs it exactly once on every way out (its [page](guard) tells why the line
 //!   after the loop is not enough), [`TrackedStream`] observes the transport.
 //!
-//! What breaks and what the line then says is a page of its own: the [fault matrix](faults).
+//! Two pages for those who read the logs: the [fault matrix](faults) (what breaks, and what the line
+//! then says) and [operating it](operating) (what each reason means, what to check, ready queries).
 //!
 //! # Features
 //!

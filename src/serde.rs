@@ -125,12 +125,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
             Some(Word::Unknown(text)) => Some(text),
             None => None,
         };
-        // The first that is not blank stays.
-        let end = end
-            .or_detail(detail)
-            .or_detail(reason_text)
-            .or_detail(code_text);
-        Ok(end)
+        Ok(end.with_first_detail([detail, reason_text, code_text]))
     }
 }
 

@@ -61,7 +61,12 @@ fn the_one_minute_example_is_the_real_one_with_its_real_output() {
     let output = support::example("quickstart").output().expect("runs");
     let output = String::from_utf8(output.stdout).expect("UTF-8");
     let (start, rest) = output.split_once("\"ts\":\"").expect("a time");
-    let (_, end) = rest.split_once('"').expect("an end");
+    let (_, end) = rest.split_once("\",").expect("an end");
+    let line = end.lines().next().expect("a line");
+    assert!(
+        include_str!("../src/lib.rs").contains(line),
+        "real output:\n{line}"
+    );
     assert!(
         README.contains(start) && README.contains(end),
         "real output:\n{output}"

@@ -240,6 +240,22 @@ fn people_read_it_too() {
     );
 }
 
+/// The front page and the README show what is really printed.
+#[test]
+#[cfg(unix)]
+fn the_documented_output_is_the_real_one() {
+    let result = std::process::Command::new("sh")
+        .args(["-c", "exit 7"])
+        .status();
+    let end = disconnect_attribution::classify_session_exit(false, &result);
+    let text = human_text(|| {
+        disconnect_event!(Level::INFO, end, peer = "10.0.0.7", "ssh session closed");
+    });
+    let (_, printed) = text.trim_end().split_once("tracing: ").expect("a target");
+    assert!(include_str!("../src/lib.rs").contains(printed), "{printed}");
+    assert!(include_str!("../README.md").contains(printed), "{printed}");
+}
+
 /// The macro names everything that it needs by its full path.
 #[test]
 fn the_macro_is_hygienic() {

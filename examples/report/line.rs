@@ -81,6 +81,11 @@ impl<'de> Visitor<'de> for EntryVisitor {
             has_reason: false,
         };
         let flat = Disconnect::deserialize(MapAccessDeserializer::new(&mut fields));
+        if flat.is_err() {
+            // It may have stopped early; the rest says whether this line is about an end at all.
+            let mut rest = &mut fields;
+            while let Ok(Some(_)) = rest.next_entry::<IgnoredAny, IgnoredAny>() {}
+        }
         let Fields {
             time,
             nested,
