@@ -203,6 +203,8 @@
 //!
 //! ## Loki
 //!
+//! Labels stay few; the fields are read from the lines:
+//!
 //! ```logql
 //! sum by (connect_type, disconnect_reason, disconnect_initiator) (
 //!   count_over_time({app="agent"} | json | disconnect_reason != "" [1h])

@@ -6,7 +6,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use disconnect_attribution::{
     Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
@@ -317,14 +316,15 @@ fn a_runtime_that_shuts_down_logs_once_for_each_task() {
 }
 
 /// A log that can't be written, in a process of its own: it must live, and say what was lost.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "slog"))]
 mod failing_log {
     use std::fs::File;
     use std::process::Stdio;
+    use std::thread;
 
     use slog::{Drain, Logger, info, o};
 
-    use super::{DisconnectGuard, DisconnectReason, Evidence, Mutex, end, support, thread};
+    use super::{DisconnectGuard, DisconnectReason, Evidence, Mutex, end, support};
     use disconnect_attribution::ConnectType;
 
     fn die_while_logging_to(sink: impl std::io::Write + Send + 'static) {

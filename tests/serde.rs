@@ -1,20 +1,14 @@
 //! serde: what is written, what reads back, what is refused.
 #![cfg(feature = "serde")]
 
+mod support;
+
 use disconnect_attribution::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_value, json, to_value};
-
-fn full() -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
-        .with_initiator(Initiator::Agent)
-        .with_detail("process exited with error status: 7")
-        .with_code(CloseCode::Ssh(11))
-        .with_exit_code(7)
-        .with_connection_method(ConnectionMethod::Direct)
-}
+use support::{bare, full};
 
 fn read(line: Value) -> Disconnect {
     from_value(line).expect("accepted")
@@ -32,13 +26,12 @@ fn a_record_is_a_flat_map_from_the_layer_to_the_detail() {
         serde_json::to_string(&full()).expect("written"),
         r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_detail":"process exited with error status: 7","disconnect_code":"ssh:11","exit_code":7,"connection_method":"direct"}"#,
     );
-    let bare = Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::Graceful);
     assert_eq!(
-        serde_json::to_string(&bare).expect("written"),
+        serde_json::to_string(&bare()).expect("written"),
         r#"{"connect_type":"server_to_agent","disconnect_reason":"graceful","disconnect_expected":true}"#,
     );
     assert_eq!(read(to_value(full()).expect("written")), full());
-    assert_eq!(read(to_value(&bare).expect("written")), bare);
+    assert_eq!(read(to_value(bare()).expect("written")), bare());
 }
 
 #[test]

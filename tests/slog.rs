@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator,
 };
 use serde_json::{Value, json};
 use slog::{Drain, Key, Logger, Never, OwnedKVList, Record, Serializer, info, o};
-use support::{json_text, term_text};
+use support::{bare, full, json_text, term_text};
 
 /// Keeps each field with the type that it was emitted with.
 #[derive(Default)]
@@ -53,19 +53,6 @@ fn typed(log: impl FnOnce(&Logger)) -> Vec<String> {
     let fields = Arc::<Mutex<Vec<String>>>::default();
     log(&Logger::root(RecorderDrain(Arc::clone(&fields)), o!()));
     std::mem::take(&mut *fields.lock().expect("alive"))
-}
-
-fn full() -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
-        .with_initiator(Initiator::Agent)
-        .with_detail("process exited with error status: 7")
-        .with_code(CloseCode::Ssh(11))
-        .with_exit_code(7)
-        .with_connection_method(ConnectionMethod::Direct)
-}
-
-fn bare() -> Disconnect {
-    Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::Graceful)
 }
 
 #[test]

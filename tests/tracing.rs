@@ -3,12 +3,9 @@
 
 mod support;
 
-use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
-    disconnect_event,
-};
+use disconnect_attribution::{Disconnect, disconnect_event};
 use serde_json::{Value, json};
-use support::Sink;
+use support::{Sink, bare, full};
 use tracing::{Level, subscriber::with_default};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -49,19 +46,6 @@ fn human_text(run: impl FnOnce()) -> String {
         .finish();
     with_default(subscriber, run);
     sink.text()
-}
-
-fn full() -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
-        .with_initiator(Initiator::Agent)
-        .with_detail("process exited with error status: 7")
-        .with_code(CloseCode::Ssh(11))
-        .with_exit_code(7)
-        .with_connection_method(ConnectionMethod::Direct)
-}
-
-fn bare() -> Disconnect {
-    Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::Graceful)
 }
 
 /// The fields of a line that a record made.

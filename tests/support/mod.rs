@@ -5,7 +5,25 @@ use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use disconnect_attribution::{
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+};
 use slog::{Drain, Logger, o};
+
+/// A record with every field.
+pub(crate) fn full() -> Disconnect {
+    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
+        .with_initiator(Initiator::Agent)
+        .with_detail("process exited with error status: 7")
+        .with_code(CloseCode::Ssh(11))
+        .with_exit_code(7)
+        .with_connection_method(ConnectionMethod::Direct)
+}
+
+/// A record with the two fields that every line has.
+pub(crate) fn bare() -> Disconnect {
+    Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::Graceful)
+}
 
 /// A sink that can be read while loggers write to it.
 #[derive(Debug, Clone, Default)]
