@@ -14,6 +14,7 @@
 //! | SSH exit 7 | `agent_to_client ended: process_exited (exit code 7): process exited with error status: 7` | |
 //! | SSH command killed by a signal | `agent_to_client ended: process_exited (exit code 255): process exited with signal: 9 (SIGKILL)` | the client exits with 255 too |
 //! | SSH client killed with SIGKILL | `agent_to_client ended by network: network_error` | its kernel still sends a FIN: an end of file without a goodbye |
+//! | SSH client killed with bytes unread | `agent_to_client ended by network: network_error: read failed: Connection reset by peer (os error 104)` | its kernel resets instead |
 //! | SSH client leaves with ~. | `agent_to_client ended by client: client_closed` | |
 //! | SSH client sends disconnect 11 | `agent_to_client ended by client: client_closed` | russh ends without an error and keeps the code to itself, so there is no `disconnect_code` |
 //! | SSH network reset | `agent_to_client ended by network: network_error: read failed: Connection reset by peer (os error 104)` | |
@@ -56,6 +57,7 @@
 //! | gRPC PERMISSION_DENIED | `server_to_agent ended by server: rejected (grpc:7): token revoked` | |
 //! | gRPC server shutdown | `server_to_agent ended by server: server_shutdown (grpc:14): server is shutting down` | |
 //! | gRPC server killed | `server_to_agent ended by network: network_error` | tonic makes up an UNKNOWN; the tracked stream saw the end of file first |
+//! | gRPC server killed with bytes unread | `server_to_agent ended by network: network_error: read failed: Connection reset by peer (os error 104)` | its kernel resets instead |
 //! | gRPC client cancel, at the client | `server_to_agent ended by agent: server_shutdown` | |
 //! | gRPC client cancel, at the server | `server_to_agent ended: unknown: dropped without a reason: cancelled task or early return` | tonic drops the handler and keeps the client's `RST_STREAM` to itself |
 //! | gRPC deadline | `server_to_agent ended by network: network_error (grpc:1): Timeout expired` | tonic's client says CANCELLED where others say DEADLINE_EXCEEDED |

@@ -9,6 +9,7 @@ use std::process::Stdio;
 
 use futures_util::{SinkExt, StreamExt};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -68,6 +69,14 @@ impl Coordinator {
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         let id = i32::try_from(self.id()).map_err(io::Error::other)?;
         Ok(kill(Pid::from_raw(id), signal)?)
+    }
+
+    /// Stops it where it stands, and returns when it has stopped.
+    pub(crate) fn hang(&self) -> io::Result<()> {
+        self.signal(Signal::SIGSTOP)?;
+        let id = i32::try_from(self.id()).map_err(io::Error::other)?;
+        waitpid(Pid::from_raw(id), Some(WaitPidFlag::WUNTRACED))?;
+        Ok(())
     }
 
     /// Sends a signal that ends it, and waits until it has ended.

@@ -210,8 +210,8 @@ impl Connection {
                 () = shutdown.cancelled() => process.hang_up().await,
             },
         };
-        tell(&client, id, &result).await;
         guard.close(classify_session_exit(shutdown.is_cancelled(), &result));
+        tell(&client, id, &result).await;
     }
 
     /// Connects a forwarded channel with its target, until either closes it.

@@ -119,7 +119,7 @@ impl Walk {
 
         self.scene("the agent shuts down, and the coordinator hangs (SIGSTOP)");
         let (coordinator, control) = self.open(&self.context()).await?;
-        coordinator.signal(Signal::SIGSTOP)?;
+        coordinator.hang()?;
         control.close(PATIENCE).await;
         Ok(())
     }
@@ -195,10 +195,8 @@ impl Walk {
                 SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
             }
             drop(socket);
-            let mut stream = channel.into_stream();
-            stream.read_to_end(&mut Vec::new()).await?;
-            stream.shutdown().await?;
-            drop(stream);
+            channel.eof().await?;
+            until_closed(channel).await; // the agent logs the end before it closes
             goodbye(&client).await?;
             ssh.all_ended().await;
         }

@@ -26,7 +26,7 @@ use tonic::server::ServerStreamingService;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::{check, support};
+use crate::{check, check_killed, support};
 
 /// What a user writes: a status that the server sent is its word; one that nobody sent only says that
 /// the transport failed, and the tracked stream below may have said so before.
@@ -365,5 +365,9 @@ fn a_server_process_that_is_killed() {
         server.kill();
         call.end().await
     });
-    check("gRPC server killed", &end);
+    check_killed(
+        "gRPC server killed",
+        "gRPC server killed with bytes unread",
+        &end,
+    );
 }

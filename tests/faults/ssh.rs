@@ -14,9 +14,10 @@ use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{Message, accept};
 
 use crate::agent::Agent;
-use crate::check;
+use crate::{check, check_killed};
 
 const LINE: &str = "ssh session closed";
+const UNREAD: &str = "SSH client killed with bytes unread";
 const CHANNEL_LINE: &str = "JetBrains channel closed";
 
 /// An agent, and the config that lets `ssh` in.
@@ -154,7 +155,7 @@ fn clients_that_go() {
     let (mut client, _output) = agent.open_session(&[]);
     client.kill().expect("SIGKILL");
     client.wait().expect("reaped");
-    check("SSH client killed with SIGKILL", &agent.end());
+    check_killed("SSH client killed with SIGKILL", UNREAD, &agent.end());
 
     let (mut client, _output) = agent.open_session(&["-tt"]);
     client
@@ -301,8 +302,9 @@ fn forwarded_channels() {
     let (mut client, _socket) = agent.forward(&target);
     client.kill().expect("SIGKILL");
     client.wait().expect("reaped");
-    check(
+    check_killed(
         "forwarded channel of a client killed with SIGKILL",
+        UNREAD,
         &agent.agent.end(CHANNEL_LINE),
     );
 }
