@@ -176,6 +176,7 @@ pub(crate) fn report() {
     let rows = [
         "Disconnect",
         "struct by hand",
+        "struct by hand, borrowed",
         "skipped",
         "serde_json Value",
     ]
