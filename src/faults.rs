@@ -21,6 +21,7 @@
 //! | garbage instead of SSH | `agent_to_client ended by client: protocol_error: invalid SSH version string` | there never was a session, so the connection logs it |
 //! | SSH unsupported subsystem | `agent_to_client ended by agent: rejected: unsupported subsystem: sftp` | |
 //! | agent Ctrl-C with an open SSH session | `agent_to_client ended by agent: server_shutdown (exit code 255)` | the command was hung up on |
+//! | agent Ctrl-C with a silent SSH client | `agent_to_client ended by agent: server_shutdown` | |
 //! | workspace stopped with an open SSH session | `agent_to_client ended by server: workspace_stopped` | the hang-up that follows is noise |
 //! | forwarded channel closed by the client | `agent_to_client ended: graceful: normal close` | |
 //! | forwarded channel closed by its target | `agent_to_client ended: graceful: normal close` | SSH says that a channel closed, not which end began |

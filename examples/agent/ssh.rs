@@ -105,9 +105,16 @@ impl SshServer {
             client_key: self.client_key,
             opened: HashMap::new(),
         };
-        let result = match run_stream(self.config, stream, handler).await {
-            Ok(running) => connection.run(running).await,
-            Err(error) => Err(error),
+        let result = tokio::select! {
+            started = run_stream(self.config, stream, handler) => match started {
+                Ok(running) => connection.run(running).await,
+                Err(error) => Err(error),
+            },
+            // A client that has not even introduced itself holds nothing up.
+            () = self.context.shutdown.cancelled() => {
+                connection.cause.record(Evidence::Local, shutdown());
+                Ok(())
+            }
         };
         connection.observe(&result);
         connection.ended.cancel();

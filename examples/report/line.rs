@@ -46,7 +46,10 @@ pub(crate) fn read(bytes: &[u8]) -> Line {
             time,
         }) => Line::End(end, time),
         Ok(Entry { end: None, .. }) => Line::NoEnd,
-        Err(error) if error.is_data() => Line::Unreadable(error.to_string()),
+        // An error may quote a whole line.
+        Err(error) if error.is_data() => {
+            Line::Unreadable(error.to_string().chars().take(300).collect())
+        }
         Err(_) => Line::NotJson,
     }
 }

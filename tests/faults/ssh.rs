@@ -225,6 +225,17 @@ fn garbage_instead_of_ssh() {
 }
 
 #[test]
+fn ctrl_c_with_a_client_that_says_nothing() {
+    let mut agent = SshAgent::start();
+    let mut socket = TcpStream::connect(agent.address()).expect("accepted");
+    // The agent introduces itself first, so it has seen the client.
+    socket.read_exact(&mut [0; 8]).expect("SSH-2.0-");
+    agent.agent.signal(Signal::SIGINT);
+    let end = agent.agent.end("ssh connection closed");
+    check("agent Ctrl-C with a silent SSH client", &end);
+}
+
+#[test]
 #[ignore = "needs OpenSSH's client, which .ci/run installs"]
 fn an_unsupported_subsystem() {
     let mut agent = SshAgent::start();
