@@ -99,6 +99,10 @@ fn long_text_is_cut_on_a_character_and_marked() {
     assert_eq!(detail(&"é".repeat(128)), Some("é".repeat(128)));
     assert_eq!(detail(&"é".repeat(129)), Some(cut("é", 126)));
     assert_eq!(detail(&"🦀".repeat(1_000_000)), Some(cut("🦀", 63)));
+    // Two bytes for `\n` just fit, or just do not.
+    let escaped = |count: usize| detail(&format!("{}\n", "x".repeat(count)));
+    assert_eq!(escaped(254), Some(format!("{}\\n", "x".repeat(254))));
+    assert_eq!(escaped(255), Some(cut("x", 253)));
     // An escape stays whole: `\u{1b}` is six bytes, 42 of them leave one for the mark's three.
     assert_eq!(detail(&"\u{1b}".repeat(300)), Some(cut(r"\u{1b}", 42)));
 }
