@@ -54,6 +54,19 @@ fn close_logs_the_decision() {
 }
 
 #[test]
+fn debug_shows_the_layer_and_the_cause() {
+    let guard = Lines::default().guard();
+    guard
+        .cause()
+        .record(Evidence::Peer, end(DisconnectReason::Rejected));
+    let text = format!("{guard:?}");
+    guard.disarm();
+    for part in ["DisconnectGuard", "AgentToClient", "Peer", "Rejected"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+}
+
+#[test]
 fn disarm_logs_nothing() {
     let lines = Lines::default();
     lines.guard().disarm();

@@ -192,6 +192,19 @@ fn a_refusal_says_what_was_wrong_and_what_would_have_been_right() {
     }
 }
 
+/// Formats other than JSON have keys that are no texts.
+#[test]
+fn a_key_that_is_no_text_is_refused() {
+    use serde::de::value::{Error, MapDeserializer};
+
+    let map = MapDeserializer::<_, Error>::new([(1_u8, 2_u8)].into_iter());
+    let error = Disconnect::deserialize(map).expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        "invalid type: integer `1`, expected a key"
+    );
+}
+
 #[test]
 fn each_enum_is_its_text() {
     fn both_ways<T>(variants: &[T], as_str: fn(T) -> &'static str)
