@@ -130,6 +130,15 @@ fn a_write_that_takes_nothing_ends_the_connection() {
 }
 
 #[test]
+fn a_vectored_write_that_takes_nothing_ends_the_connection_too() {
+    let (mut stream, cause) = tracked(Always(|| Ok(0)));
+    let buffers = [IoSlice::new(&[]), IoSlice::new(&[1])];
+    assert_eq!(stream.write_vectored(&buffers).expect("unchanged"), 0);
+    let detail = cause.get().and_then(|end| end.detail().map(str::to_owned));
+    assert_eq!(detail.as_deref(), Some("write failed: write zero"));
+}
+
+#[test]
 fn each_operation_that_fails_is_named() {
     let broken = || Always(|| Err(ErrorKind::BrokenPipe.into()));
     let detail = |run: fn(&mut TrackedStream<Always>) -> bool| {
@@ -218,6 +227,22 @@ mod tokio_traits {
         assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
         let network_error = end(DisconnectReason::NetworkError).with_initiator(Initiator::Network);
         assert_eq!(cause.get(), Some(network_error));
+    }
+
+    /// A reader may pass a buffer that holds earlier bytes.
+    #[tokio::test]
+    async fn an_end_of_file_is_seen_behind_earlier_bytes() {
+        let (client, socket) = connection().await;
+        let (mut stream, cause) = tracked(socket);
+        drop(client);
+        let mut storage = [0; 16];
+        let mut buffer = ReadBuf::new(&mut storage);
+        buffer.put_slice(b"earlier");
+        std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer))
+            .await
+            .expect("the end");
+        assert_eq!(buffer.filled(), b"earlier");
+        assert!(cause.get().is_some());
     }
 
     #[tokio::test]
