@@ -25,6 +25,9 @@ use crate::ssh::SshServer;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Box<dyn Error>> {
+    // From the first moment on, so that an early Ctrl-C is a shutdown too.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let context = Context::new(logger(json));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port))
         .await
@@ -44,9 +47,8 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
         arguments.coordinator.clone(),
         Duration::from_millis(arguments.ping_interval),
     ));
-    let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         ended = &mut control => return Ok(ended??),
         ended = &mut sessions => return Ok(ended??),
@@ -57,7 +59,7 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
         ended = async { timeout(PATIENCE * 3, async { tokio::join!(control, sessions) }).await } => {
             ended.map_err(|_| "gave up waiting for open connections")?
         }
-        _ = tokio::signal::ctrl_c() => return Err("interrupted twice".into()),
+        _ = interrupt.recv() => return Err("interrupted twice".into()),
     };
     control??;
     sessions??;
