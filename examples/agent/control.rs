@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ServerToAgent;
 use disconnect_attribution::{
-    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    TrackedStream, classify_coordination_close, classify_coordinator_rpc_exit,
+    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
+    Initiator, TrackedStream, classify_coordination_close, classify_coordinator_rpc_exit,
 };
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -112,7 +112,7 @@ impl ControlPlane {
     pub(crate) async fn close(mut self, patience: Duration) {
         let log = &self.context.log;
         self.context.shutdown.cancel();
-        let end = shutdown();
+        let end = shutdown(ServerToAgent);
         let mut goodbye = tokio::spawn(self.coordination.close(log.clone(), patience * 2));
         if timeout(patience, &mut goodbye).await.is_ok() {
             debug!(log, "coordinator RPC disconnected"; end);
@@ -132,9 +132,9 @@ async fn finished<T>(task: &mut AbortOnDropHandle<T>) {
     }
 }
 
-fn shutdown() -> Disconnect {
-    Disconnect::new(ServerToAgent, DisconnectReason::ServerShutdown)
-        .with_initiator(Initiator::Agent)
+/// The end of a healthy connection because this agent shuts down.
+pub(crate) fn shutdown(connect_type: ConnectType) -> Disconnect {
+    Disconnect::new(connect_type, DisconnectReason::ServerShutdown).with_initiator(Initiator::Agent)
 }
 
 /// Connects, and tracks the connection from its first byte.
@@ -206,7 +206,7 @@ async fn run(
                 socket.send(Message::Ping(Bytes::new())).await?;
             }
             () = context.shutdown.cancelled() => {
-                cause.record(Evidence::Local, shutdown());
+                cause.record(Evidence::Local, shutdown(ServerToAgent));
                 return socket.close(None).await;
             }
         }
@@ -268,7 +268,9 @@ impl Coordination {
 
     async fn close(mut self, log: Logger, patience: Duration) {
         // Decided here and now: what the coordinator answers is the answer to this.
-        self.responses.cause.record(Evidence::Local, shutdown());
+        self.responses
+            .cause
+            .record(Evidence::Local, shutdown(ServerToAgent));
         let sent = self.requests.send(Message::text(DISCONNECT)).await;
         let end = classify_coordination_close(ServerToAgent, Initiator::Agent, &sent);
         if let Err(error) = sent {

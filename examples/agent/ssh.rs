@@ -32,7 +32,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::control::Context;
+use crate::control::{Context, shutdown};
 
 /// How long a client or a process may take to leave.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -112,7 +112,7 @@ impl SshServer {
             },
             // A client that has not even introduced itself holds nothing up.
             () = self.context.shutdown.cancelled() => {
-                connection.cause.record(Evidence::Local, shutdown());
+                connection.cause.record(Evidence::Local, shutdown(AgentToClient));
                 Ok(())
             }
         };
@@ -144,7 +144,7 @@ impl Connection {
         tokio::select! {
             result = &mut running => result,
             () = self.context.shutdown.cancelled() => {
-                self.cause.record(Evidence::Local, shutdown());
+                self.cause.record(Evidence::Local, shutdown(AgentToClient));
                 self.sessions.close();
                 self.sessions.wait().await;
                 let text = "agent is shutting down".to_owned();
@@ -236,11 +236,6 @@ impl Connection {
             }
         }
     }
-}
-
-fn shutdown() -> Disconnect {
-    Disconnect::new(AgentToClient, DisconnectReason::ServerShutdown)
-        .with_initiator(Initiator::Agent)
 }
 
 /// A session's channel before it is told what to run.

@@ -2,8 +2,7 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
@@ -35,10 +34,7 @@ impl Agent {
     }
 
     fn with(arguments: &[&str]) -> Self {
-        static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
-        let executable =
-            BUILT.get_or_init(|| support::example("agent").get_program().to_owned().into());
-        let mut process = Command::new(executable)
+        let mut process = support::example("agent")
             .args(["serve", "--json"])
             .args(arguments)
             .stdout(Stdio::piped())

@@ -348,18 +348,13 @@ fn a_server_process_that_is_killed() {
     if support::is_respawned() {
         runtime.block_on(async {
             let server = serve().await;
-            println!("listening on {} .", server.address);
+            support::tell_address(server.address);
             server.shutdown.cancelled().await;
         });
         return;
     }
     let mut server = support::Respawned::new("grpc::a_server_process_that_is_killed");
-    let text = server.read_until(" .");
-    let (_, address) = text
-        .trim_end_matches(" .")
-        .rsplit_once("on ")
-        .expect("an address");
-    let address = address.parse().expect("an address");
+    let address = server.address();
     let end = runtime.block_on(async {
         let call = open(address, "/stay").await;
         server.kill();

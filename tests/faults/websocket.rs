@@ -147,7 +147,7 @@ fn a_server_that_restarts_is_dialled_again() {
 fn a_server_process_that_is_killed() {
     if support::is_respawned() {
         let coordinator = Coordinator::new();
-        println!("listening on {} .", coordinator.address());
+        support::tell_address(coordinator.address());
         let mut sockets = coordinator.accept();
         println!("accepted all");
         for socket in &mut sockets {
@@ -156,12 +156,7 @@ fn a_server_process_that_is_killed() {
         return;
     }
     let mut server = support::Respawned::new("websocket::a_server_process_that_is_killed");
-    let text = server.read_until(" .");
-    let (_, address) = text
-        .trim_end_matches(" .")
-        .rsplit_once("on ")
-        .expect("an address");
-    let mut agent = Agent::dialling(address.parse().expect("an address"), QUIET);
+    let mut agent = Agent::dialling(server.address(), QUIET);
     server.read_until("accepted all");
     server.kill();
     check("WebSocket server killed (1006)", &agent.end(LINE));

@@ -1,7 +1,9 @@
 //! What tests share.
 #![allow(dead_code)] // each test binary uses its own part
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -108,6 +110,13 @@ impl Respawned {
         text
     }
 
+    /// Reads the address that it prints with [`tell_address`].
+    pub(crate) fn address(&mut self) -> SocketAddr {
+        self.read_until(ADDRESS);
+        let address = self.read_until(" ");
+        address.trim().parse().expect("an address")
+    }
+
     /// Kills it with SIGKILL, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         self.process.kill().expect("SIGKILL");
@@ -115,13 +124,30 @@ impl Respawned {
     }
 }
 
+const ADDRESS: &str = "listening on ";
+
+/// Tells the test that respawned this process where it listens.
+pub(crate) fn tell_address(address: SocketAddr) {
+    println!("{ADDRESS}{address} .");
+}
+
 /// Whether this process is a test's own child.
 pub(crate) fn is_respawned() -> bool {
     std::env::var_os(RESPAWNED).is_some()
 }
 
-/// A command that runs an example, which is built first if it is out of date.
+/// A command that runs an example, which is built first, once in each process of tests.
 pub(crate) fn example(name: &str) -> Command {
+    static BUILT: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let executable = built
+        .entry(name.to_owned())
+        .or_insert_with(|| build_example(name));
+    Command::new(executable)
+}
+
+/// Builds an example, and returns where its executable is.
+fn build_example(name: &str) -> String {
     let build = Command::new(env!("CARGO"))
         .args([
             "build",
@@ -137,10 +163,9 @@ pub(crate) fn example(name: &str) -> Command {
         "{}",
         String::from_utf8_lossy(&build.stderr)
     );
-    let executable = String::from_utf8_lossy(&build.stdout)
+    String::from_utf8_lossy(&build.stdout)
         .lines()
         .filter_map(|message| serde_json::from_str::<serde_json::Value>(message).ok())
         .find_map(|message| message["executable"].as_str().map(str::to_owned))
-        .expect("an executable");
-    Command::new(executable)
+        .expect("an executable")
 }
