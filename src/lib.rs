@@ -83,9 +83,10 @@
 
 mod cause;
 mod classify;
+mod clock;
 mod close_code;
-mod detail;
 mod disconnect;
+mod escaped;
 pub mod faults;
 pub mod guard;
 pub mod keys;
@@ -105,13 +106,20 @@ pub use classify::{
     classify_pty_exit, classify_rpc_exit, classify_session_exit,
 };
 pub use close_code::CloseCode;
+#[doc(hidden)]
+pub use disconnect::__Fields;
 pub use disconnect::Disconnect;
 pub use guard::DisconnectGuard;
+#[cfg(feature = "slog")]
+#[doc(hidden)]
+pub use slog::__slog;
 pub use stream::TrackedStream;
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
 pub use tracing::__tracing;
-pub use vocabulary::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError};
+pub use vocabulary::{
+    ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
+};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, unix, feature = "slog"))]

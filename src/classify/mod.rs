@@ -9,6 +9,10 @@ use std::process::ExitStatus;
 
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
 
+mod error;
+
+pub(crate) use error::{deciding_kind, sources};
+
 /// Classifies the end of a coordinator-style RPC, as the agent sees it.
 ///
 /// For the coordination RPC and the relay-map subscriber, where they have just returned. Always
@@ -20,12 +24,15 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
 /// | `false` | `Ok` | `graceful` | `server` |
 /// | `false` | `Err` | `network_error` | `network` |
 ///
+/// The text of an `Err` is the detail, whatever the reason.
+///
 /// # The flag is a trap
 ///
 /// `local_shutdown` must mean *this agent itself is shutting down*. A cancellation token that a
 /// failing sibling task cancels too does not mean that: with it, the network failure of the sibling
 /// is logged here as an expected shutdown, and the alert never fires. Keep a token for the agent's
-/// own shutdown alone, or share one `Cause` among the siblings.
+/// own shutdown alone, or record the shutdown in a [`Cause`](crate::Cause) of the whole agent, of which
+/// every connection has a [child](crate::Cause::child).
 ///
 /// # Examples
 ///
@@ -54,7 +61,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
 /// assert_eq!(end.initiator(), Some(Initiator::Network));
 /// ```
 #[must_use]
-pub fn classify_coordinator_rpc_exit<T, E>(
+pub fn classify_coordinator_rpc_exit<T, E: Display>(
     local_shutdown: bool,
     result: &Result<T, E>,
 ) -> Disconnect {
@@ -66,11 +73,11 @@ pub fn classify_coordinator_rpc_exit<T, E>(
     )
 }
 
-/// Classifies the end of an RPC, at either end of any layer.
+/// Classifies the end of an RPC, on either side of any layer.
 ///
 /// As [`classify_coordinator_rpc_exit`], for which `local` is the agent of `server_to_agent`: a
-/// result of `Ok` means that the other end of the layer hung up. The same trap lies in
-/// `local_shutdown`. A `local` that is no end of the layer has no known peer, and the initiator is
+/// result of `Ok` means that the other side of the layer hung up. The same trap lies in
+/// `local_shutdown`. A `local` that is no side of the layer has no known peer, and the initiator is
 /// left out. A client that shuts down is a `client_closed`, not a `server_shutdown`.
 ///
 /// # Examples
@@ -105,27 +112,38 @@ pub fn classify_coordinator_rpc_exit<T, E>(
 /// assert_eq!(end.initiator(), Some(Initiator::Agent));
 /// ```
 #[must_use]
-pub fn classify_rpc_exit<T, E>(
+pub fn classify_rpc_exit<T, E: Display>(
     connect_type: ConnectType,
     local: Initiator,
     local_shutdown: bool,
     result: &Result<T, E>,
 ) -> Disconnect {
-    if local_shutdown {
-        return Disconnect::shutdown_of(connect_type, local);
-    }
+    let end = if local_shutdown {
+        Disconnect::shutdown(connect_type, local)
+    } else if result.is_ok() {
+        Disconnect::new(connect_type, DisconnectReason::Graceful).by(local.peer(connect_type))
+    } else {
+        network_error(connect_type).with_initiator(Initiator::Network)
+    };
+    with_text_of(result, end)
+}
+
+const fn network_error(connect_type: ConnectType) -> Disconnect {
+    Disconnect::new(connect_type, DisconnectReason::NetworkError)
+}
+
+/// Every error keeps its text.
+fn with_text_of<T, E: Display>(result: &Result<T, E>, end: Disconnect) -> Disconnect {
     match result {
-        Ok(_) => {
-            Disconnect::new(connect_type, DisconnectReason::Graceful).by(local.peer(connect_type))
-        }
-        Err(_) => Disconnect::new(connect_type, DisconnectReason::NetworkError)
-            .with_initiator(Initiator::Network),
+        Ok(_) => end,
+        Err(error) => end.with_text(error),
     }
 }
 
 /// Classifies closing a coordination from this side.
 ///
-/// `Ok` is `graceful`, `Err` is `network_error`, both by the given initiator: this side began it.
+/// `Ok` is `graceful`, `Err` is `network_error` with the error's text as the detail, both by the given
+/// initiator: this side began it.
 ///
 /// # Examples
 ///
@@ -162,7 +180,7 @@ pub fn classify_rpc_exit<T, E>(
 /// assert_eq!(end.initiator(), Some(Initiator::Agent));
 /// ```
 #[must_use]
-pub fn classify_coordination_close<T, E>(
+pub fn classify_coordination_close<T, E: Display>(
     connect_type: ConnectType,
     initiator: Initiator,
     result: &Result<T, E>,
@@ -171,7 +189,8 @@ pub fn classify_coordination_close<T, E>(
         Ok(_) => DisconnectReason::Graceful,
         Err(_) => DisconnectReason::NetworkError,
     };
-    Disconnect::new(connect_type, reason).with_initiator(initiator)
+    let end = Disconnect::new(connect_type, reason).with_initiator(initiator);
+    with_text_of(result, end)
 }
 
 /// Classifies the end of an SSH session. Always `agent_to_client`.
@@ -181,10 +200,14 @@ pub fn classify_coordination_close<T, E>(
 /// | status 0 | `graceful` | 0 | |
 /// | status N | `process_exited` | N | `process exited with error status: N` |
 /// | a signal (Unix) | `process_exited` | 255, as OpenSSH reports it | the signal's number and name |
-/// | `Err` | [by its chain](DisconnectReason::from_error) | | the error's text |
+/// | `Err` | [by its chain](DisconnectReason::from_error) | | the text of the chain |
 ///
 /// While the agent itself shuts down (`local_shutdown`), everything but status 0 is
-/// `server_shutdown` by `agent`: the process was told to go. An exit code that it left is kept.
+/// `server_shutdown` by `agent`: the process was made to go. Its exit code, the text and the trigger that
+/// an error's chain knows are kept.
+///
+/// A `Box<dyn Error + Send + Sync>` or an `anyhow::Error` is no `Error` itself; `io::Error::other` makes it
+/// one that is looked through: `classify_session_exit(stopping, &result.map_err(io::Error::other))`.
 ///
 /// # Examples
 ///
@@ -229,24 +252,30 @@ pub fn classify_session_exit<E: Error + 'static>(
     const KILLED: i32 = 255;
 
     let layer = ConnectType::AgentToClient;
+    let ended = |otherwise| {
+        if local_shutdown {
+            Disconnect::shutdown(layer, Initiator::Agent)
+        } else {
+            Disconnect::new(layer, otherwise)
+        }
+    };
     match result {
         Ok(status) => {
             let end = if status.success() {
                 Disconnect::new(layer, DisconnectReason::Graceful)
-            } else if local_shutdown {
-                Disconnect::shutdown_of(layer, Initiator::Agent)
             } else {
+                let end = ended(DisconnectReason::ProcessExited);
                 // No code means a signal, and only Unix has those: `status` prints its name there.
-                let detail = match status.code() {
-                    Some(code) => format!("process exited with error status: {code}"),
-                    None => format!("process exited with {status}"),
-                };
-                Disconnect::new(layer, DisconnectReason::ProcessExited).with_detail(detail)
+                match status.code() {
+                    Some(code) => {
+                        end.with_text(&format_args!("process exited with error status: {code}"))
+                    }
+                    None => end.with_text(&format_args!("process exited with {status}")),
+                }
             };
             end.with_exit_code(status.code().unwrap_or(KILLED))
         }
-        Err(_) if local_shutdown => Disconnect::shutdown_of(layer, Initiator::Agent),
-        Err(error) => Disconnect::new(layer, DisconnectReason::from_error(error)).with_error(error),
+        Err(error) => ended(DisconnectReason::from_error(error)).with_error(error),
     }
 }
 
@@ -255,7 +284,7 @@ pub fn classify_session_exit<E: Error + 'static>(
 /// | `local_shutdown` | `result` | reason | initiator | exit code | detail |
 /// |---|---|---|---|---|---|
 /// | any | `Ok` | `graceful` | | 0 | |
-/// | `true` | `Err` | `server_shutdown` | `agent` | 1 | |
+/// | `true` | `Err` | `server_shutdown` | `agent` | 1 | the error's text |
 /// | `false` | `Err` | `network_error` | `network` | 1 | the error's text |
 ///
 /// # Examples
@@ -287,16 +316,16 @@ pub fn classify_session_exit<E: Error + 'static>(
 #[must_use]
 pub fn classify_pty_exit<T, E: Display>(local_shutdown: bool, result: &Result<T, E>) -> Disconnect {
     let layer = ConnectType::AgentToClient;
-    match result {
-        Ok(_) => Disconnect::new(layer, DisconnectReason::Graceful).with_exit_code(0),
-        Err(_) if local_shutdown => {
-            Disconnect::shutdown_of(layer, Initiator::Agent).with_exit_code(1)
-        }
-        Err(error) => Disconnect::new(layer, DisconnectReason::NetworkError)
+    let end = if result.is_ok() {
+        Disconnect::new(layer, DisconnectReason::Graceful).with_exit_code(0)
+    } else if local_shutdown {
+        Disconnect::shutdown(layer, Initiator::Agent).with_exit_code(1)
+    } else {
+        network_error(layer)
             .with_initiator(Initiator::Network)
             .with_exit_code(1)
-            .with_error(error),
-    }
+    };
+    with_text_of(result, end)
 }
 
 /// Classifies the end of a forwarded channel, such as an IDE's. Always `agent_to_client`.
@@ -334,6 +363,6 @@ pub fn classify_channel_close<T, E: Display>(result: &Result<T, E>) -> Disconnec
     let layer = ConnectType::AgentToClient;
     match result {
         Ok(_) => Disconnect::new(layer, DisconnectReason::Graceful).with_detail("normal close"),
-        Err(error) => Disconnect::new(layer, DisconnectReason::NetworkError).with_error(error),
+        Err(error) => network_error(layer).with_text(error),
     }
 }
