@@ -4,6 +4,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+#[cfg(unix)]
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::{
     Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    TrackedStream, classify_coordinator_rpc_exit, classify_session_exit,
+    TrackedStream, classify_coordinator_rpc_exit,
 };
 use socket2::SockRef;
 
@@ -283,7 +284,9 @@ fn a_bare_close_came_before_the_exit_status() {
                 Some(DisconnectReason::Unknown)
             );
             let status = Command::new("sh").args(["-c", "exit 7"]).status();
-            Some(classify_session_exit(false, &status))
+            Some(disconnect_attribution::classify_session_exit(
+                false, &status,
+            ))
         },
     );
     assert_eq!(line.reason(), DisconnectReason::ProcessExited);
