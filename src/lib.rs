@@ -62,7 +62,7 @@
 //!   after the loop is not enough), [`TrackedStream`] observes the transport.
 //!
 //! Two pages for those who read the logs: the [fault matrix](faults) (what breaks, and what the line
-//! then says) and [operating it](operating) (what each reason means, what to check, ready queries).
+//! then says) and [operating it](operations) (what to alert on, ready queries).
 //!
 //! # Features
 //!
@@ -87,10 +87,12 @@ mod clock;
 mod close_code;
 mod disconnect;
 mod escaped;
-pub mod faults;
+#[doc = include_str!("pages/faults.md")]
+pub mod faults {}
 pub mod guard;
 pub mod keys;
-pub mod operating;
+#[doc = include_str!("pages/operations.md")]
+pub mod operations {}
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-use crate::ServeArguments;
+use crate::arguments::ServeArguments;
 use crate::control::{Context, ControlPlane};
 use crate::coordinator::Coordinator;
 use crate::log::logger;

@@ -1,6 +1,6 @@
 //! The report: every kind of log that fleets write, in every shape that it arrives in.
-#![cfg(all(feature = "slog", feature = "serde"))]
 
+#[path = "../../../tests/support/mod.rs"]
 mod support;
 
 use std::io::Write;
@@ -35,7 +35,7 @@ fn slog_lines() -> String {
 }
 
 fn report(arguments: &[&str], directory: &Path, input: &[u8]) -> Output {
-    let mut report: Command = support::example("report");
+    let mut report = Command::new(env!("CARGO_BIN_EXE_disconnect-report"));
     let mut process = report
         .args(arguments)
         .current_dir(directory)

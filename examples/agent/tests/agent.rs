@@ -1,16 +1,18 @@
 //! The example agent: every site logs its one line, with the fields of the site table.
-#![cfg(all(unix, feature = "slog", feature = "serde"))]
-
-mod support;
+#![cfg(unix)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+
+fn agent() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_agent"))
+}
 
 /// A log line without its time, and with its keys in order.
 fn line(text: &str) -> Value {
@@ -192,10 +194,7 @@ fn site_table() -> Vec<Vec<Value>> {
 
 #[test]
 fn the_walk_logs_the_site_table() {
-    let output = support::example("agent")
-        .arg("--json")
-        .output()
-        .expect("runs");
+    let output = agent().arg("--json").output().expect("runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     // Machines read standard output, people the table.
@@ -228,7 +227,7 @@ fn every_site_line_reads_back_and_the_failed_dial_is_none() {
 
 #[test]
 fn people_get_a_readable_log_and_a_table() {
-    let output = support::example("agent").output().expect("runs");
+    let output = agent().output().expect("runs");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     for part in [
@@ -245,6 +244,7 @@ fn people_get_a_readable_log_and_a_table() {
 }
 
 /// Processes that carry a mark in their environment.
+#[cfg(target_os = "linux")]
 fn marked(mark: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").expect("Linux has one");
     processes
@@ -264,7 +264,7 @@ fn marked(mark: &str) -> Vec<String> {
 fn ctrl_c_ends_the_walk_at_once_and_leaves_no_child() {
     let mark = format!("MARK_OF_A_TEST={}", std::process::id());
     let (name, value) = mark.split_once('=').expect("has one");
-    let mut agent = support::example("agent")
+    let mut agent = agent()
         .arg("--json")
         .env(name, value)
         .stdout(Stdio::piped())

@@ -2,13 +2,11 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-use crate::support;
 
 /// An agent that ends with the test, however that ends.
 pub(crate) struct Agent {
@@ -34,7 +32,7 @@ impl Agent {
     }
 
     fn with(arguments: &[&str]) -> Self {
-        let mut process = support::example("agent")
+        let mut process = Command::new(env!("CARGO_BIN_EXE_agent"))
             .args(["serve", "--json"])
             .args(arguments)
             .stdout(Stdio::piped())

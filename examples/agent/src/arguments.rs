@@ -1,26 +1,11 @@
-//! A small agent and its coordinator on loopback, as a sample of how to say why a connection ended.
-//!
-//! One file for each role; look for `guard`, `cause` and `classify_` to see the crate at work:
-//!
-//! - `control.rs`: the agent's control plane, three connections to its coordinator
-//! - `ssh.rs`: the agent's SSH server: exec, shells, forwarded ports
-//! - `pty.rs`: the agent's reconnecting terminal
-//! - `coordinator.rs`: the server, a process of its own that can be stopped, hung and killed
-//! - `walk.rs`, `serve.rs`: the two ways to run this example
-//! - `log.rs`: the agent's own logger
-
-mod control;
-mod coordinator;
-mod log;
-mod pty;
-mod serve;
-mod ssh;
-mod walk;
+//! The command line.
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::{coordinator, serve, walk};
 
 /// Shows every way in which an agent's connections end, and the log line of each.
 ///
@@ -47,22 +32,22 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct ServeArguments {
+pub(crate) struct ServeArguments {
     /// Port of the SSH server on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 0)]
-    port: u16,
+    pub(crate) port: u16,
 
     /// Use the coordinator at this address (host:port) instead of starting one
     #[arg(long, value_name = "ADDRESS")]
-    coordinator: Option<String>,
+    pub(crate) coordinator: Option<String>,
 
     /// Milliseconds between two pings of the coordinator
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
-    ping_interval: u64,
+    pub(crate) ping_interval: u64,
 }
 
 #[tokio::main]
-async fn main() -> ExitCode {
+pub(crate) async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result: Result<(), Box<dyn Error>> = match arguments.command {
         None => walk::run(arguments.json).await,
