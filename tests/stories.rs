@@ -150,7 +150,7 @@ fn a_half_close_that_goes_on_receiving() {
             assert_eq!(answers, "all my answers");
         },
         |stream, cause| {
-            let mut stream = stream.with_half_close();
+            let mut stream = stream.with_half_close(Initiator::Client);
             stream.read_to_end(&mut Vec::new()).expect("questions");
             assert_eq!(cause.get(), None, "the connection lives on");
             stream.write_all(b"all my answers").expect("sent");
@@ -339,7 +339,7 @@ fn a_siblings_network_failure_cancels_the_shared_token() {
     let token_is_cancelled = result.is_err();
     relay_map.close(classify_coordinator_rpc_exit(
         token_is_cancelled,
-        &Ok::<_, ()>(()),
+        &Ok::<_, std::io::Error>(()),
     ));
 
     drop(emit);
