@@ -69,6 +69,7 @@ impl Facts {
     }
 }
 
+#[allow(clippy::missing_fields_in_debug)] // the numbers under their names, without the flags
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Facts")
