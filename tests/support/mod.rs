@@ -79,6 +79,14 @@ impl Write for Sink {
     }
 }
 
+impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Sink {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
 /// What `log` writes through slog-json, as text.
 pub(crate) fn json_text(log: impl FnOnce(&Logger)) -> String {
     let sink = Sink::default();
