@@ -1,0 +1,132 @@
+//! Reads agents' logs and shows an on-call engineer what ended, why, and what to look at.
+//!
+//! - `arguments.rs`: what is asked for
+//! - `input.rs`, `gunzip.rs`: files, standard input and gzip, in blocks of whole records
+//! - `work.rs`, `scan.rs`: threads that count the blocks
+//! - `read/`: one record, in every format and wrapper
+//! - `tally/`: the counts, in memory that does not grow with the log
+//! - `print/`: what people and machines get to see
+//! - `clean.rs`: foreign text, made safe for a terminal
+
+mod arguments;
+mod clean;
+mod gunzip;
+mod input;
+mod print;
+mod read;
+mod scan;
+mod shim;
+mod tally;
+mod work;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::arguments::Arguments;
+use crate::input::{Inputs, Source};
+use crate::read::Reader;
+use crate::tally::{Skipped, Tally};
+use crate::work::{Merged, Task};
+
+/// What a shell shows for a process that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+const INTERRUPTED_HERE: &str = "disconnect-report: interrupted; this is what was read until then";
+
+/// How long a block takes to be counted, at the very most.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::parse();
+    if arguments.files.is_empty() {
+        if io::stdin().is_terminal() {
+            let nothing = "name a log to read, or send one to standard input";
+            Arguments::command()
+                .error(ErrorKind::MissingRequiredArgument, nothing)
+                .exit();
+        }
+        arguments.files.push(PathBuf::from("-"));
+    }
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("disconnect-report: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode, String> {
+    let filter = arguments.filter()?;
+    let Inputs { inputs, same } = Inputs::find(&arguments.files)?;
+    let task = Task {
+        reader: Reader::new(arguments.by_message()),
+        filter,
+        threads: arguments.threads(),
+        stop: Arc::default(),
+    };
+    let bar = input::progress(&inputs);
+    let names = inputs.iter().map(|input| input.name.clone()).collect();
+    let source = Source::new(inputs, bar.clone());
+    let arguments = Arc::new(arguments);
+    let merged = Arc::default();
+    stop_on_ctrl_c(&task.stop, &merged, &arguments);
+    work::count(source, names, &task, &merged);
+    bar.finish_and_clear();
+
+    // Whoever has the lock shows the report.
+    let mut merged = work::lock(&merged);
+    for name in same {
+        merged.tally.note(Skipped::SameFile, name);
+    }
+    let interrupted = task.stop.load(Ordering::Relaxed);
+    if interrupted {
+        eprintln!("{INTERRUPTED_HERE}");
+    }
+    show(&arguments, &merged.tally)?;
+    Ok(ExitCode::from(if interrupted { INTERRUPTED } else { 0 }))
+}
+
+/// The first Ctrl-C ends the reading, and the report is about what was read until then; the second ends all.
+fn stop_on_ctrl_c(stop: &Arc<AtomicBool>, merged: &Arc<Mutex<Merged>>, arguments: &Arc<Arguments>) {
+    let (stop, merged, arguments) = (Arc::clone(stop), Arc::clone(merged), Arc::clone(arguments));
+    // Without a handler Ctrl-C still ends the process.
+    let _ = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        let (merged, arguments) = (Arc::clone(&merged), Arc::clone(&arguments));
+        thread::spawn(move || {
+            thread::sleep(PATIENCE);
+            // Still here: a read waits for a pipe in which nothing comes.
+            let merged = work::lock(&merged);
+            eprintln!("{INTERRUPTED_HERE}");
+            let _ = show(&arguments, &merged.tally);
+            std::process::exit(INTERRUPTED.into());
+        });
+    });
+}
+
+fn show(arguments: &Arguments, tally: &Tally) -> Result<(), String> {
+    let mut text = if arguments.json {
+        if let Some(warning) = print::warning(tally) {
+            eprintln!("disconnect-report: {warning}");
+        }
+        print::for_machines(tally)
+    } else {
+        print::for_people(tally, &print::Look::of_standard_output())
+    };
+    text.push('\n');
+    match io::stdout().write_all(text.as_bytes()) {
+        // A reader that has seen enough (`| head`) is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

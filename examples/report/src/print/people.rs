@@ -1,0 +1,420 @@
+//! The report as text, for a terminal or a file.
+
+use std::fmt::{self, Write};
+use std::io::{self, IsTerminal};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
+use console::{Term, measure_text_width, style, truncate_str};
+use disconnect_attribution::Initiator;
+
+use super::text::{bar, grouped, percent, span, sparks, time};
+use super::{MOST, kinds, warning};
+use crate::tally::histogram::{BINS, Histogram};
+use crate::tally::top::Top;
+use crate::tally::{EXPECTED, INHERITED, Skipped, Tally, UNEXPECTED};
+
+/// The widest bar that still reads as one.
+const WIDEST_BAR: usize = 40;
+
+/// Where the report is looked at.
+pub(crate) struct Look {
+    width: usize,
+    colour: bool,
+}
+
+impl Look {
+    /// A terminal has a width; `COLUMNS` is that of what shows a pipe.
+    pub(crate) fn of_standard_output() -> Self {
+        let terminal = io::stdout().is_terminal();
+        let size = Term::stdout().size_checked().filter(|_| terminal);
+        let set = || std::env::var("COLUMNS").ok()?.parse().ok();
+        let width = size.map(|(_, columns)| usize::from(columns)).or_else(set);
+        Self {
+            width: width.unwrap_or(80).clamp(60, 200),
+            colour: terminal && console::colors_enabled(),
+        }
+    }
+
+    fn yellow(&self, text: &str) -> String {
+        style(text).force_styling(self.colour).yellow().to_string()
+    }
+
+    fn bold(&self, text: &str) -> String {
+        style(text).force_styling(self.colour).bold().to_string()
+    }
+
+    fn fit<'a>(&self, text: &'a str, indent: usize) -> std::borrow::Cow<'a, str> {
+        truncate_str(text, self.width.saturating_sub(indent), "…")
+    }
+}
+
+pub(crate) fn for_people(tally: &Tally, look: &Look) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write_report(&mut out, tally, look);
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn write_report(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
+    write_summary(out, tally, look)?;
+    if tally.ends() > 0 {
+        writeln!(out, "{}\n", kinds_table(tally, look))?;
+    }
+    write_messages(out, &tally.messages, look)?;
+    write_timeline(out, tally, look)?;
+    write_histogram(
+        out,
+        "How long the connections to investigate had been open",
+        &tally.lifetimes,
+        look,
+        false,
+    )?;
+    write_histogram(
+        out,
+        "How long the peer had been silent before ends to investigate",
+        &tally.silences,
+        look,
+        true,
+    )?;
+    write_top(
+        out,
+        "Details of the ends to investigate",
+        &tally.details,
+        look,
+    )?;
+    write_top(
+        out,
+        "Close codes of the ends to investigate",
+        &tally.codes,
+        look,
+    )?;
+    write_rest(out, tally, look)
+}
+
+fn write_summary(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
+    let counts = &tally.counts;
+    let ends = tally.ends();
+    write!(
+        out,
+        "{} ends in {} lines",
+        grouped(ends),
+        grouped(counts.lines)
+    )?;
+    if let (Some(first), Some(last)) = (counts.first, counts.last) {
+        write!(out, ", {} to {}", time(first), time(last))?;
+    }
+    writeln!(out, "\n")?;
+    if let Some(warning) = warning(tally) {
+        let sign = style("!").force_styling(look.colour).red().bold();
+        writeln!(
+            out,
+            "{sign} {}\n",
+            style(warning).force_styling(look.colour).red()
+        )?;
+    }
+    let width = grouped(ends).len();
+    let mut row = |count: u64, name: &str, tail: &str, attention: bool| {
+        let number = format!("{:>width$}", grouped(count));
+        let number = if attention {
+            look.bold(&look.yellow(&number))
+        } else {
+            number
+        };
+        writeln!(out, "  {number} {name:<15}  {}{tail}", percent(count, ends))
+    };
+    row(counts.expected, "expected", "", false)?;
+    row(
+        counts.unexpected,
+        "to investigate",
+        "",
+        counts.unexpected > 0,
+    )?;
+    if tally.inherited() > 0 {
+        row(
+            tally.inherited(),
+            "inherited",
+            "  their cause was another end's",
+            false,
+        )?;
+    }
+    writeln!(out)
+}
+
+fn kinds_table(tally: &Tally, look: &Look) -> String {
+    let kinds = kinds(tally);
+    let most = kinds
+        .iter()
+        .map(|(_, ends)| ends.original)
+        .max()
+        .unwrap_or(1);
+    let has_triggers = kinds.iter().any(|(kind, _)| kind.trigger.is_some());
+    let has_inherited = tally.inherited() > 0;
+    let mut header = vec!["connect type", "reason", "initiator"];
+    header.extend(has_triggers.then_some("trigger"));
+    header.push("ends");
+    header.extend(has_inherited.then_some("inherited"));
+    let build = |bar_cells: Option<usize>| {
+        let mut table = plain_table(look);
+        let bars = bar_cells.map(|_| "");
+        table.set_header(
+            header
+                .iter()
+                .copied()
+                .chain(bars)
+                .map(|name| Cell::new(name).fg(Color::DarkGrey)),
+        );
+        for (kind, ends) in &kinds {
+            let mut cells = vec![
+                Cell::new(kind.connect_type),
+                Cell::new(kind.reason),
+                Cell::new(kind.initiator.map_or("", Initiator::as_str)),
+            ];
+            cells.extend(has_triggers.then(|| Cell::new(kind.trigger.unwrap_or(""))));
+            cells.push(number(ends.original));
+            cells.extend(has_inherited.then(|| number(ends.inherited)));
+            cells.extend(bar_cells.map(|cells| Cell::new(bar(ends.original, most, cells))));
+            if !kind.reason.expected() {
+                cells = cells
+                    .into_iter()
+                    .map(|cell| cell.fg(Color::Yellow))
+                    .collect();
+            }
+            table.add_row(cells);
+        }
+        table
+    };
+    // The bars take what the words leave.
+    let words = build(None)
+        .lines()
+        .map(|line| measure_text_width(&line))
+        .max()
+        .unwrap_or(0);
+    let left = look.width.saturating_sub(words + 2).min(WIDEST_BAR);
+    trimmed(&build((left >= 4).then_some(left)))
+}
+
+fn number(count: u64) -> Cell {
+    let text = if count == 0 {
+        String::new()
+    } else {
+        grouped(count)
+    };
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn plain_table(look: &Look) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    if look.colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+fn trimmed(table: &Table) -> String {
+    let lines: Vec<_> = table
+        .lines()
+        .map(|line| format!(" {}", line.trim_end()))
+        .collect();
+    lines.join("\n")
+}
+
+fn write_messages(out: &mut String, messages: &Top<3>, look: &Look) -> fmt::Result {
+    let most = messages.most(MOST);
+    if most.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}\n", look.bold("Ends by message"))?;
+    let mut table = plain_table(look);
+    let header = ["ends", "expected", "to investigate", "inherited", "message"];
+    table.set_header(header.map(|name| Cell::new(name).fg(Color::DarkGrey)));
+    for shown in most {
+        let [expected, unexpected, inherited] =
+            [EXPECTED, UNEXPECTED, INHERITED].map(|column| shown.counted[column]);
+        table.add_row([
+            Cell::new(estimate(shown.at_least, shown.at_most)).set_alignment(CellAlignment::Right),
+            number(expected),
+            number(unexpected),
+            number(inherited),
+            Cell::new(look.fit(shown.text, 48)),
+        ]);
+    }
+    writeln!(out, "{}", trimmed(&table))?;
+    write_more(out, messages, 2)?;
+    writeln!(out)
+}
+
+fn write_timeline(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
+    let columns = i64::try_from(look.width - 4).unwrap_or(60);
+    let (seconds, columns) = tally.counts.timeline.columns(columns);
+    let Some(peak) = columns.iter().max_by_key(|column| column.count) else {
+        return Ok(());
+    };
+    let line = sparks(columns.iter().map(|column| column.count), peak.count);
+    let title = look.bold("Ends to investigate over time");
+    writeln!(out, "{title}, {} a column\n", span(seconds.unsigned_abs()))?;
+    writeln!(out, "  {}", look.yellow(&line))?;
+    writeln!(
+        out,
+        "  peak: {} from {}\n",
+        grouped(peak.count),
+        time(peak.start)
+    )
+}
+
+fn write_histogram(
+    out: &mut String,
+    title: &str,
+    values: &Histogram,
+    look: &Look,
+    silence: bool,
+) -> fmt::Result {
+    let used = |(_, count): &(&(u64, &str), &u64)| **count > 0;
+    let bins: Vec<_> = BINS.iter().zip(values.bins()).collect();
+    let (Some(first), Some(last)) = (bins.iter().position(used), bins.iter().rposition(used))
+    else {
+        return Ok(());
+    };
+    let bins = &bins[first..=last];
+    let most = bins.iter().map(|(_, count)| **count).max().unwrap_or(1);
+    let digits = grouped(most).len();
+    let cells = (look.width / 2 - 18).min(WIDEST_BAR);
+    let clusters = values.clusters();
+    writeln!(out, "{}\n", look.bold(title))?;
+    for (index, ((from, name), count)) in bins.iter().enumerate() {
+        let to = bins.get(index + 1).map_or(u64::MAX, |((to, _), _)| *to);
+        let bar = bar(**count, most, cells);
+        let line = format!(
+            "  {name:<13} {:>digits$}  {}",
+            grouped(**count),
+            look.yellow(&bar)
+        );
+        writeln!(out, "{}", line.trim_end())?;
+        for cluster in &clusters {
+            let start = cluster.seconds * 1000;
+            if start >= *from && start < to {
+                let hint = if silence && !cluster.suggests.is_empty() {
+                    cluster.suggests
+                } else {
+                    "a timer"
+                };
+                let hint = format!(
+                    "{} at {}: {hint}?",
+                    grouped(cluster.count),
+                    span(cluster.seconds)
+                );
+                let indent = 15 + digits;
+                let hint = look.fit(&hint, indent + 4);
+                writeln!(out, "{:indent$}  ↳ {}", "", look.bold(&hint))?;
+            }
+        }
+    }
+    writeln!(out)
+}
+
+fn write_top<const N: usize>(
+    out: &mut String,
+    title: &str,
+    values: &Top<N>,
+    look: &Look,
+) -> fmt::Result {
+    let most = values.most(MOST);
+    if most.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}\n", look.bold(title))?;
+    let counts: Vec<_> = most
+        .iter()
+        .map(|shown| estimate(shown.at_least, shown.at_most))
+        .collect();
+    let width = counts
+        .iter()
+        .map(|count| count.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (shown, count) in most.iter().zip(counts) {
+        writeln!(
+            out,
+            "  {count:>width$}  {}",
+            look.fit(shown.text, width + 4)
+        )?;
+    }
+    write_more(out, values, width)?;
+    writeln!(out)
+}
+
+/// A count that may be too high says so.
+fn estimate(at_least: u64, at_most: u64) -> String {
+    if at_least == at_most {
+        grouped(at_most)
+    } else {
+        format!("{} to {}", grouped(at_least), grouped(at_most))
+    }
+}
+
+/// What the list above leaves out.
+fn write_more<const N: usize>(out: &mut String, values: &Top<N>, width: usize) -> fmt::Result {
+    let most = values.most(MOST);
+    let shown: u64 = most.iter().map(|shown| shown.at_least).sum();
+    let left = values.total().saturating_sub(shown);
+    match values.distinct() {
+        Some(distinct) if distinct > most.len() => {
+            let more = grouped((distinct - most.len()) as u64);
+            writeln!(out, "  {:>width$}  with {more} others", grouped(left))
+        }
+        Some(_) => Ok(()),
+        None => writeln!(
+            out,
+            "  {:>width$}  with others, of which none was there more than {} times",
+            grouped(left),
+            grouped(most.last().map_or(0, |last| last.at_most)),
+        ),
+    }
+}
+
+fn write_rest(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
+    let counts = &tally.counts;
+    let mut note = |count: u64, text: &str| match count {
+        0 => Ok(()),
+        count => writeln!(
+            out,
+            "{}",
+            look.fit(&format!("{} {text}", grouped(count)), 0)
+        ),
+    };
+    note(
+        counts.before_a_byte,
+        "of the ends to investigate came before a byte was received",
+    )?;
+    note(
+        counts.clock_jumps,
+        "of the ends to investigate after a jump of the clock: the machine slept?",
+    )?;
+    note(counts.left_out, "ends left out, as asked")?;
+    if let Some(first) = &tally.without_time {
+        note(
+            first.count,
+            &format!("ends without a usable time, first {}", first.place),
+        )?;
+    }
+    for (why, first) in &tally.skipped {
+        let text = match why {
+            // At the top.
+            Skipped::Unreadable => continue,
+            Skipped::NoEnd => "lines about something else",
+            Skipped::TooLong => "lines longer than 1 MiB, not read",
+            Skipped::WithoutTime => {
+                "ends without a usable time, so neither since nor until; not counted"
+            }
+            Skipped::ReadError => "files not read to their end",
+            Skipped::SameFile => "files named twice, read once",
+        };
+        note(first.count, &format!("{text}, first {}", first.place))?;
+    }
+    Ok(())
+}

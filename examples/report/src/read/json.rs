@@ -1,0 +1,354 @@
+//! A line that is JSON: a record at its top, in a collector's envelope, or deeper inside.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use disconnect_attribution::{Disconnect, keys};
+use jiff::Timestamp;
+use serde::de::value::{CowStrDeserializer, MapAccessDeserializer};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::Value;
+
+use super::End;
+use super::time::Time;
+use super::wrap::Wrapper;
+
+pub(crate) enum Json<'a> {
+    End(End),
+    /// A line in a collector's envelope.
+    Wrapped(Envelope<'a>),
+    /// Fields of a disconnect that make no sense, and why.
+    Unreadable(String),
+    /// About something else.
+    NoEnd,
+    /// No JSON, and why.
+    Broken(String),
+}
+
+pub(crate) struct Envelope<'a> {
+    pub(crate) inner: Cow<'a, str>,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) wrapper: Wrapper,
+}
+
+/// Reads a text that starts as an object.
+pub(crate) fn read(text: &str, by_message: bool) -> Json<'_> {
+    let error = match parse(text, by_message) {
+        Ok(Entry { end: Ok(end), .. }) => return Json::End(end),
+        Ok(Entry {
+            envelope: Some(envelope),
+            ..
+        }) => return Json::Wrapped(envelope),
+        Ok(Entry { end: Err(why), .. }) => why,
+        Err(error) => error.to_string(),
+    };
+    // Rare, so it may take its time.
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => search(&value, by_message, error),
+        Err(error) => Json::Broken(error.to_string()),
+    }
+}
+
+fn parse(text: &str, by_message: bool) -> serde_json::Result<Entry<'_>> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let entry = EntrySeed { by_message }.deserialize(&mut json)?;
+    json.end()?;
+    Ok(entry)
+}
+
+/// The record anywhere in a line: under `fields`, or in a group of Go's log/slog.
+fn search(value: &Value, by_message: bool, why: String) -> Json<'static> {
+    let mut holders = Vec::new();
+    find_holders(value, &mut holders);
+    if holders.is_empty() {
+        return Json::NoEnd;
+    }
+    for holder in holders {
+        if let Ok(disconnect) = Disconnect::deserialize(holder) {
+            return Json::End(End {
+                disconnect,
+                time: time_in(holder).or_else(|| time_in(value)),
+                message: by_message
+                    .then(|| message_in(holder).or_else(|| message_in(value)))
+                    .flatten(),
+            });
+        }
+    }
+    Json::Unreadable(why)
+}
+
+fn find_holders<'a>(value: &'a Value, holders: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(map) => {
+            if map.contains_key(keys::DISCONNECT_REASON) {
+                holders.push(value);
+            }
+            map.values().for_each(|value| find_holders(value, holders));
+        }
+        Value::Array(values) => values.iter().for_each(|value| find_holders(value, holders)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn time_in(value: &Value) -> Option<Timestamp> {
+    TIMES
+        .iter()
+        .find_map(|key| Time::deserialize(value.get(key)?).ok()?.0)
+}
+
+fn message_in(value: &Value) -> Option<String> {
+    MESSAGES
+        .iter()
+        .find_map(|key| Some(value.get(key)?.as_str()?.to_owned()))
+}
+
+const TIMES: [&str; 5] = [
+    "ts",
+    "time",
+    "timestamp",
+    "@timestamp",
+    "__REALTIME_TIMESTAMP",
+];
+const MESSAGES: [&str; 2] = ["msg", "message"];
+
+/// A line, as far as it matters here.
+struct Entry<'a> {
+    end: Result<End, String>,
+    envelope: Option<Envelope<'a>>,
+}
+
+impl Entry<'_> {
+    fn nothing() -> Self {
+        Self {
+            end: Err("no object".to_owned()),
+            envelope: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct EntrySeed {
+    by_message: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for EntrySeed {
+    type Value = Entry<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Visitor methods for values that carry nothing here.
+macro_rules! nothing {
+    ($nothing:expr => $value:ty: $($method:ident($($type:ty)?))*) => {$(
+        fn $method<E: Error>(self $(, _: $type)?) -> Result<$value, E> {
+            Ok($nothing)
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for EntrySeed {
+    type Value = Entry<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a log line")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry<'de>, A::Error> {
+        let mut fields = Fields::new(map, self.by_message);
+        let flat = Disconnect::deserialize(MapAccessDeserializer::new(&mut fields));
+        if flat.is_err() {
+            // The library may have stopped early; what is left may hold the time or another line.
+            let mut rest = &mut fields;
+            while rest.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        }
+        Ok(fields.entry(flat.map_err(|error| error.to_string())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Entry<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Entry::nothing())
+    }
+
+    nothing! { Entry::nothing() => Entry<'de>:
+        visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit()
+    }
+}
+
+/// A map without its time, its message and what it wraps, which are kept aside.
+struct Fields<'de, A> {
+    map: A,
+    by_message: bool,
+    time: Option<Timestamp>,
+    seconds: Option<i64>,
+    nanoseconds: Option<i32>,
+    message: Option<Cow<'de, str>>,
+    wrapped: Option<(Cow<'de, str>, Wrapper)>,
+    payload: Option<Entry<'de>>,
+}
+
+impl<'de, A: MapAccess<'de>> Fields<'de, A> {
+    fn new(map: A, by_message: bool) -> Self {
+        Self {
+            map,
+            by_message,
+            time: None,
+            seconds: None,
+            nanoseconds: None,
+            message: None,
+            wrapped: None,
+            payload: None,
+        }
+    }
+
+    /// Takes the value of a key of the envelope's, and whether it was one.
+    fn take(&mut self, key: &str) -> Result<bool, A::Error> {
+        match key {
+            "ts" | "time" | "timestamp" | "@timestamp" | "__REALTIME_TIMESTAMP" => {
+                let Time(time) = self.map.next_value()?;
+                self.time = time.or(self.time);
+            }
+            "timestampSeconds" => self.seconds = self.map.next_value::<Number>()?.0,
+            "timestampNanos" => {
+                let Number(nanoseconds) = self.map.next_value()?;
+                self.nanoseconds = nanoseconds.and_then(|number| i32::try_from(number).ok());
+            }
+            "log" => self.wrap("Docker")?,
+            "MESSAGE" => self.wrap("journald")?,
+            "line" => self.wrap("Loki")?,
+            "textPayload" => self.wrap("Google Cloud")?,
+            "jsonPayload" => {
+                let seed = EntrySeed {
+                    by_message: self.by_message,
+                };
+                self.payload = Some(self.map.next_value_seed(seed)?);
+            }
+            "msg" | "message" if self.by_message => {
+                self.message = self.map.next_value::<Text>()?.0;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn wrap(&mut self, wrapper: Wrapper) -> Result<(), A::Error> {
+        let Text(text) = self.map.next_value()?;
+        self.wrapped = text.map(|text| (text, wrapper));
+        Ok(())
+    }
+
+    fn entry(self, flat: Result<Disconnect, String>) -> Entry<'de> {
+        let stackdriver = || Timestamp::new(self.seconds?, self.nanoseconds.unwrap_or(0)).ok();
+        let time = self.time.or_else(stackdriver);
+        let end = flat.map(|disconnect| End {
+            disconnect,
+            time,
+            message: self.message.map(Cow::into_owned),
+        });
+        let mut entry = Entry {
+            end,
+            envelope: self.wrapped.map(|(inner, wrapper)| Envelope {
+                inner,
+                time,
+                wrapper,
+            }),
+        };
+        if entry.end.is_err()
+            && let Some(Entry { end: Ok(end), .. }) = self.payload
+        {
+            entry.end = Ok(End {
+                time: end.time.or(time),
+                ..end
+            });
+        }
+        entry
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut Fields<'de, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        while let Some(Key(key)) = self.map.next_key()? {
+            if !self.take(&key)? {
+                return seed.deserialize(CowStrDeserializer::new(key)).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
+}
+
+/// A key that stays borrowed where it can.
+#[derive(serde_derive::Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A value that should be a text, or the bytes of one as journald writes them.
+#[derive(Default)]
+struct Text<'a>(Option<Cow<'a, str>>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Some(Cow::Borrowed(text))))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Some(Cow::Owned(text.to_owned()))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text<'de>, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(Number(number)) = seq.next_element()? {
+            bytes.extend(number.and_then(|number| u8::try_from(number).ok()));
+        }
+        Ok(Text(Some(Cow::Owned(
+            String::from_utf8_lossy(&bytes).into_owned(),
+        ))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+
+    nothing! { Text(None) => Text<'de>:
+        visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_unit()
+    }
+}
+
+/// A value that should be a whole number.
+struct Number(Option<i64>);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.parse().ok(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }))
+    }
+}
