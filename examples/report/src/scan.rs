@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 
 use crate::input::{Block, Content};
-use crate::read::{Reader, Record};
+use crate::read::{Found, Reader, Record};
 use crate::tally::{Filter, Part};
 
 /// Counts what is in a block. Only lines with the key are looked at.
@@ -23,8 +23,13 @@ fn count_lines(bytes: &[u8], reader: &Reader, part: &mut Part) {
     let mut other = None;
     let mut from = 0;
     while from < bytes.len()
-        && let Some((lines, record)) = reader.next(bytes, from)
+        && let Some(found) = reader.next(bytes, from)
     {
+        let Found {
+            lines,
+            has_block,
+            record,
+        } = found;
         if lines.start > from {
             other.get_or_insert(from);
         }
@@ -34,7 +39,10 @@ fn count_lines(bytes: &[u8], reader: &Reader, part: &mut Part) {
             continue;
         }
         part.count(record, || before(lines.start));
-        of_records += 1 + newlines(&bytes[lines]);
+        of_records += 1;
+        if has_block {
+            of_records += newlines(&bytes[lines]);
+        }
     }
     if from < bytes.len() {
         other.get_or_insert(from);

@@ -206,6 +206,10 @@ impl<'de, A: MapAccess<'de>> Fields<'de, A> {
 
     /// Takes the value of a key of the envelope's, and whether it was one.
     fn take(&mut self, key: &str) -> Result<bool, A::Error> {
+        if matches!(key.as_bytes().first(), Some(b'c' | b'd' | b'e')) {
+            // The record's own, for which the others need not be tried.
+            return Ok(false);
+        }
         match key {
             "ts" | "time" | "timestamp" | "@timestamp" | "__REALTIME_TIMESTAMP" => {
                 let Time(time) = self.map.next_value()?;

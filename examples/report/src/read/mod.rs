@@ -49,6 +49,14 @@ pub(crate) struct Unreadable {
     pub(crate) likely: String,
 }
 
+/// A record, and where it is.
+pub(crate) struct Found {
+    pub(crate) lines: Range<usize>,
+    /// Whether it has more than one line.
+    pub(crate) has_block: bool,
+    pub(crate) record: Record,
+}
+
 /// Finds records in a part of a log, and reads them.
 pub(crate) struct Reader {
     key: Finder<'static>,
@@ -63,20 +71,27 @@ impl Reader {
         }
     }
 
-    /// The next record that starts at or after an offset, where a line starts: its lines, and what they hold.
-    pub(crate) fn next(&self, bytes: &[u8], from: usize) -> Option<(Range<usize>, Record)> {
+    /// The next record that starts at or after an offset, where a line starts.
+    pub(crate) fn next(&self, bytes: &[u8], from: usize) -> Option<Found> {
         let at = from + self.key.find(&bytes[from..])?;
         let line = memrchr(b'\n', &bytes[from..at]).map_or(from, |before| from + before + 1)
             ..line_end(bytes, at);
         if bytes[line.start] == b'{'
             && let Some(record) = self.alone(&decode(&bytes[line.clone()]))
         {
-            return Some((line, record));
+            return Some(Found {
+                lines: line,
+                has_block: false,
+                record,
+            });
         }
         let lines = lines_around(bytes, from, line);
         let (header, block) = bytes[lines.clone()].split_at(line_end(&bytes[lines.clone()], 0));
-        let record = self.layers(&decode(header), block, Outer::default());
-        Some((lines, record))
+        Some(Found {
+            has_block: !block.is_empty(),
+            record: self.layers(&decode(header), block, Outer::default()),
+            lines,
+        })
     }
 
     /// A line of JSON that wraps no other.
@@ -221,7 +236,8 @@ fn line_end(bytes: &[u8], from: usize) -> usize {
 
 /// A line as text. Bytes that are no UTF-8 lose no end.
 fn decode(line: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(line)
+    // Text that is whole is the rule, and found to be so much faster than it is repaired.
+    std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
 /// The line of the key with the lines that belong to it: a block is indented under its line.
