@@ -22,9 +22,7 @@ fn count_lines(bytes: &[u8], reader: &Reader, part: &mut Part) {
     let mut of_records = 0;
     let mut other = None;
     let mut from = 0;
-    while from < bytes.len()
-        && let Some(found) = reader.next(bytes, from)
-    {
+    for found in reader.records(bytes) {
         let Found {
             lines,
             has_block,
@@ -33,7 +31,7 @@ fn count_lines(bytes: &[u8], reader: &Reader, part: &mut Part) {
         if lines.start > from {
             other.get_or_insert(from);
         }
-        from = (lines.end + 1).min(bytes.len());
+        from = lines.end + 1;
         if matches!(record, Record::NoEnd) {
             other.get_or_insert(lines.start);
             continue;

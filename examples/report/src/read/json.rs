@@ -61,33 +61,53 @@ fn parse(text: &str, by_message: bool) -> serde_json::Result<Entry<'_>> {
 /// The record anywhere in a line: under `fields`, or in a group of Go's log/slog.
 fn search(value: &Value, by_message: bool, why: String) -> Json<'static> {
     let mut holders = Vec::new();
-    find_holders(value, &mut holders);
+    find_holders(value, Around::default(), &mut holders);
     if holders.is_empty() {
         return Json::NoEnd;
     }
-    for holder in holders {
+    for (holder, around) in holders {
         if let Ok(disconnect) = Disconnect::deserialize(holder) {
+            let message = around.message.filter(|_| by_message);
             return Json::End(End {
                 disconnect,
-                time: time_in(holder).or_else(|| time_in(value)),
-                message: by_message
-                    .then(|| message_in(holder).or_else(|| message_in(value)))
-                    .flatten(),
+                time: around.time,
+                message: message.map(str::to_owned),
             });
         }
     }
     Json::Unreadable(why)
 }
 
-fn find_holders<'a>(value: &'a Value, holders: &mut Vec<&'a Value>) {
+/// What stands in a map or around it; the innermost counts.
+#[derive(Clone, Copy, Default)]
+struct Around<'a> {
+    time: Option<Timestamp>,
+    message: Option<&'a str>,
+}
+
+fn find_holders<'a>(
+    value: &'a Value,
+    around: Around<'a>,
+    holders: &mut Vec<(&'a Value, Around<'a>)>,
+) {
     match value {
         Value::Object(map) => {
+            let around = Around {
+                time: time_in(value).or(around.time),
+                message: message_in(value).or(around.message),
+            };
             if map.contains_key(keys::DISCONNECT_REASON) {
-                holders.push(value);
+                holders.push((value, around));
             }
-            map.values().for_each(|value| find_holders(value, holders));
+            for value in map.values() {
+                find_holders(value, around, holders);
+            }
         }
-        Value::Array(values) => values.iter().for_each(|value| find_holders(value, holders)),
+        Value::Array(values) => {
+            for value in values {
+                find_holders(value, around, holders);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -98,10 +118,8 @@ fn time_in(value: &Value) -> Option<Timestamp> {
         .find_map(|key| Time::deserialize(value.get(key)?).ok()?.0)
 }
 
-fn message_in(value: &Value) -> Option<String> {
-    MESSAGES
-        .iter()
-        .find_map(|key| Some(value.get(key)?.as_str()?.to_owned()))
+fn message_in(value: &Value) -> Option<&str> {
+    MESSAGES.iter().find_map(|key| value.get(key)?.as_str())
 }
 
 const TIMES: [&str; 5] = [

@@ -27,6 +27,8 @@ pub(crate) use self::time::parse as parse_time;
 use self::wrap::Wrapper;
 use crate::clean::clean;
 
+const KEY_AS_BYTES: &str = "100,105,115,99,111,110,110,101,99,116,95,114,101,97,115,111,110";
+
 /// No line is wrapped more often than this.
 const MOST_WRAPPERS: usize = 8;
 
@@ -60,6 +62,8 @@ pub(crate) struct Found {
 /// Finds records in a part of a log, and reads them.
 pub(crate) struct Reader {
     key: Finder<'static>,
+    /// The key where journald writes a text as the numbers of its bytes, as it does with coloured ones.
+    key_as_bytes: Finder<'static>,
     by_message: bool,
 }
 
@@ -67,31 +71,41 @@ impl Reader {
     pub(crate) fn new(by_message: bool) -> Self {
         Self {
             key: Finder::new(keys::DISCONNECT_REASON),
+            key_as_bytes: Finder::new(KEY_AS_BYTES),
             by_message,
         }
     }
 
-    /// The next record that starts at or after an offset, where a line starts.
-    pub(crate) fn next(&self, bytes: &[u8], from: usize) -> Option<Found> {
-        let at = from + self.key.find(&bytes[from..])?;
+    /// The records of a part of a log.
+    pub(crate) fn records<'a>(&'a self, bytes: &'a [u8]) -> Records<'a> {
+        Records {
+            reader: self,
+            bytes,
+            from: 0,
+            as_bytes: self.key_as_bytes.find(bytes),
+        }
+    }
+
+    /// The record in whose line the key is at an offset; it starts at `from` or later.
+    fn record_at(&self, bytes: &[u8], from: usize, at: usize) -> Found {
         let line = memrchr(b'\n', &bytes[from..at]).map_or(from, |before| from + before + 1)
             ..line_end(bytes, at);
         if bytes[line.start] == b'{'
             && let Some(record) = self.alone(&decode(&bytes[line.clone()]))
         {
-            return Some(Found {
+            return Found {
                 lines: line,
                 has_block: false,
                 record,
-            });
+            };
         }
         let lines = lines_around(bytes, from, line);
         let (header, block) = bytes[lines.clone()].split_at(line_end(&bytes[lines.clone()], 0));
-        Some(Found {
+        Found {
             has_block: !block.is_empty(),
             record: self.layers(&decode(header), block, Outer::default()),
             lines,
-        })
+        }
     }
 
     /// A line of JSON that wraps no other.
@@ -170,6 +184,31 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+/// Walks over the records of a part of a log.
+pub(crate) struct Records<'a> {
+    reader: &'a Reader,
+    bytes: &'a [u8],
+    from: usize,
+    /// Where the key is next, written as bytes.
+    as_bytes: Option<usize>,
+}
+
+impl Iterator for Records<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        let rest = self.bytes.get(self.from..)?;
+        if self.as_bytes.is_some_and(|at| at < self.from) {
+            self.as_bytes = self.reader.key_as_bytes.find(rest).map(|at| self.from + at);
+        }
+        let plain = self.reader.key.find(rest).map(|at| self.from + at);
+        let at = plain.into_iter().chain(self.as_bytes).min()?;
+        let found = self.reader.record_at(self.bytes, self.from, at);
+        self.from = found.lines.end + 1;
+        Some(found)
     }
 }
 
@@ -265,11 +304,21 @@ fn heads_block(line: &[u8]) -> bool {
     !text.is_empty() && !text.starts_with(['{', '}', '[', ']', '"', ' '])
 }
 
+fn contains(line: &[u8], text: &str) -> bool {
+    memchr::memmem::find(line, text.as_bytes()).is_some()
+}
+
 /// Whether a line belongs to the one above: indented by four spaces, in whatever wraps it.
 pub(crate) fn continues(line: &[u8]) -> bool {
     let text = match line.first() {
         None => return true,
-        Some(b'{') if memchr::memmem::find(line, b"\"    ").is_none() => return false,
+        Some(b'{')
+            if !["    ", "32,32,32,32,"]
+                .iter()
+                .any(|start| contains(line, start)) =>
+        {
+            return false;
+        }
         Some(_) => unwrapped(decode(line), 0),
     };
     text.starts_with("    ") || text.trim().is_empty()

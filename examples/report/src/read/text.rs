@@ -50,7 +50,7 @@ pub(crate) fn read(
             .find_map(|key| time::parse(field(key)?))
     });
     let message = if by_message {
-        let words = || message(&rest[..scanner.first_key.unwrap_or(0)]);
+        let words = || message(&rest[scanner.words..scanner.first_key.unwrap_or(scanner.words)]);
         Some(field("msg").map_or_else(words, str::to_owned))
     } else {
         None
@@ -191,7 +191,8 @@ impl<'de> Deserializer<'de> for Value<'de> {
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// Where the first field starts.
+    /// Where the message starts, as far as is known, and the first field after it.
+    words: usize,
     first_key: Option<usize>,
     /// Values that are raw JSON and hold the key.
     raw: Vec<&'a str>,
@@ -206,6 +207,7 @@ impl<'a> Scanner<'a> {
         Self {
             text,
             at: 0,
+            words: 0,
             first_key: None,
             raw: Vec::new(),
             quoted_mentions: 0,
@@ -252,7 +254,16 @@ impl<'a> Scanner<'a> {
         let rest = self.rest();
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         self.at += end;
+        if rest[..end].ends_with("}:") {
+            self.end_span();
+        }
         Value::bare(key, &rest[..end])
+    }
+
+    /// The fields so far were those of a span; the message comes after them.
+    fn end_span(&mut self) {
+        self.words = self.at;
+        self.first_key = None;
     }
 
     fn quoted(&mut self, key: &str) -> Value<'a> {
@@ -297,6 +308,9 @@ impl<'a> Iterator for &mut Scanner<'a> {
                 Some(end) => end + usize::from(bytes[end] == b'{'),
                 None => word.len(),
             };
+            if bytes[0] == b'}' {
+                self.end_span();
+            }
         }
     }
 }
