@@ -3,11 +3,135 @@ use std::str::FromStr;
 
 use crate::{DisconnectReason, Initiator, ParseError, keys};
 
+/// What a code means, before it is known who sent it.
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    /// A normal, meant close.
+    Deliberate,
+    /// The sender itself is leaving.
+    GoingAway,
+    /// The same reason whoever sent it.
+    Always(DisconnectReason),
+}
+
+impl Meaning {
+    const fn reason(self, sender: Initiator) -> DisconnectReason {
+        match (self, sender) {
+            (Self::Deliberate | Self::GoingAway, Initiator::Client) => {
+                DisconnectReason::ClientClosed
+            }
+            (
+                Self::Deliberate,
+                Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown,
+            ) => DisconnectReason::Graceful,
+            (Self::GoingAway, Initiator::Agent | Initiator::Server) => {
+                DisconnectReason::ServerShutdown
+            }
+            (Self::GoingAway, Initiator::Network | Initiator::Unknown) => {
+                DisconnectReason::NetworkError
+            }
+            (Self::Always(reason), _) => reason,
+        }
+    }
+}
+
+/// The last column of a row.
+#[rustfmt::skip]
+macro_rules! meaning {
+    (Deliberate) => { Meaning::Deliberate };
+    (GoingAway) => { Meaning::GoingAway };
+    ($reason:ident) => { Meaning::Always(DisconnectReason::$reason) };
+}
+
+/// The last column of a row, for the docs.
+#[rustfmt::skip]
+macro_rules! meaning_doc {
+    (Deliberate) => { "deliberate" };
+    (GoingAway) => { "going away" };
+    ($reason:ident) => { concat!("[`", stringify!($reason), "`](DisconnectReason::", stringify!($reason), ")") };
+}
+
+/// One row a code: number, name, meaning. The variants, their docs, the look-up, the names and the text
+/// on the wire all come from the rows.
+macro_rules! close_codes {
+    (
+        $(#[$attribute:meta])*
+        pub enum CloseCode {
+            $(
+                $(#[$variant_attribute:meta])*
+                $variant:ident($integer:ident) as $protocol:literal {
+                    $($code:literal $name:literal $meaning:ident,)*
+                }
+            )*
+        }
+    ) => {
+        $(#[$attribute])*
+        pub enum CloseCode {
+            $(
+                $(#[$variant_attribute])*
+                ///
+                #[doc = concat!("On the wire `", $protocol, ":N`.")]
+                ///
+                /// | code | name | reason |
+                /// |---|---|---|
+                $(#[doc = concat!("| ", stringify!($code), " | ", $name, " | ", meaning_doc!($meaning), " |")])*
+                $variant($integer),
+            )*
+        }
+
+        impl CloseCode {
+            const fn row(self) -> Option<(&'static str, Meaning)> {
+                match self {
+                    $(Self::$variant(code) => match code {
+                        $($code => Some(($name, meaning!($meaning))),)*
+                        _ => None,
+                    },)*
+                }
+            }
+        }
+
+        impl fmt::Display for CloseCode {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant(code) => write!(f, concat!($protocol, ":{}"), code),)*
+                }
+            }
+        }
+
+        /// Strict: what [`Display`](fmt::Display) writes and nothing else.
+        impl FromStr for CloseCode {
+            type Err = ParseError;
+
+            fn from_str(text: &str) -> Result<Self, ParseError> {
+                const ACCEPTED: &[&str] =
+                    &[$(concat!($protocol, ":<", stringify!($integer), ">")),*];
+
+                text.split_once(':')
+                    .filter(|(_, number)| is_canonical(number))
+                    .and_then(|(protocol, number)| match protocol {
+                        $($protocol => number.parse().map(Self::$variant).ok(),)*
+                        _ => None,
+                    })
+                    .ok_or_else(|| ParseError::new(Self::KEY, text, ACCEPTED))
+            }
+        }
+    };
+}
+
+close_codes! {
 /// The code that a protocol gave for closing, kept raw.
 ///
 /// Every integer is a value, listed by its standard or not, so nothing that a peer sends is lost.
 /// The text, for [`Display`](fmt::Display), [`FromStr`], serde and every logger, is the protocol and
-/// the number: `ssh:11`, `websocket:1001`, `grpc:14`, `http2:8`.
+/// the number: `ssh:11`, `websocket:1001`, `quic:2`. A protocol may join in any release, so the
+/// enum is `#[non_exhaustive]`.
+///
+/// In the tables a *deliberate* close is [`ClientClosed`](DisconnectReason::ClientClosed) from a client
+/// and [`Graceful`](DisconnectReason::Graceful) from any other sender. *Going away* is `ClientClosed`
+/// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, and
+/// [`NetworkError`](DisconnectReason::NetworkError) otherwise. Any other row means the same whoever
+/// sent it, and a code without a row is [`Unknown`](DisconnectReason::Unknown). Names and numbers are
+/// the standards'; the reasons are this crate's choice.
 ///
 /// # Examples
 ///
@@ -16,28 +140,189 @@ use crate::{DisconnectReason, Initiator, ParseError, keys};
 ///
 /// let code: CloseCode = "websocket:1001".parse()?;
 /// assert_eq!(code, CloseCode::WebSocket(1001));
+/// assert_eq!(code.name(), Some("going away"));
 /// assert_eq!(code.to_string(), "websocket:1001");
 /// # Ok::<(), disconnect_attribution::ParseError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CloseCode {
-    /// The reason code of `SSH_MSG_DISCONNECT` (RFC 4253 section 11.1).
-    Ssh(u32),
+    /// The reason code of `SSH_MSG_DISCONNECT` (RFC 4253 section 11.1, RFC 4250 section 4.2.2).
+    Ssh(u32) as "ssh" {
+        1 "host not allowed to connect" Rejected,
+        2 "protocol error" ProtocolError,
+        3 "key exchange failed" ProtocolError,
+        4 "reserved" Unknown,
+        5 "MAC error" ProtocolError,
+        6 "compression error" ProtocolError,
+        7 "service not available" Rejected,
+        8 "protocol version not supported" ProtocolError,
+        9 "host key not verifiable" Rejected,
+        10 "connection lost" NetworkError,
+        11 "by application" Deliberate,
+        12 "too many connections" Rejected,
+        13 "auth cancelled by user" ClientClosed,
+        14 "no more auth methods available" Rejected,
+        15 "illegal user name" Rejected,
+    }
 
-    /// The status code of a close frame (RFC 6455 section 7.4).
-    WebSocket(u16),
+    /// The status code of a close frame (RFC 6455 section 7.4.1 and its IANA registry).
+    WebSocket(u16) as "websocket" {
+        1000 "normal closure" Deliberate,
+        1001 "going away" GoingAway,
+        1002 "protocol error" ProtocolError,
+        1003 "unsupported data" ProtocolError,
+        1004 "reserved" Unknown,
+        1005 "no status received" Deliberate,
+        1006 "abnormal closure" NetworkError,
+        1007 "invalid payload" ProtocolError,
+        1008 "policy violation" Rejected,
+        1009 "message too big" ProtocolError,
+        1010 "mandatory extension missing" ProtocolError,
+        1011 "internal error" Unknown,
+        1012 "service restart" GoingAway,
+        1013 "try again later" Rejected,
+        1014 "bad gateway" NetworkError,
+        1015 "TLS handshake failure" ProtocolError,
+        3000 "unauthorized" Rejected,
+        3003 "forbidden" Rejected,
+        3008 "timeout" NetworkError,
+    }
 
     /// The status code of a call (statuscodes.md of the gRPC project).
-    Grpc(i32),
+    Grpc(i32) as "grpc" {
+        0 "OK" Deliberate,
+        1 "CANCELLED" GoingAway,
+        2 "UNKNOWN" Unknown,
+        3 "INVALID_ARGUMENT" Rejected,
+        4 "DEADLINE_EXCEEDED" NetworkError,
+        5 "NOT_FOUND" Rejected,
+        6 "ALREADY_EXISTS" Rejected,
+        7 "PERMISSION_DENIED" Rejected,
+        8 "RESOURCE_EXHAUSTED" Rejected,
+        9 "FAILED_PRECONDITION" Rejected,
+        10 "ABORTED" Rejected,
+        11 "OUT_OF_RANGE" Rejected,
+        12 "UNIMPLEMENTED" ProtocolError,
+        13 "INTERNAL" ProtocolError,
+        14 "UNAVAILABLE" GoingAway,
+        15 "DATA_LOSS" ProtocolError,
+        16 "UNAUTHENTICATED" Rejected,
+    }
 
     /// The error code of `RST_STREAM` or `GOAWAY` (RFC 9113 section 7).
-    Http2(u32),
-}
+    Http2(u32) as "http2" {
+        0x0 "NO_ERROR" GoingAway,
+        0x1 "PROTOCOL_ERROR" ProtocolError,
+        0x2 "INTERNAL_ERROR" Unknown,
+        0x3 "FLOW_CONTROL_ERROR" ProtocolError,
+        0x4 "SETTINGS_TIMEOUT" NetworkError,
+        0x5 "STREAM_CLOSED" ProtocolError,
+        0x6 "FRAME_SIZE_ERROR" ProtocolError,
+        0x7 "REFUSED_STREAM" Rejected,
+        0x8 "CANCEL" GoingAway,
+        0x9 "COMPRESSION_ERROR" ProtocolError,
+        0xa "CONNECT_ERROR" NetworkError,
+        0xb "ENHANCE_YOUR_CALM" Rejected,
+        0xc "INADEQUATE_SECURITY" ProtocolError,
+        0xd "HTTP_1_1_REQUIRED" ProtocolError,
+    }
 
-const SSH: &str = "ssh";
-const WEBSOCKET: &str = "websocket";
-const GRPC: &str = "grpc";
-const HTTP2: &str = "http2";
+    /// The alert that ended a TLS connection (RFC 8446 section 6; numbers of older versions are unlisted).
+    ///
+    /// An end of file without `close_notify` is no code: it is the transport's, and may be a truncation.
+    Tls(u8) as "tls" {
+        0 "close_notify" Deliberate,
+        10 "unexpected_message" ProtocolError,
+        20 "bad_record_mac" ProtocolError,
+        22 "record_overflow" ProtocolError,
+        40 "handshake_failure" ProtocolError,
+        42 "bad_certificate" Rejected,
+        43 "unsupported_certificate" Rejected,
+        44 "certificate_revoked" Rejected,
+        45 "certificate_expired" Rejected,
+        46 "certificate_unknown" Rejected,
+        47 "illegal_parameter" ProtocolError,
+        48 "unknown_ca" Rejected,
+        49 "access_denied" Rejected,
+        50 "decode_error" ProtocolError,
+        51 "decrypt_error" ProtocolError,
+        70 "protocol_version" ProtocolError,
+        71 "insufficient_security" ProtocolError,
+        80 "internal_error" Unknown,
+        86 "inappropriate_fallback" ProtocolError,
+        90 "user_canceled" GoingAway,
+        109 "missing_extension" ProtocolError,
+        110 "unsupported_extension" ProtocolError,
+        112 "unrecognized_name" Rejected,
+        113 "bad_certificate_status_response" Rejected,
+        115 "unknown_psk_identity" Rejected,
+        116 "certificate_required" Rejected,
+        120 "no_application_protocol" ProtocolError,
+    }
+
+    /// The transport error of a `CONNECTION_CLOSE` of type 0x1c (RFC 9000 section 20.1, RFC 9368).
+    ///
+    /// 0x100 to 0x1ff are `CRYPTO_ERROR` and mean what the [TLS alert](Self::Tls) in their low byte means.
+    /// An idle timeout and a stateless reset have no code: they are triggers.
+    Quic(u64) as "quic" {
+        0x0 "NO_ERROR" Deliberate,
+        0x1 "INTERNAL_ERROR" Unknown,
+        0x2 "CONNECTION_REFUSED" Rejected,
+        0x3 "FLOW_CONTROL_ERROR" ProtocolError,
+        0x4 "STREAM_LIMIT_ERROR" ProtocolError,
+        0x5 "STREAM_STATE_ERROR" ProtocolError,
+        0x6 "FINAL_SIZE_ERROR" ProtocolError,
+        0x7 "FRAME_ENCODING_ERROR" ProtocolError,
+        0x8 "TRANSPORT_PARAMETER_ERROR" ProtocolError,
+        0x9 "CONNECTION_ID_LIMIT_ERROR" ProtocolError,
+        0xa "PROTOCOL_VIOLATION" ProtocolError,
+        0xb "INVALID_TOKEN" Rejected,
+        0xc "APPLICATION_ERROR" Unknown,
+        0xd "CRYPTO_BUFFER_EXCEEDED" ProtocolError,
+        0xe "KEY_UPDATE_ERROR" ProtocolError,
+        0xf "AEAD_LIMIT_REACHED" ProtocolError,
+        0x10 "NO_VIABLE_PATH" NetworkError,
+        0x11 "VERSION_NEGOTIATION_ERROR" ProtocolError,
+    }
+
+    /// The application's own error code: a `CONNECTION_CLOSE` of type 0x1d, `RESET_STREAM`,
+    /// `STOP_SENDING` (RFC 9000 section 20.2).
+    ///
+    /// The numbers mean what the application defines. Only 0 is known, by custom, as a deliberate
+    /// close; a site teaches the others with [`Disconnect::with_reason`](crate::Disconnect::with_reason).
+    QuicApplication(u64) as "quic_app" {
+        0 "" Deliberate,
+    }
+
+    /// The error code of HTTP/3 (RFC 9114 section 8.1, RFC 9297) and QPACK (RFC 9204 section 6).
+    ///
+    /// An unlisted code is `unknown` here, though RFC 9114 lets a peer treat it as `H3_NO_ERROR`.
+    Http3(u64) as "http3" {
+        0x33 "H3_DATAGRAM_ERROR" ProtocolError,
+        0x100 "H3_NO_ERROR" GoingAway,
+        0x101 "H3_GENERAL_PROTOCOL_ERROR" ProtocolError,
+        0x102 "H3_INTERNAL_ERROR" Unknown,
+        0x103 "H3_STREAM_CREATION_ERROR" ProtocolError,
+        0x104 "H3_CLOSED_CRITICAL_STREAM" ProtocolError,
+        0x105 "H3_FRAME_UNEXPECTED" ProtocolError,
+        0x106 "H3_FRAME_ERROR" ProtocolError,
+        0x107 "H3_EXCESSIVE_LOAD" Rejected,
+        0x108 "H3_ID_ERROR" ProtocolError,
+        0x109 "H3_SETTINGS_ERROR" ProtocolError,
+        0x10a "H3_MISSING_SETTINGS" ProtocolError,
+        0x10b "H3_REQUEST_REJECTED" Rejected,
+        0x10c "H3_REQUEST_CANCELLED" GoingAway,
+        0x10d "H3_REQUEST_INCOMPLETE" ProtocolError,
+        0x10e "H3_MESSAGE_ERROR" ProtocolError,
+        0x10f "H3_CONNECT_ERROR" NetworkError,
+        0x110 "H3_VERSION_FALLBACK" ProtocolError,
+        0x200 "QPACK_DECOMPRESSION_FAILED" ProtocolError,
+        0x201 "QPACK_ENCODER_STREAM_ERROR" ProtocolError,
+        0x202 "QPACK_DECODER_STREAM_ERROR" ProtocolError,
+    }
+}
+}
 
 impl CloseCode {
     /// The key that a log line carries this value under:
@@ -54,22 +339,10 @@ impl CloseCode {
 
     /// Returns why a connection ended with this code, given who sent it.
     ///
-    /// A code alone does not say why: a client that is "going away" quits, a server that does is
-    /// restarted. `sender` is who put the code on the wire; [`Initiator::Network`] means that nobody
-    /// did and the local library made it up (WebSocket 1006, a gRPC `UNAVAILABLE` after a broken
-    /// connection).
-    ///
-    /// - A **deliberate** close is `client_closed` from a client, `graceful` from anybody else.
-    /// - **Going away** is `client_closed` from a client, `server_shutdown` from an agent or a server,
-    ///   `network_error` otherwise.
-    /// - Any other listed code means the same whoever sent it; an unlisted one is `unknown`.
-    ///
-    /// | protocol | deliberate | going away | `network_error` | `protocol_error` | `rejected` | `client_closed` |
-    /// |---|---|---|---|---|---|---|
-    /// | SSH | 11 | | 10 | 2 3 5 6 8 | 1 7 9 12 14 15 | 13 |
-    /// | WebSocket | 1000 1005 | 1001 1012 | 1006 1014 3008 | 1002 1003 1007 1009 1010 1015 | 1008 1013 3000 3003 | |
-    /// | gRPC | 0 | 1 14 | 4 | 12 13 15 | 3 5 6 7 8 9 10 11 16 | |
-    /// | HTTP/2 | | 0 8 | 4 10 | 1 3 5 6 9 12 13 | 7 11 | |
+    /// A code alone does not answer that: a client that is "going away" quits, a server that does is
+    /// restarted. `sender` is the side that put the code on the wire; [`Initiator::Network`] means that
+    /// neither did and the local library made it up (WebSocket 1006, a gRPC `UNAVAILABLE` after a
+    /// broken connection). The tables stand beside the [variants](Self#variants).
     ///
     /// # Examples
     ///
@@ -83,164 +356,43 @@ impl CloseCode {
     /// ```
     #[must_use]
     pub const fn reason(self, sender: Initiator) -> DisconnectReason {
+        match self.or_alert().row() {
+            Some((_, meaning)) => meaning.reason(sender),
+            None => DisconnectReason::Unknown,
+        }
+    }
+
+    /// Returns the name that the standard gives the code, where it lists it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::CloseCode;
+    ///
+    /// assert_eq!(CloseCode::Http2(8).name(), Some("CANCEL"));
+    /// assert_eq!(CloseCode::Quic(0x12a).name(), Some("bad_certificate"));
+    /// assert_eq!(CloseCode::Ssh(99).name(), None);
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self.or_alert().row() {
+            Some((name, _)) if name.is_empty() => None,
+            Some((name, _)) => Some(name),
+            None if self.is_crypto_error() => Some("CRYPTO_ERROR"),
+            None => None,
+        }
+    }
+
+    const fn is_crypto_error(self) -> bool {
+        matches!(self, Self::Quic(0x100..=0x1ff))
+    }
+
+    /// The TLS alert in the low byte of a QUIC `CRYPTO_ERROR` (RFC 9001 section 4.8).
+    const fn or_alert(self) -> Self {
         match self {
-            Self::Ssh(code) => ssh(code, sender),
-            Self::WebSocket(code) => websocket(code, sender),
-            Self::Grpc(code) => grpc(code, sender),
-            Self::Http2(code) => http2(code, sender),
+            Self::Quic(code) if self.is_crypto_error() => Self::Tls(code.to_le_bytes()[0]),
+            code => code,
         }
-    }
-}
-
-/// A normal, meant close.
-const fn deliberate(sender: Initiator) -> DisconnectReason {
-    match sender {
-        Initiator::Client => DisconnectReason::ClientClosed,
-        Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => {
-            DisconnectReason::Graceful
-        }
-    }
-}
-
-/// The sender itself is leaving.
-const fn going_away(sender: Initiator) -> DisconnectReason {
-    match sender {
-        Initiator::Client => DisconnectReason::ClientClosed,
-        Initiator::Agent | Initiator::Server => DisconnectReason::ServerShutdown,
-        Initiator::Network | Initiator::Unknown => DisconnectReason::NetworkError,
-    }
-}
-
-/// RFC 4250 section 4.2.2.
-const fn ssh(code: u32, sender: Initiator) -> DisconnectReason {
-    match code {
-        1       // host not allowed to connect
-        | 7     // service not available
-        | 9     // host key not verifiable
-        | 12    // too many connections
-        | 14    // no more auth methods available
-        | 15    // illegal user name
-        => DisconnectReason::Rejected,
-        2       // protocol error
-        | 3     // key exchange failed
-        | 5     // MAC error
-        | 6     // compression error
-        | 8     // protocol version not supported
-        => DisconnectReason::ProtocolError,
-        10 => DisconnectReason::NetworkError, // connection lost
-        11 => deliberate(sender), // by application
-        13 => DisconnectReason::ClientClosed, // auth cancelled by user
-        _ => DisconnectReason::Unknown, // 4 is reserved
-    }
-}
-
-/// RFC 6455 section 7.4.1 and the registry that it set up.
-const fn websocket(code: u16, sender: Initiator) -> DisconnectReason {
-    match code {
-        1000    // normal closure
-        | 1005  // no status received
-        => deliberate(sender),
-        1001    // going away
-        | 1012  // service restart
-        => going_away(sender),
-        1002    // protocol error
-        | 1003  // unsupported data
-        | 1007  // invalid payload
-        | 1009  // message too big
-        | 1010  // mandatory extension missing
-        | 1015  // TLS handshake failure
-        => DisconnectReason::ProtocolError,
-        1006    // abnormal closure
-        | 1014  // bad gateway
-        | 3008  // timeout
-        => DisconnectReason::NetworkError,
-        1008    // policy violation
-        | 1013  // try again later
-        | 3000  // unauthorized
-        | 3003  // forbidden
-        => DisconnectReason::Rejected,
-        _ => DisconnectReason::Unknown, // 1004 is reserved, 1011 an internal error
-    }
-}
-
-/// statuscodes.md of the gRPC project.
-const fn grpc(code: i32, sender: Initiator) -> DisconnectReason {
-    match code {
-        0 => deliberate(sender), // OK
-        1       // CANCELLED
-        | 14    // UNAVAILABLE
-        => going_away(sender),
-        3       // INVALID_ARGUMENT
-        | 5     // NOT_FOUND
-        | 6     // ALREADY_EXISTS
-        | 7     // PERMISSION_DENIED
-        | 8     // RESOURCE_EXHAUSTED
-        | 9     // FAILED_PRECONDITION
-        | 10    // ABORTED
-        | 11    // OUT_OF_RANGE
-        | 16    // UNAUTHENTICATED
-        => DisconnectReason::Rejected,
-        4 => DisconnectReason::NetworkError, // DEADLINE_EXCEEDED
-        12      // UNIMPLEMENTED
-        | 13    // INTERNAL
-        | 15    // DATA_LOSS
-        => DisconnectReason::ProtocolError,
-        _ => DisconnectReason::Unknown, // 2 is UNKNOWN
-    }
-}
-
-/// RFC 9113 section 7.
-const fn http2(code: u32, sender: Initiator) -> DisconnectReason {
-    match code {
-        0x0     // NO_ERROR
-        | 0x8   // CANCEL
-        => going_away(sender),
-        0x1     // PROTOCOL_ERROR
-        | 0x3   // FLOW_CONTROL_ERROR
-        | 0x5   // STREAM_CLOSED
-        | 0x6   // FRAME_SIZE_ERROR
-        | 0x9   // COMPRESSION_ERROR
-        | 0xc   // INADEQUATE_SECURITY
-        | 0xd   // HTTP_1_1_REQUIRED
-        => DisconnectReason::ProtocolError,
-        0x4     // SETTINGS_TIMEOUT
-        | 0xa   // CONNECT_ERROR
-        => DisconnectReason::NetworkError,
-        0x7     // REFUSED_STREAM
-        | 0xb   // ENHANCE_YOUR_CALM
-        => DisconnectReason::Rejected,
-        _ => DisconnectReason::Unknown, // 0x2 is INTERNAL_ERROR
-    }
-}
-
-impl fmt::Display for CloseCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ssh(code) => write!(f, "{SSH}:{code}"),
-            Self::WebSocket(code) => write!(f, "{WEBSOCKET}:{code}"),
-            Self::Grpc(code) => write!(f, "{GRPC}:{code}"),
-            Self::Http2(code) => write!(f, "{HTTP2}:{code}"),
-        }
-    }
-}
-
-/// Strict: what [`Display`](fmt::Display) writes and nothing else.
-impl FromStr for CloseCode {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        const ACCEPTED: &[&str] = &["ssh:<u32>", "websocket:<u16>", "grpc:<i32>", "http2:<u32>"];
-
-        text.split_once(':')
-            .filter(|(_, number)| is_canonical(number))
-            .and_then(|(protocol, number)| match protocol {
-                SSH => number.parse().map(Self::Ssh).ok(),
-                WEBSOCKET => number.parse().map(Self::WebSocket).ok(),
-                GRPC => number.parse().map(Self::Grpc).ok(),
-                HTTP2 => number.parse().map(Self::Http2).ok(),
-                _ => None,
-            })
-            .ok_or_else(|| ParseError::new(Self::KEY, text, ACCEPTED))
     }
 }
 

@@ -8,10 +8,16 @@
 //! | [`disconnect_reason`](DISCONNECT_REASON) | [`DisconnectReason`](crate::DisconnectReason) | always |
 //! | [`disconnect_expected`](DISCONNECT_EXPECTED) | bool, derived from the reason and from nothing else | always |
 //! | [`disconnect_initiator`](DISCONNECT_INITIATOR) | [`Initiator`](crate::Initiator) | where known |
+//! | [`disconnect_trigger`](DISCONNECT_TRIGGER) | [`Trigger`](crate::Trigger) | where known |
+//! | [`disconnect_code`](DISCONNECT_CODE) | [`CloseCode`](crate::CloseCode), such as `ssh:11` | where a protocol gave one |
 //! | [`disconnect_detail`](DISCONNECT_DETAIL) | free text: one line, at most 256 bytes | where useful |
-//! | [`disconnect_code`](DISCONNECT_CODE) | a protocol's close code, such as `ssh:11` | where a protocol gave one |
+//! | [`disconnect_origin`](DISCONNECT_ORIGIN) | [`ConnectType`](crate::ConnectType) | where the cause is a parent's |
 //! | [`exit_code`](EXIT_CODE) | integer | where a process ended |
 //! | [`connection_method`](CONNECTION_METHOD) | [`ConnectionMethod`](crate::ConnectionMethod) | where known |
+//! | [`connection_duration_ms`](CONNECTION_DURATION_MS) | integer | where a guard saw it |
+//! | [`peer_silence_ms`](PEER_SILENCE_MS) | integer | where a tracked stream saw it |
+//! | [`bytes_received`](BYTES_RECEIVED), [`bytes_sent`](BYTES_SENT) | integers | where a tracked stream counted |
+//! | [`clock_jump_ms`](CLOCK_JUMP_MS) | signed integer | from one second on |
 
 /// The layer that the connection belonged to.
 pub const CONNECT_TYPE: &str = "connect_type";
@@ -22,17 +28,41 @@ pub const DISCONNECT_REASON: &str = "disconnect_reason";
 /// Whether this end is part of normal operation: `false` asks for a look.
 pub const DISCONNECT_EXPECTED: &str = "disconnect_expected";
 
-/// Who ended the connection; left out where nobody knows, never `""`.
+/// Which side ended the connection; left out where that is not known, never `""`.
 pub const DISCONNECT_INITIATOR: &str = "disconnect_initiator";
 
-/// What no closed vocabulary can say: an error's text, a signal's name, a peer's message.
-pub const DISCONNECT_DETAIL: &str = "disconnect_detail";
+/// What was seen, or which timer fired.
+pub const DISCONNECT_TRIGGER: &str = "disconnect_trigger";
 
 /// The close code that the protocol carried, with the protocol's name before it.
 pub const DISCONNECT_CODE: &str = "disconnect_code";
 
-/// The exit status of the process behind a session, by the conventions of a shell.
+/// What no closed vocabulary holds: an error's text, a signal's name, a peer's message.
+pub const DISCONNECT_DETAIL: &str = "disconnect_detail";
+
+/// The layer where an inherited cause was observed. One outage under 65 channels is 66 lines, of which
+/// only one has no origin.
+pub const DISCONNECT_ORIGIN: &str = "disconnect_origin";
+
+/// The exit status of the process behind a session: 255 where a signal killed it, as OpenSSH's client
+/// exits.
 pub const EXIT_CODE: &str = "exit_code";
 
 /// How the packets travelled.
 pub const CONNECTION_METHOD: &str = "connection_method";
+
+/// How long the connection was open, in milliseconds: from established to the end.
+pub const CONNECTION_DURATION_MS: &str = "connection_duration_ms";
+
+/// How long the peer had sent nothing when the connection ended, in milliseconds.
+pub const PEER_SILENCE_MS: &str = "peer_silence_ms";
+
+/// How many bytes the transport received.
+pub const BYTES_RECEIVED: &str = "bytes_received";
+
+/// How many bytes the transport sent.
+pub const BYTES_SENT: &str = "bytes_sent";
+
+/// How much further the wall clock moved than the monotonic clock while the connection was open, in
+/// milliseconds: the machine slept, or its clock was set.
+pub const CLOCK_JUMP_MS: &str = "clock_jump_ms";

@@ -62,7 +62,7 @@
 //!   after the loop is not enough), [`TrackedStream`] observes the transport.
 //!
 //! Two pages for those who read the logs: the [fault matrix](faults) (what breaks, and what the line
-//! then says) and [operating it](operating) (what each reason means, what to check, ready queries).
+//! then says) and [operating it](operations) (what to alert on, ready queries).
 //!
 //! # Features
 //!
@@ -83,13 +83,16 @@
 
 mod cause;
 mod classify;
+mod clock;
 mod close_code;
-mod detail;
 mod disconnect;
-pub mod faults;
+mod escaped;
+#[doc = include_str!("pages/faults.md")]
+pub mod faults {}
 pub mod guard;
 pub mod keys;
-pub mod operating;
+#[doc = include_str!("pages/operations.md")]
+pub mod operations {}
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]
@@ -105,13 +108,20 @@ pub use classify::{
     classify_pty_exit, classify_rpc_exit, classify_session_exit,
 };
 pub use close_code::CloseCode;
+#[doc(hidden)]
+pub use disconnect::__Fields;
 pub use disconnect::Disconnect;
 pub use guard::DisconnectGuard;
+#[cfg(feature = "slog")]
+#[doc(hidden)]
+pub use slog::__slog;
 pub use stream::TrackedStream;
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
 pub use tracing::__tracing;
-pub use vocabulary::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError};
+pub use vocabulary::{
+    ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
+};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, unix, feature = "slog"))]

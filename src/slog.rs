@@ -3,31 +3,78 @@
 //! Fields go out from the most specific to the most general, as the docs of [`KV`] ask; slog-term's
 //! `use_original_order` turns that round, so that a line reads from the layer to the detail.
 
-use slog::{KV, Key, Record, Result, Serializer, Value};
+/// For the expansion of [`disconnect_log!`](crate::disconnect_log) in crates that use another version of
+/// `slog`, or none.
+#[doc(hidden)]
+pub use ::slog as __slog;
+use ::slog::{KV, Key, Record, Result, Serializer, Value};
 
+use crate::disconnect::__Fields;
 use crate::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, keys,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
+    keys,
 };
 
+/// Writes every field that is there, from the detail to the layer.
+///
+/// slog-term separates fields with commas and does not quote: with its `use_original_order` the detail
+/// comes last, and `x, disconnect_expected: true` in it wins for a reader that takes the last value.
+/// Machines should read JSON.
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        if let Some(method) = self.connection_method() {
-            KV::serialize(&method, record, serializer)?;
-        }
-        if let Some(exit_code) = self.exit_code() {
-            serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
-        }
-        if let Some(code) = self.code() {
-            KV::serialize(&code, record, serializer)?;
-        }
-        if let Some(detail) = self.detail() {
+        let __Fields {
+            connect_type,
+            reason,
+            initiator,
+            trigger,
+            code,
+            detail,
+            origin,
+            exit_code,
+            connection_method,
+            connection_duration_ms,
+            peer_silence_ms,
+            bytes_received,
+            bytes_sent,
+            clock_jump_ms,
+        } = self.__fields();
+
+        if let Some(detail) = detail {
             serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
         }
-        if let Some(initiator) = self.initiator() {
+        if let Some(jump) = clock_jump_ms {
+            serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
+        }
+        for (key, number) in [
+            (keys::BYTES_SENT, bytes_sent),
+            (keys::BYTES_RECEIVED, bytes_received),
+            (keys::PEER_SILENCE_MS, peer_silence_ms),
+            (keys::CONNECTION_DURATION_MS, connection_duration_ms),
+        ] {
+            if let Some(number) = number {
+                serializer.emit_u64(Key::from(key), number)?;
+            }
+        }
+        if let Some(method) = connection_method {
+            KV::serialize(&method, record, serializer)?;
+        }
+        if let Some(exit_code) = exit_code {
+            serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
+        }
+        if let Some(origin) = origin {
+            serializer.emit_str(Key::from(keys::DISCONNECT_ORIGIN), origin.as_str())?;
+        }
+        if let Some(code) = code {
+            KV::serialize(&code, record, serializer)?;
+        }
+        if let Some(trigger) = trigger {
+            KV::serialize(&trigger, record, serializer)?;
+        }
+        if let Some(initiator) = initiator {
             KV::serialize(&initiator, record, serializer)?;
         }
-        KV::serialize(&self.reason(), record, serializer)?;
-        KV::serialize(&self.connect_type(), record, serializer)
+        KV::serialize(&reason, record, serializer)?;
+        KV::serialize(&connect_type, record, serializer)
     }
 }
 
@@ -60,7 +107,7 @@ macro_rules! kv_under_own_key {
         }
     )*};
 }
-kv_under_own_key!(ConnectType ConnectionMethod Initiator);
+kv_under_own_key!(ConnectType ConnectionMethod Initiator Trigger);
 
 macro_rules! value_as_text {
     ($($name:ident)*) => {$(
@@ -76,4 +123,43 @@ macro_rules! value_as_text {
         }
     )*};
 }
-value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator);
+value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
+
+/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level where the end is expected and at
+/// another where it is not.
+///
+/// slog's levels are constants of a statement, so without this each line would be written twice. The
+/// logger, the two levels, the record, then what slog's own macros take: a message with arguments, and
+/// more fields after a semicolon. The callsite (module, file, line) is the caller's own. The message is
+/// not formatted where its level is off.
+///
+/// # Examples
+///
+/// ```
+/// use disconnect_attribution::{classify_channel_close, disconnect_log};
+/// use slog::{Discard, Level, Logger, o};
+///
+/// let log = Logger::root(Discard, o!());
+/// # let addr = "127.0.0.1:2222";
+/// let copied: std::io::Result<u64> = Ok(42);
+/// let end = classify_channel_close(&copied);
+/// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, end, "channel closed");
+/// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, end,
+///     "channel of {} closed", addr; "peer" => addr);
+/// assert!(end.expected());
+/// ```
+#[macro_export]
+#[cfg_attr(docsrs, doc(cfg(feature = "slog")))]
+macro_rules! disconnect_log {
+    (
+        $log:expr, expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr,
+        $format:literal $(, $argument:expr)* $(,)? $(; $($fields:tt)*)?
+    ) => {{
+        let end: &$crate::Disconnect = &$disconnect;
+        if end.expected() {
+            $crate::__slog::log!($log, $expected, "", $format $(, $argument)*; end $(, $($fields)*)?);
+        } else {
+            $crate::__slog::log!($log, $unexpected, "", $format $(, $argument)*; end $(, $($fields)*)?);
+        }
+    }};
+}

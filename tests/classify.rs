@@ -275,12 +275,10 @@ mod session {
         );
 
         let missing = Command::new("/nonexistent/shell").status();
+        let error = missing.as_ref().expect_err("no such file").to_string();
         let missing = classify_session_exit(false, &missing);
         assert_eq!(missing.reason(), Unknown);
-        assert_eq!(
-            missing.detail(),
-            Some("No such file or directory (os error 2)")
-        );
+        assert_eq!(missing.detail(), Some(error.as_str()));
     }
 }
 

@@ -38,6 +38,9 @@ size!(
     Initiator = 1
     Evidence = 1
     CloseCode = 8
+);
+#[cfg(target_pointer_width = "64")]
+size!(
     Cause = 8
     Disconnect = 48
     ParseError = 56

@@ -2,9 +2,6 @@
 
 use std::path::PathBuf;
 
-use comfy_table::presets::ASCII_MARKDOWN;
-use comfy_table::{CellAlignment, Table};
-
 /// The median of a benchmark's last run in nanoseconds, as criterion left it on disk.
 pub(crate) fn nanoseconds(group: &str, benchmark: &str) -> Option<f64> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
@@ -26,15 +23,29 @@ pub(crate) fn print<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) {
-    let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN).set_header(header);
-    for row in rows {
-        table.add_row(row);
+    let rows: Vec<[String; N]> = rows.into_iter().collect();
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.fold(header[column].chars().count(), usize::max)
+    });
+    println!("\n### {title}\n");
+    line(&header.map(str::to_owned), &widths);
+    println!("|{}|", widths.map(|width| "-".repeat(width + 2)).join("|"));
+    for row in &rows {
+        line(row, &widths);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+}
+
+/// Prints a row of a Markdown table, numbers to the right of the first column.
+fn line(cells: &[String], widths: &[usize]) {
+    for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        if column == 0 {
+            print!("| {cell:<width$} ");
+        } else {
+            print!("| {cell:>width$} ");
+        }
     }
-    println!("\n### {title}\n\n{table}");
+    println!("|");
 }
 
 pub(crate) fn time(nanoseconds: Option<f64>) -> String {

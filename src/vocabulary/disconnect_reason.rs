@@ -1,158 +1,137 @@
-use std::error::Error;
-use std::io;
+super::vocabulary! {
+    /// Why a connection ended.
+    ///
+    /// Every reason is either part of normal operation or worth a look: [`expected`](Self::expected)
+    /// says which, and nothing else does. There is no catch-all for readers to fall into: a reason that
+    /// a newer version adds is a breaking release here, so that every `match` gets to decide.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::DisconnectReason;
+    ///
+    /// assert!(DisconnectReason::ClientClosed.expected());
+    /// assert!(!DisconnectReason::NetworkError.expected());
+    /// assert_eq!(DisconnectReason::default(), DisconnectReason::Unknown);
+    /// ```
+    #[derive(Default)]
+    pub enum DisconnectReason under DISCONNECT_REASON {
+        /// `graceful`: ended cleanly. Expected.
+        ///
+        /// **Observed:** a goodbye was acknowledged, a session exited with status 0, or a terminal
+        /// closed without an error. For example, somebody types `exit` in a shell.
+        ///
+        /// **Usual causes:** the work was done.
+        ///
+        /// **Check:** nothing. A sudden flood of short graceful sessions is a client in a loop: group by
+        /// client.
+        Graceful,
 
-use super::Initiator;
+        /// `client_closed`: the client closed without an error. Expected.
+        ///
+        /// **Observed:** the client said goodbye on purpose: a close frame, an SSH disconnect "by
+        /// application". For example, an IDE window is closed.
+        ///
+        /// **Usual causes:** terminal closed, IDE quit, browser tab left, laptop put to sleep by software
+        /// that says goodbye first.
+        ///
+        /// **Check:** nothing, unless users say that they did *not* close it: then look for a proxy
+        /// between them and the agent that ends idle connections politely.
+        ClientClosed,
 
-/// Why a connection ended.
-///
-/// Every reason is either part of normal operation or worth a look: [`expected`](Self::expected)
-/// says which, and nothing else does. There is no catch-all for readers to fall into: a reason that
-/// a newer version adds is a breaking release here, so that every `match` gets to decide.
-///
-/// # Examples
-///
-/// ```
-/// use disconnect_attribution::DisconnectReason;
-///
-/// assert!(DisconnectReason::ClientClosed.expected());
-/// assert!(!DisconnectReason::NetworkError.expected());
-/// assert_eq!(DisconnectReason::default(), DisconnectReason::Unknown);
-/// ```
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::EnumString,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(
-    serialize_all = "snake_case",
-    parse_err_ty = crate::ParseError,
-    parse_err_fn = Self::parse_error
-)]
-pub enum DisconnectReason {
-    /// `graceful`: ended cleanly. Expected.
-    ///
-    /// **Observed:** a goodbye was acknowledged, a session exited with status 0, or a terminal
-    /// closed without an error. For example, somebody types `exit` in a shell.
-    ///
-    /// **Usual causes:** the work was done.
-    ///
-    /// **Check:** nothing. A sudden flood of short graceful sessions is a client in a loop: group by
-    /// client.
-    Graceful,
+        /// `server_shutdown`: the agent or the server is going away and closed a healthy connection on
+        /// the way. Expected.
+        ///
+        /// **Observed:** this side was shutting down, or the other side announced that it was (WebSocket
+        /// 1001 or 1012, HTTP/2 GOAWAY without an error). For example, the server is upgraded.
+        ///
+        /// **Usual causes:** deployment, restart, autoscaling, node drain.
+        ///
+        /// **Check:** that it matches a deployment. Without one, look for restarts: out of memory, a
+        /// failing health check, eviction.
+        ServerShutdown,
 
-    /// `client_closed`: the client closed without an error. Expected.
-    ///
-    /// **Observed:** the client said goodbye on purpose: a close frame, an SSH disconnect "by
-    /// application". For example, an IDE window is closed.
-    ///
-    /// **Usual causes:** terminal closed, IDE quit, browser tab left, laptop put to sleep by software
-    /// that says goodbye first.
-    ///
-    /// **Check:** nothing, unless users say that they did *not* close it: then look for a proxy
-    /// between them and the agent that ends idle connections politely.
-    ClientClosed,
+        /// `workspace_stopped`: the workspace was stopped or deleted under an open connection. Expected.
+        ///
+        /// **Observed:** the server said that the workspace stops while somebody was connected. For
+        /// example, the autostop schedule ends a workspace in the evening.
+        ///
+        /// **Usual causes:** autostop, a user's stop or delete, a template update that rebuilds.
+        ///
+        /// **Check:** nothing. If users complain, compare the autostop deadline with their working hours.
+        WorkspaceStopped,
 
-    /// `server_shutdown`: the agent or the server is going away and closed a healthy connection on
-    /// the way. Expected.
-    ///
-    /// **Observed:** this side was shutting down, or the other side announced that it was (WebSocket
-    /// 1001 or 1012, HTTP/2 GOAWAY without an error). For example, the server is upgraded.
-    ///
-    /// **Usual causes:** deployment, restart, autoscaling, node drain.
-    ///
-    /// **Check:** that it matches a deployment. Without one, look for restarts: out of memory, a
-    /// failing health check, eviction.
-    ServerShutdown,
+        /// `network_error`: the transport failed. Look.
+        ///
+        /// **Observed:** end of file without a goodbye, a read or write error, a timeout. For example, a
+        /// laptop lid closes and the next write ends with `connection reset by peer`.
+        ///
+        /// **Usual causes:** sleep, Wi-Fi change, a crashed or killed peer, an expired NAT mapping, a
+        /// firewall or load balancer that drops idle connections.
+        ///
+        /// **Check:** one user or many? One: their link. Many at the same second: the relay, the load
+        /// balancer or the server that they share. Ends after a round number of idle seconds: an idle
+        /// timeout; send keepalives more often.
+        NetworkError,
 
-    /// `workspace_stopped`: the workspace was stopped or deleted under an open connection. Expected.
-    ///
-    /// **Observed:** the server said that the workspace stops while somebody was connected. For
-    /// example, the autostop schedule ends a workspace in the evening.
-    ///
-    /// **Usual causes:** autostop, a user's stop or delete, a template update that rebuilds.
-    ///
-    /// **Check:** nothing. If users complain, compare the autostop deadline with their working hours.
-    WorkspaceStopped,
+        /// `protocol_error`: the bytes flowed but broke the protocol. Look.
+        ///
+        /// **Observed:** a frame, a packet or a handshake that could not be understood, or the peer said
+        /// that ours could not. For example, an HTTP proxy answers an SSH client in HTML.
+        ///
+        /// **Usual causes:** versions that do not match, something in between that rewrites traffic, a
+        /// port that belongs to another service, a bug on either side.
+        ///
+        /// **Check:** the detail and the close code, then the versions of both ends. A captive portal or
+        /// an inspecting proxy shows up as one network's users only.
+        ProtocolError,
 
-    /// `network_error`: the transport failed. Look.
-    ///
-    /// **Observed:** end of file without a goodbye, a read or write error, a timeout. For example, a
-    /// laptop lid closes and the next write ends with `connection reset by peer`.
-    ///
-    /// **Usual causes:** sleep, Wi-Fi change, a crashed or killed peer, an expired NAT mapping, a
-    /// firewall or load balancer that drops idle connections.
-    ///
-    /// **Check:** one user or many? One: their link. Many at the same second: the relay, the load
-    /// balancer or the server that they share. Ends after a round number of idle seconds: an idle
-    /// timeout; send keepalives more often.
-    NetworkError,
+        /// `control_plane_lost`: the coordination RPC to the server is gone. Look.
+        ///
+        /// **Observed:** the agent can no longer reach its server; open data-plane connections may go on
+        /// working. For example, sessions stay alive while the dashboard shows the agent as lost.
+        ///
+        /// **Usual causes:** server outage, an expired token, DNS, an egress firewall.
+        ///
+        /// **Check:** the server's health first, then name resolution and egress from the agent's host.
+        ControlPlaneLost,
 
-    /// `protocol_error`: the bytes flowed but broke the protocol. Look.
-    ///
-    /// **Observed:** a frame, a packet or a handshake that could not be understood, or the peer said
-    /// that ours could not. For example, an HTTP proxy answers an SSH client in HTML.
-    ///
-    /// **Usual causes:** versions that do not match, something in between that rewrites traffic, a
-    /// port that belongs to another service, a bug on either side.
-    ///
-    /// **Check:** the detail and the close code, then the versions of both ends. A captive portal or
-    /// an inspecting proxy shows up as one network's users only.
-    ProtocolError,
+        /// `process_exited`: the connection was healthy, the process behind the session was not. Look.
+        ///
+        /// **Observed:** the process ended with a non-zero status or by a signal. For example, a build
+        /// script run over SSH ends with status 2.
+        ///
+        /// **Usual causes:** the command failed, the kernel killed it for memory (`SIGKILL`), a shell whose
+        /// last command failed before `exit`.
+        ///
+        /// **Check:** `exit_code` and the detail. 255 with `SIGKILL`: the kernel log for the
+        /// out-of-memory killer. 126 and 127: the command could not be run or found.
+        ProcessExited,
 
-    /// `control_plane_lost`: the coordination RPC to the server is gone. Look.
-    ///
-    /// **Observed:** the agent can no longer reach its server; open data-plane connections may go on
-    /// working. For example, sessions stay alive while the dashboard shows the agent as lost.
-    ///
-    /// **Usual causes:** server outage, an expired token, DNS, an egress firewall.
-    ///
-    /// **Check:** the server's health first, then name resolution and egress from the agent's host.
-    ControlPlaneLost,
+        /// `rejected`: one side refused. Look.
+        ///
+        /// **Observed:** a policy, an authentication, a limit or an unsupported request ended the
+        /// connection. For example, an SSH client asks for a subsystem that the agent does not offer.
+        ///
+        /// **Usual causes:** expired credentials, a changed permission, too many connections, a client
+        /// newer than the agent.
+        ///
+        /// **Check:** the detail and the close code; then who may do what, and the limits.
+        Rejected,
 
-    /// `process_exited`: the connection was healthy, the process behind the session was not. Look.
-    ///
-    /// **Observed:** the process ended with a non-zero status or by a signal. For example, a build
-    /// script run over SSH ends with status 2.
-    ///
-    /// **Usual causes:** the command failed, the kernel killed it for memory (`SIGKILL`), a shell whose
-    /// last command failed before `exit`.
-    ///
-    /// **Check:** `exit_code` and the detail. 255 with `SIGKILL`: the kernel log for the
-    /// out-of-memory killer. 126 and 127: the command could not be run or found.
-    ProcessExited,
-
-    /// `rejected`: one side refused. Look.
-    ///
-    /// **Observed:** a policy, an authentication, a limit or an unsupported request ended the
-    /// connection. For example, an SSH client asks for a subsystem that the agent does not offer.
-    ///
-    /// **Usual causes:** expired credentials, a changed permission, too many connections, a client
-    /// newer than the agent.
-    ///
-    /// **Check:** the detail and the close code; then who may do what, and the limits.
-    Rejected,
-
-    /// `unknown`: nobody could tell. Look: each such line is a bug.
-    ///
-    /// **Observed:** a connection ended at a place that did not classify it, or with an error or code
-    /// that means nothing in particular. For example, a task was cancelled before it could say why.
-    ///
-    /// **Usual causes:** a call site without a classification, a panic, an unlisted close code, a
-    /// reason from a newer version (its text is then the detail).
-    ///
-    /// **Check:** the detail, then the source line that logged it; teach that place its reason.
-    #[default]
-    Unknown,
+        /// `unknown`: nobody could tell. Look: each such line is a bug.
+        ///
+        /// **Observed:** a connection ended at a place that did not classify it, or with an error or code
+        /// that means nothing in particular. For example, a task was cancelled before it could say why.
+        ///
+        /// **Usual causes:** a call site without a classification, a panic, an unlisted close code, a
+        /// reason from a newer version (its text is then the detail).
+        ///
+        /// **Check:** the detail, then the source line that logged it; teach that place its reason.
+        #[default]
+        Unknown,
+    }
 }
-
-super::vocabulary!(DisconnectReason, DISCONNECT_REASON);
 
 impl DisconnectReason {
     /// Returns whether an end for this reason is part of normal operation.
@@ -179,96 +158,6 @@ impl DisconnectReason {
             | Self::ProcessExited
             | Self::Rejected
             | Self::Unknown => false,
-        }
-    }
-
-    /// Finds the reason in an error's chain of sources.
-    ///
-    /// The first [`io::Error`] whose kind says why decides, by
-    /// [`from_io_error_kind`](Self::from_io_error_kind). One that says nothing itself but wraps
-    /// another error (`ErrorKind::Other`, as TLS and HTTP libraries like to do) is looked through. An
-    /// error without such a source is [`Unknown`](Self::Unknown).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::DisconnectReason;
-    /// use std::io;
-    ///
-    /// let reset = io::Error::from(io::ErrorKind::ConnectionReset);
-    /// let wrapped = io::Error::other(reset);
-    /// assert_eq!(DisconnectReason::from_error(&wrapped), DisconnectReason::NetworkError);
-    /// ```
-    #[must_use]
-    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
-        // A `source()` that ends in itself must not hang the caller.
-        const MAX_DEPTH: usize = 64;
-
-        let mut current = Some(error);
-        for _ in 0..MAX_DEPTH {
-            let Some(error) = current else { break };
-            current = match error.downcast_ref::<io::Error>() {
-                Some(io_error) => match Self::from_io_error_kind(io_error.kind()) {
-                    // `source()` of an `io::Error` skips the error that it wraps; this does not.
-                    Self::Unknown => io_error.get_ref().map(|inner| inner as _),
-                    reason => return reason,
-                },
-                None => error.source(),
-            };
-        }
-        Self::Unknown
-    }
-
-    /// Maps the kind of an [`io::Error`] to a reason.
-    ///
-    /// | kind | reason |
-    /// |---|---|
-    /// | `ConnectionRefused` `ConnectionReset` `ConnectionAborted` `NotConnected` `BrokenPipe` `TimedOut` `UnexpectedEof` `WriteZero` `HostUnreachable` `NetworkUnreachable` `NetworkDown` | [`NetworkError`](Self::NetworkError) |
-    /// | `InvalidData` | [`ProtocolError`](Self::ProtocolError) |
-    /// | every other, also those that Rust adds later | [`Unknown`](Self::Unknown) |
-    ///
-    /// `ConnectionRefused` is here for established connections too: on a connected UDP socket it
-    /// reports that the peer's port is gone (ICMP port unreachable, RFC 1122 section 4.1.3.3).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::DisconnectReason;
-    /// use std::io::ErrorKind;
-    ///
-    /// assert_eq!(
-    ///     DisconnectReason::from_io_error_kind(ErrorKind::BrokenPipe),
-    ///     DisconnectReason::NetworkError,
-    /// );
-    /// ```
-    #[must_use]
-    pub const fn from_io_error_kind(kind: io::ErrorKind) -> Self {
-        use io::ErrorKind as Kind;
-        match kind {
-            Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::ConnectionAborted
-            | Kind::NotConnected
-            | Kind::BrokenPipe
-            | Kind::TimedOut
-            | Kind::UnexpectedEof
-            | Kind::WriteZero
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown => Self::NetworkError,
-            Kind::InvalidData => Self::ProtocolError,
-            // Not our enum, and open-ended: a kind that Rust adds later says nothing yet.
-            _ => Self::Unknown,
-        }
-    }
-
-    /// The reason for a side that shuts down and takes its connections with it.
-    pub(crate) const fn shutdown_of(side: Initiator) -> Self {
-        match side {
-            Initiator::Client => Self::ClientClosed,
-            Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => {
-                Self::ServerShutdown
-            }
         }
     }
 }

@@ -1,57 +1,41 @@
 use super::ConnectType;
 
-/// Who ended a connection.
-///
-/// Kept apart from *why* ([`DisconnectReason`](crate::DisconnectReason)): a graceful end may come
-/// from either side.
-///
-/// # Examples
-///
-/// ```
-/// use disconnect_attribution::Initiator;
-///
-/// assert_eq!(Initiator::Network.as_str(), "network");
-/// assert_eq!(Initiator::default(), Initiator::Unknown);
-/// ```
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::EnumString,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[strum(
-    serialize_all = "snake_case",
-    parse_err_ty = crate::ParseError,
-    parse_err_fn = Self::parse_error
-)]
-pub enum Initiator {
-    /// `client`: the user's side. A terminal, an IDE, a browser.
-    Client,
+super::vocabulary! {
+    /// Who ended a connection.
+    ///
+    /// Kept apart from *why* ([`DisconnectReason`](crate::DisconnectReason)): a graceful end may come
+    /// from either side. The enum is exhaustive: a new word is a breaking release.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::Initiator;
+    ///
+    /// assert_eq!(Initiator::Network.as_str(), "network");
+    /// assert_eq!(Initiator::default(), Initiator::Unknown);
+    /// ```
+    #[derive(Default)]
+    pub enum Initiator under DISCONNECT_INITIATOR {
+        /// `client`: the user's side. A terminal, an IDE, a browser.
+        Client,
 
-    /// `agent`: the program beside the workload.
-    Agent,
+        /// `agent`: the program beside the workload.
+        Agent,
 
-    /// `server`: the control plane.
-    Server,
+        /// `server`: the control plane.
+        Server,
 
-    /// `network`: neither end meant it.
-    Network,
+        /// `network`: neither side meant it.
+        Network,
 
-    /// `unknown`: nobody could tell. Most sites leave the field out instead.
-    #[default]
-    Unknown,
+        /// `unknown`: not known. Most sites leave the field out instead.
+        #[default]
+        Unknown,
+    }
 }
 
-super::vocabulary!(Initiator, DISCONNECT_INITIATOR);
-
 impl Initiator {
-    /// The other end of a layer; [`Unknown`](Self::Unknown) for one that is no end of it.
+    /// The other side of a layer; [`Unknown`](Self::Unknown) for one that is no side of it.
     pub(crate) const fn peer(self, connect_type: ConnectType) -> Self {
         use ConnectType::{AgentToClient, ClientToServer, ServerToAgent};
         use Initiator::{Agent, Client, Network, Server, Unknown};

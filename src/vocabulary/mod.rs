@@ -7,19 +7,47 @@ mod connection_method;
 mod disconnect_reason;
 mod initiator;
 mod parse_error;
+mod trigger;
 
 pub use connect_type::ConnectType;
 pub use connection_method::ConnectionMethod;
 pub use disconnect_reason::DisconnectReason;
 pub use initiator::Initiator;
 pub use parse_error::ParseError;
+pub use trigger::Trigger;
 
-/// Gives an enum of the vocabulary its key, its text and its strict parser.
+/// Takes the place of strum's trait in its derive, which keeps strum out of the public API.
+trait VariantNames {
+    const VARIANTS: &'static [&'static str];
+}
+
+/// See [`VariantNames`].
+trait VariantArray: Sized + 'static {
+    const VARIANTS: &'static [Self];
+}
+
+/// Defines an enum of the vocabulary with its key, its text and its strict parser.
 ///
-/// The names come from strum's derives on the enum, which read the variants: there is no second
-/// list that could drift.
+/// The words come from strum's derives, which read the variants: there is no second list that could
+/// drift.
 macro_rules! vocabulary {
-    ($name:ident, $key:ident) => {
+    (
+        $(#[$attribute:meta])*
+        pub enum $name:ident under $key:ident { $($variants:tt)* }
+    ) => {
+        $(#[$attribute])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash,
+            strum::EnumString, strum::VariantArray, strum::VariantNames,
+        )]
+        #[strum(
+            crate = "crate::vocabulary",
+            serialize_all = "snake_case",
+            parse_err_ty = crate::ParseError,
+            parse_err_fn = Self::parse_error
+        )]
+        pub enum $name { $($variants)* }
+
         impl $name {
             #[doc = concat!("The key that a log line carries this value under: [`keys::", stringify!($key), "`](crate::keys::", stringify!($key), ").")]
             ///
@@ -43,7 +71,7 @@ macro_rules! vocabulary {
             ///     assert_eq!(value.as_str().parse(), Ok(*value));
             /// }
             /// ```
-            pub const VARIANTS: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+            pub const VARIANTS: &'static [Self] = <Self as super::VariantArray>::VARIANTS;
 
             /// Returns the text on the wire: the same for [`Display`](std::fmt::Display), serde
             /// and every logger.
@@ -59,15 +87,12 @@ macro_rules! vocabulary {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 // Names and variants are listed in one order, and no variant sets a discriminant.
-                <Self as strum::VariantNames>::VARIANTS[self as usize]
+                <Self as super::VariantNames>::VARIANTS[self as usize]
             }
 
             fn parse_error(text: &str) -> crate::ParseError {
-                crate::ParseError::new(
-                    Self::KEY,
-                    text,
-                    <Self as strum::VariantNames>::VARIANTS,
-                )
+                let accepted = <Self as super::VariantNames>::VARIANTS;
+                crate::ParseError::new(Self::KEY, text, accepted)
             }
         }
 

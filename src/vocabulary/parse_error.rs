@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::detail::Detail;
+use crate::escaped::Escaped;
 
 /// The error of parsing a word of the vocabulary or a close code.
 ///
@@ -22,7 +22,7 @@ use crate::detail::Detail;
 #[error("invalid {key} \"{text}\": expected one of {accepted}")]
 pub struct ParseError {
     key: &'static str,
-    text: Detail,
+    text: Escaped,
     accepted: Accepted,
 }
 
@@ -30,7 +30,7 @@ impl ParseError {
     pub(crate) fn new(key: &'static str, text: &str, accepted: &'static [&'static str]) -> Self {
         Self {
             key,
-            text: Detail::copy(text),
+            text: Escaped::copy(text),
             accepted: Accepted(accepted),
         }
     }

@@ -16,10 +16,7 @@ import chdb.session
 import duckdb
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = "\n".join(
-    line.removeprefix("//!").removeprefix(" ")
-    for line in (ROOT / "src" / "operating.rs").read_text().splitlines()
-)
+PAGE = (ROOT / "src" / "pages" / "operations.md").read_text()
 
 KINDS = [
     ("agent_to_client", "graceful", True, None, None),
@@ -64,7 +61,7 @@ def write_log(path):
 
 
 def reported(log):
-    command = ["cargo", "run", "--quiet", "--example", "report", "--", "--json", str(log)]
+    command = ["cargo", "run", "--quiet", "--locked", "-p", "disconnect-report", "--", "--json", str(log)]
     report = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     counts = {
         (kind["connect_type"], kind["disconnect_reason"], kind["disconnect_initiator"] or ""): kind["count"]

@@ -1,7 +1,6 @@
 //! What tests share.
 #![allow(dead_code)] // each test binary uses its own part
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -134,38 +133,4 @@ pub(crate) fn tell_address(address: SocketAddr) {
 /// Whether this process is a test's own child.
 pub(crate) fn is_respawned() -> bool {
     std::env::var_os(RESPAWNED).is_some()
-}
-
-/// A command that runs an example, which is built first, once in each process of tests.
-pub(crate) fn example(name: &str) -> Command {
-    static BUILT: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let executable = built
-        .entry(name.to_owned())
-        .or_insert_with(|| build_example(name));
-    Command::new(executable)
-}
-
-/// Builds an example, and returns where its executable is.
-fn build_example(name: &str) -> String {
-    let build = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--message-format=json",
-            "--example",
-            name,
-        ])
-        .output()
-        .expect("cargo runs");
-    assert!(
-        build.status.success(),
-        "{}",
-        String::from_utf8_lossy(&build.stderr)
-    );
-    String::from_utf8_lossy(&build.stdout)
-        .lines()
-        .filter_map(|message| serde_json::from_str::<serde_json::Value>(message).ok())
-        .find_map(|message| message["executable"].as_str().map(str::to_owned))
-        .expect("an executable")
 }

@@ -55,7 +55,7 @@ fn main() {
 }
 RUST
 (cd "$work/baseline" && CARGO_TARGET_DIR="$work/target" cargo build --release --quiet)
-(cd "$crate" && cargo build --release --quiet --example report)
+(cd "$crate" && cargo build --release --quiet -p disconnect-report)
 target=${CARGO_TARGET_DIR:-$crate/target}
 
 measure() { # title, command...
@@ -71,7 +71,7 @@ print(f"{sys.argv[1]:<36} {sorted(times)[1]:7.2f} s  {memory / 1024:8.1f} MiB at
 PY
 }
 wc -c "$work/agent.log" | awk '{ printf "%.2f GB of log\n", $1 / 1e9 }'
-measure "report" "$target/release/examples/report" "$work/agent.log"
+measure "report" "$target/release/disconnect-report" "$work/agent.log"
 measure "serde_json into Value" "$work/target/release/baseline" value "$work/agent.log"
 measure "serde_json skipping" "$work/target/release/baseline" skip "$work/agent.log"
 if command -v jq >/dev/null && [ -z "${WITHOUT_JQ:-}" ]; then

@@ -73,17 +73,30 @@ impl Inputs {
 }
 
 /// What makes two names the same file.
-type Identity = (u64, u64, Option<PathBuf>);
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    #[cfg(unix)]
+    Node { device: u64, inode: u64 },
+    #[cfg(not(unix))]
+    Path(PathBuf),
+}
 
 #[cfg(unix)]
-fn identity(metadata: &std::fs::Metadata, _: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino(), None))
+impl Identity {
+    fn new(metadata: &std::fs::Metadata, _: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self::Node {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
 }
 
 #[cfg(not(unix))]
-fn identity(_: &std::fs::Metadata, path: &Path) -> Option<Identity> {
-    Some((0, 0, Some(path.canonicalize().ok()?)))
+impl Identity {
+    fn new(_: &std::fs::Metadata, path: &Path) -> Self {
+        Self::Path(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    }
 }
 
 /// What standard input is, where it is a file.
@@ -108,7 +121,7 @@ impl Input {
                 path: None,
                 size: metadata.as_ref().map_or(0, std::fs::Metadata::len),
             };
-            let identity = metadata.and_then(|metadata| identity(&metadata, path));
+            let identity = metadata.map(|metadata| Identity::new(&metadata, path));
             return Ok((input, identity));
         }
         let name = clean(&path.to_string_lossy());
@@ -122,7 +135,7 @@ impl Input {
         if metadata.is_file() {
             File::open(path).map_err(explain)?;
         }
-        let identity = identity(&metadata, path);
+        let identity = Some(Identity::new(&metadata, path));
         let input = Self {
             name,
             path: Some(path.to_owned()),

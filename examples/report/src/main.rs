@@ -15,7 +15,6 @@ mod input;
 mod print;
 mod read;
 mod scan;
-mod shim;
 mod tally;
 mod work;
 

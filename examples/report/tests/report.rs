@@ -1,8 +1,7 @@
 //! The report: every kind of log that fleets write, in every shape that it arrives in.
+mod support;
+
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use disconnect_attribution::{
     CloseCode, ConnectType, Disconnect, DisconnectReason, Initiator, classify_channel_close,
@@ -10,39 +9,17 @@ use disconnect_attribution::{
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use slog::{Drain, Logger};
 use tempfile::TempDir;
+
+use support::{json_of, report, text};
 
 const GO_LINE: &str = r#"{"ts":"2026-01-02T03:00:00Z","level":"INFO","msg":"ssh session closed","connect_type":"agent_to_client","disconnect_reason":"process exited with error status: 1","disconnect_expected":false,"disconnect_initiator":"","exit_code":1}"#;
 const TRACING_LINE: &str = r#"{"timestamp":"2026-01-02T03:10:00.5Z","level":"WARN","fields":{"message":"closed","connect_type":"server_to_agent","disconnect_reason":"network_error","disconnect_expected":false,"disconnect_initiator":"network","disconnect_code":"websocket:1006"},"target":"agent"}"#;
 const ZAP_LINE: &str = r#"{"ts":1767323400.25,"msg":"closed","connect_type":"agent_to_client","disconnect_reason":"graceful","disconnect_expected":true}"#;
 
-/// A sink that can be read while a logger writes to it.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What `log` writes through slog-json.
-fn json_text(log: impl FnOnce(&Logger)) -> String {
-    let sink = Sink::default();
-    let drain = Mutex::new(slog_json::Json::default(sink.clone())).fuse();
-    log(&Logger::root(drain, slog::o!()));
-    let bytes = sink.0.lock().expect("no panic").clone();
-    String::from_utf8(bytes).expect("UTF-8")
-}
-
 /// What slog-json writes today.
 fn slog_lines() -> String {
-    json_text(|log| {
+    support::json_text(|log| {
         let end = Disconnect::from_close_code(
             ConnectType::AgentToClient,
             CloseCode::Ssh(11),
@@ -53,35 +30,6 @@ fn slog_lines() -> String {
         slog::debug!(log, "JetBrains channel closed"; classify_channel_close(&reset));
         slog::info!(log, "tick"; "disconnect_reason_is_not_a_key" => 1);
     })
-}
-
-fn report(arguments: &[&str], directory: &Path, input: &[u8]) -> Output {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_disconnect-report"))
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
-    // A report that never reads its input closes it early.
-    let _ = process.stdin.take().expect("piped").write_all(input);
-    process.wait_with_output().expect("ended")
-}
-
-#[track_caller]
-fn text(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-#[track_caller]
-fn json_of(arguments: &[&str], directory: &Path, input: &[u8]) -> Value {
-    serde_json::from_str(&text(&report(arguments, directory, input))).expect("JSON")
 }
 
 /// A log of each kind, plain and gzip.
@@ -100,11 +48,7 @@ fn logs() -> TempDir {
 #[test]
 fn all_kinds_of_logs_are_counted_together() {
     let logs = logs();
-    let report = json_of(
-        &["--json", "slog.log", "go.log", "tracing.log.gz"],
-        logs.path(),
-        b"",
-    );
+    let report = json_of(&["slog.log", "go.log", "tracing.log.gz"], logs.path(), b"");
     assert_eq!(report["lines"], 6);
     assert_eq!(report["ends"], 5);
     assert_eq!(report["expected"], 2);
@@ -118,7 +62,7 @@ fn all_kinds_of_logs_are_counted_together() {
         report["kinds"],
         json!([
             kind("agent_to_client", "network_error", false, Value::Null),
-            kind("agent_to_client", "unknown", false, Value::Null),
+            kind("agent_to_client", "process_exited", false, Value::Null),
             kind("server_to_agent", "network_error", false, json!("network")),
             kind("agent_to_client", "client_closed", true, json!("client")),
             kind("agent_to_client", "graceful", true, Value::Null),
@@ -146,7 +90,7 @@ fn standard_input_is_a_file_too_plain_or_gzip() {
     let logs = logs();
     let gzip = std::fs::read(logs.path().join("tracing.log.gz")).expect("read");
     for input in [TRACING_LINE.as_bytes(), &gzip] {
-        let report = json_of(&["--json", "-"], logs.path(), input);
+        let report = json_of(&["-"], logs.path(), input);
         assert_eq!((&report["lines"], &report["ends"]), (&json!(1), &json!(1)));
     }
 }
@@ -170,7 +114,7 @@ fn nothing_is_lost_silently() {
         GO_LINE, // without a line break
     ]
     .join("\n");
-    let report = json_of(&["--json", "-"], logs.path(), input.as_bytes());
+    let report = json_of(&["-"], logs.path(), input.as_bytes());
     assert_eq!(report["lines"], 12);
     assert_eq!(report["ends"], 1);
     let skipped = &report["skipped"];
@@ -184,7 +128,7 @@ fn nothing_is_lost_silently() {
     );
     assert_eq!(skipped["unreadable"]["count"], 3);
     let first = skipped["unreadable"]["first"].as_str().expect("a text");
-    let why = "standard input:4: EOF while parsing a string at line 1 column 24";
+    let why = "standard input:4: EOF while parsing a string at line 1 column 25";
     assert!(first.starts_with(why), "{first}");
 }
 
@@ -195,7 +139,7 @@ fn a_damaged_gzip_counts_up_to_the_damage() {
     let mut bytes = std::fs::read(&path).expect("read");
     bytes.truncate(bytes.len() - 4);
     std::fs::write(&path, bytes).expect("written");
-    let report = json_of(&["--json", "tracing.log.gz", "go.log"], logs.path(), b"");
+    let report = json_of(&["tracing.log.gz", "go.log"], logs.path(), b"");
     assert_eq!(report["skipped"]["read_error"]["count"], 1);
     assert_eq!(report["ends"], 3);
 }
@@ -204,7 +148,7 @@ fn a_damaged_gzip_counts_up_to_the_damage() {
 fn since_and_until_and_only_unexpected() {
     let logs = logs();
     let ends = |arguments: &[&str]| {
-        let arguments = [&["--json", "go.log", "tracing.log.gz"], arguments].concat();
+        let arguments = [&["go.log", "tracing.log.gz"], arguments].concat();
         let report = json_of(&arguments, logs.path(), b"");
         (report["ends"].as_u64(), report["left_out"].as_u64())
     };
@@ -227,11 +171,7 @@ fn since_and_until_and_only_unexpected() {
     assert_eq!(ends(&["--only-unexpected"]), (Some(2), Some(1)));
 
     let no_time = GO_LINE.replace("\"ts\"", "\"when\"");
-    let report = json_of(
-        &["--json", "--since", "2h", "-"],
-        logs.path(),
-        no_time.as_bytes(),
-    );
+    let report = json_of(&["--since", "2h", "-"], logs.path(), no_time.as_bytes());
     assert_eq!(report["skipped"]["without_time"]["count"], 1);
 }
 
@@ -250,7 +190,7 @@ fn bad_arguments_are_clear_errors() {
     );
     assert_eq!(
         error(&["."]),
-        "disconnect-report: can't read .: it is a directory\n"
+        "disconnect-report: can't read .: it is a directory; name the logs in it\n"
     );
     assert!(error(&["--since", "noon", "go.log"]).contains("expected a time"));
 }
@@ -266,7 +206,7 @@ fn people_see_what_to_investigate_first() {
     for part in [
         "5 ends in 6 lines, 2026-01-02T03:00:00Z to ",
         "  2 expected          40.0 %\n  3 to investigate    60.0 %\n",
-        "  agent_to_client  network_error                1  ██████████",
+        "  agent_to_client  network_error                 1  ██████████",
         "Ends to investigate over time, ",
         "Details of the ends to investigate\n\n  1  Connection reset by peer\n",
         "Close codes of the ends to investigate\n\n  1  websocket:1006\n",
@@ -298,7 +238,7 @@ fn every_word_comes_back() {
             lines.push(serde_json::to_string(&end).expect("written"));
         }
     }
-    let report = json_of(&["--json", "-"], logs.path(), lines.join("\n").as_bytes());
+    let report = json_of(&["-"], logs.path(), lines.join("\n").as_bytes());
     assert_eq!(report["kinds"].as_array().map(Vec::len), Some(50));
     assert_eq!(report["expected"], 20);
 }

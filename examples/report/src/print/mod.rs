@@ -2,6 +2,7 @@
 
 mod machines;
 mod people;
+mod tables;
 mod text;
 
 use std::cmp::Reverse;

@@ -36,7 +36,14 @@ pub(crate) struct Envelope<'a> {
 /// Reads a text that starts as an object.
 pub(crate) fn read(text: &str, by_message: bool) -> Json<'_> {
     let error = match parse(text, by_message) {
-        Ok(Entry { end: Ok(end), .. }) => return Json::End(end),
+        Ok(Entry {
+            end: Ok(mut end), ..
+        }) => {
+            if by_message && end.message.is_none() {
+                end.message = nested_message(text);
+            }
+            return Json::End(end);
+        }
         Ok(Entry {
             envelope: Some(envelope),
             ..
@@ -56,6 +63,12 @@ fn parse(text: &str, by_message: bool) -> serde_json::Result<Entry<'_>> {
     let entry = EntrySeed { by_message }.deserialize(&mut json)?;
     json.end()?;
     Ok(entry)
+}
+
+/// The message where tracing's JSON puts it, beside the record.
+fn nested_message(text: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(text).ok()?;
+    message_in(line.get("fields")?).map(str::to_owned)
 }
 
 /// The record anywhere in a line: under `fields`, or in a group of Go's log/slog.

@@ -3,10 +3,12 @@
 //! - `json.rs`: lines that are JSON, and collectors' JSON around any line
 //! - `repair.rs`: JSON whose texts hold what JSON must not
 //! - `text.rs`: the scanner of all text formats
+//! - `quote.rs`: its quoted values
 //! - `wrap.rs`: prefixes that container runtimes and collectors write
 //! - `time.rs`: times
 
 mod json;
+mod quote;
 mod repair;
 mod text;
 mod time;
@@ -103,7 +105,7 @@ impl Reader {
         let (header, block) = bytes[lines.clone()].split_at(line_end(&bytes[lines.clone()], 0));
         Found {
             has_block: !block.is_empty(),
-            record: self.layers(&decode(header), block, Outer::default()),
+            record: self.layers(&decode(header), block, &Outer::default()),
             lines,
         }
     }
@@ -113,12 +115,12 @@ impl Reader {
         match json::read(line, self.by_message) {
             Json::End(end) => Some(Record::End(end)),
             Json::NoEnd => Some(Record::NoEnd),
-            Json::Unreadable(why) => Some(unreadable(line, why, &Outer::default())),
+            Json::Unreadable(why) => Some(unreadable(line, &why, &Outer::default())),
             Json::Wrapped(_) | Json::Broken(_) => None,
         }
     }
 
-    fn layers(&self, line: &str, block: &[u8], outer: Outer) -> Record {
+    fn layers(&self, line: &str, block: &[u8], outer: &Outer) -> Record {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         if line.contains('\u{1b}') {
             return self.layers(&console::strip_ansi_codes(line), block, outer);
@@ -129,12 +131,12 @@ impl Reader {
         if let Some(stripped) = wrap::strip(line)
             && let Some(outer) = outer.with(stripped.wrapper, stripped.time)
         {
-            return self.layers(stripped.inner, block, outer);
+            return self.layers(stripped.inner, block, &outer);
         }
         self.text(line, block, outer)
     }
 
-    fn json(&self, line: &str, block: &[u8], outer: Outer) -> Record {
+    fn json(&self, line: &str, block: &[u8], outer: &Outer) -> Record {
         let mut read = json::read(line, self.by_message);
         let repaired;
         if matches!(read, Json::Broken(_))
@@ -146,7 +148,7 @@ impl Reader {
         match read {
             Json::End(end) => outer.end(end),
             Json::NoEnd => Record::NoEnd,
-            Json::Unreadable(why) | Json::Broken(why) => unreadable(line, why, &outer),
+            Json::Unreadable(why) | Json::Broken(why) => unreadable(line, &why, outer),
             Json::Wrapped(Envelope {
                 inner,
                 time,
@@ -156,7 +158,7 @@ impl Reader {
                     if inner.contains(keys::DISCONNECT_REASON)
                         || inner.trim_end().ends_with("...") =>
                 {
-                    self.layers(&inner, block, outer)
+                    self.layers(&inner, block, &outer)
                 }
                 // The key stood in the envelope's own texts.
                 _ => Record::NoEnd,
@@ -164,7 +166,7 @@ impl Reader {
         }
     }
 
-    fn text(&self, line: &str, block: &[u8], outer: Outer) -> Record {
+    fn text(&self, line: &str, block: &[u8], outer: &Outer) -> Record {
         let block: Vec<_> = block
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
@@ -180,7 +182,7 @@ impl Reader {
                     .map(|at| json::read(&line[at..], self.by_message));
                 match json {
                     Some(Json::End(end)) => outer.end(end),
-                    _ => unreadable(line, why, &outer),
+                    _ => unreadable(line, &why, outer),
                 }
             }
         }
@@ -239,13 +241,13 @@ impl Outer {
     }
 }
 
-fn unreadable(line: &str, why: String, outer: &Outer) -> Record {
+fn unreadable(line: &str, why: &str, outer: &Outer) -> Record {
     let mut likely = likely_format(line).to_owned();
     for wrapper in outer.wrappers.iter().rev() {
         let _ = write!(likely, ", in {wrapper}");
     }
     Record::Unreadable(Unreadable {
-        why: clean(&why),
+        why: clean(why),
         likely,
     })
 }

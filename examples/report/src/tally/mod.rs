@@ -9,7 +9,7 @@ pub(crate) mod top;
 
 use std::collections::BTreeMap;
 
-use disconnect_attribution::{ConnectType, DisconnectReason, Initiator};
+use disconnect_attribution::{ConnectType, DisconnectReason, Initiator, Trigger};
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -19,7 +19,6 @@ use self::timeline::Timeline;
 use self::top::{Seen, Top, see};
 use crate::clean::clean;
 use crate::read::{End, Record, Unreadable};
-use crate::shim::Fields;
 
 /// What a row of the table stands for: at most 3 x 10 x 6 x 16 of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,7 +169,7 @@ impl Part {
         match record {
             Record::End(end) => self.end(&end, line),
             Record::Unreadable(why) => {
-                note(&mut self.skipped, Skipped::Unreadable, line, Some(why))
+                note(&mut self.skipped, Skipped::Unreadable, line, Some(why));
             }
             Record::NoEnd => {}
         }
@@ -234,7 +233,7 @@ impl Part {
         let inherited = end.origin().is_some();
         self.kind(read, inherited);
         if !inherited && !end.expected() {
-            self.to_investigate(read);
+            self.investigate(read);
         }
     }
 
@@ -244,7 +243,7 @@ impl Part {
             connect_type: end.connect_type(),
             reason: end.reason(),
             initiator: end.initiator(),
-            trigger: end.trigger().map(|trigger| trigger.as_str()),
+            trigger: end.trigger().map(Trigger::as_str),
         };
         let ends = self.counts.kinds.entry(kind).or_default();
         let (total, column) = match (inherited, end.expected()) {
@@ -264,7 +263,7 @@ impl Part {
         }
     }
 
-    fn to_investigate(&mut self, read: &End) {
+    fn investigate(&mut self, read: &End) {
         let end = &read.disconnect;
         if let Some(time) = read.time {
             self.counts.timeline.add(time);

@@ -77,6 +77,14 @@ impl Write for Sink {
     }
 }
 
+/// What `log` writes through slog-json.
+pub(crate) fn json_text(log: impl FnOnce(&Logger)) -> String {
+    let sink = Sink::default();
+    let drain = Mutex::new(slog_json::Json::default(sink.clone())).fuse();
+    log(&Logger::root(drain, o!()));
+    sink.text()
+}
+
 /// The time that a story has come to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock(Arc<Mutex<&'static str>>);
@@ -185,11 +193,12 @@ pub(crate) fn tracing_lines(story: &[Line], format: Tracing, colours: bool) -> S
             clock.set(time);
             let span = tracing::info_span!("session", peer = "10.0.0.7:44312", note = "a b=c");
             let _entered = span.enter();
-            match end {
-                Some(end) => disconnect_attribution::disconnect_event!(
+            if let Some(end) = end {
+                disconnect_attribution::disconnect_event!(
                     target: "agent", tracing::Level::INFO, *end, "{}", message
-                ),
-                None => tracing::info!(target: "agent", count = 3, "{}", message),
+                );
+            } else {
+                tracing::info!(target: "agent", count = 3, "{}", message);
             }
         }
     });

@@ -1,0 +1,116 @@
+//! The same numbers as in crates that speak these protocols, so that a wrong one can't hide.
+#![cfg(unix)]
+
+use disconnect_attribution::DisconnectReason::{
+    ClientClosed, Graceful, NetworkError, ProtocolError, Rejected, ServerShutdown, Unknown,
+};
+use disconnect_attribution::{CloseCode, DisconnectReason, Initiator};
+
+/// Holds the reason of each code, as a server sends it, against the one that its name means.
+#[track_caller]
+fn check<T>(code: impl Fn(T) -> CloseCode, named: impl IntoIterator<Item = (T, DisconnectReason)>) {
+    for (number, reason) in named {
+        let code = code(number);
+        assert_eq!(code.reason(Initiator::Server), reason, "{code}");
+    }
+}
+
+#[test]
+fn tungstenite() {
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
+    check(
+        |code: Code| CloseCode::WebSocket(code.into()),
+        [
+            (Code::Normal, Graceful),
+            (Code::Away, ServerShutdown),
+            (Code::Protocol, ProtocolError),
+            (Code::Unsupported, ProtocolError),
+            (Code::Status, Graceful),
+            (Code::Abnormal, NetworkError),
+            (Code::Invalid, ProtocolError),
+            (Code::Policy, Rejected),
+            (Code::Size, ProtocolError),
+            (Code::Extension, ProtocolError),
+            (Code::Error, Unknown),
+            (Code::Restart, ServerShutdown),
+            (Code::Again, Rejected),
+            (Code::Tls, ProtocolError),
+        ],
+    );
+}
+
+#[test]
+fn tonic() {
+    use tonic::Code;
+    check(
+        |code: Code| CloseCode::Grpc(code.into()),
+        [
+            (Code::Ok, Graceful),
+            (Code::Cancelled, ServerShutdown),
+            (Code::Unknown, Unknown),
+            (Code::InvalidArgument, Rejected),
+            (Code::DeadlineExceeded, NetworkError),
+            (Code::NotFound, Rejected),
+            (Code::AlreadyExists, Rejected),
+            (Code::PermissionDenied, Rejected),
+            (Code::ResourceExhausted, Rejected),
+            (Code::FailedPrecondition, Rejected),
+            (Code::Aborted, Rejected),
+            (Code::OutOfRange, Rejected),
+            (Code::Unimplemented, ProtocolError),
+            (Code::Internal, ProtocolError),
+            (Code::Unavailable, ServerShutdown),
+            (Code::DataLoss, ProtocolError),
+            (Code::Unauthenticated, Rejected),
+        ],
+    );
+}
+
+#[test]
+fn h2() {
+    use h2::Reason;
+    check(
+        |reason: Reason| CloseCode::Http2(reason.into()),
+        [
+            (Reason::NO_ERROR, ServerShutdown),
+            (Reason::PROTOCOL_ERROR, ProtocolError),
+            (Reason::INTERNAL_ERROR, Unknown),
+            (Reason::FLOW_CONTROL_ERROR, ProtocolError),
+            (Reason::SETTINGS_TIMEOUT, NetworkError),
+            (Reason::STREAM_CLOSED, ProtocolError),
+            (Reason::FRAME_SIZE_ERROR, ProtocolError),
+            (Reason::REFUSED_STREAM, Rejected),
+            (Reason::CANCEL, ServerShutdown),
+            (Reason::COMPRESSION_ERROR, ProtocolError),
+            (Reason::CONNECT_ERROR, NetworkError),
+            (Reason::ENHANCE_YOUR_CALM, Rejected),
+            (Reason::INADEQUATE_SECURITY, ProtocolError),
+            (Reason::HTTP_1_1_REQUIRED, ProtocolError),
+        ],
+    );
+}
+
+#[test]
+fn russh() {
+    use russh::Disconnect as Code;
+    check(
+        |code: Code| CloseCode::Ssh(code as u32),
+        [
+            (Code::HostNotAllowedToConnect, Rejected),
+            (Code::ProtocolError, ProtocolError),
+            (Code::KeyExchangeFailed, ProtocolError),
+            (Code::Reserved, Unknown),
+            (Code::MACError, ProtocolError),
+            (Code::CompressionError, ProtocolError),
+            (Code::ServiceNotAvailable, Rejected),
+            (Code::ProtocolVersionNotSupported, ProtocolError),
+            (Code::HostKeyNotVerifiable, Rejected),
+            (Code::ConnectionLost, NetworkError),
+            (Code::ByApplication, Graceful),
+            (Code::TooManyConnections, Rejected),
+            (Code::AuthCancelledByUser, ClientClosed),
+            (Code::NoMoreAuthMethodsAvailable, Rejected),
+            (Code::IllegalUserName, Rejected),
+        ],
+    );
+}

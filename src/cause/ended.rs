@@ -1,0 +1,64 @@
+//! Waiting for a cause without a runtime.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use super::Cause;
+use crate::Disconnect;
+
+/// Waits in every cause on the path, and leaves nothing behind there.
+#[derive(Debug)]
+pub(super) struct Ended {
+    cause: Cause,
+    id: u64,
+}
+
+impl Ended {
+    pub(super) fn new(cause: Cause) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { cause, id }
+    }
+}
+
+impl Future for Ended {
+    type Output = Disconnect;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Disconnect> {
+        for cell in self.cause.path() {
+            let waker = context.waker().clone();
+            let mut state = cell.lock();
+            // Under one lock with the look: what is recorded after it finds the waker.
+            if state.knows() {
+                break;
+            }
+            let waiters = state.waiters.get_or_insert_default();
+            let replaced = waiters.insert(self.id, waker);
+            drop(state);
+            // Not under the lock: wakers are not ours.
+            drop(replaced);
+        }
+        match self.cause.known() {
+            Some(known) => Poll::Ready(known.end),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        for cell in self.cause.path() {
+            let mut state = cell.lock();
+            let Some(waiters) = &mut state.waiters else {
+                continue;
+            };
+            let waker = waiters.remove(&self.id);
+            if waiters.is_empty() {
+                state.waiters = None;
+            }
+            drop(state);
+            drop(waker);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::{__Fields, Number};
+use crate::escaped::Escaped;
+use crate::{
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
+    keys,
+};
+
+/// # Getters
+impl Disconnect {
+    /// Returns the layer.
+    #[must_use]
+    pub const fn connect_type(&self) -> ConnectType {
+        self.connect_type
+    }
+
+    /// Returns why the connection ended.
+    #[must_use]
+    pub const fn reason(&self) -> DisconnectReason {
+        self.reason
+    }
+
+    /// Returns whether this end is part of normal operation, which follows from the
+    /// [reason](DisconnectReason::expected) alone.
+    #[must_use]
+    pub const fn expected(&self) -> bool {
+        self.reason.expected()
+    }
+
+    /// Returns the side that ended the connection, where that is known.
+    #[must_use]
+    pub const fn initiator(&self) -> Option<Initiator> {
+        self.initiator
+    }
+
+    /// Returns what was seen, or which timer fired, where that is known.
+    #[must_use]
+    pub const fn trigger(&self) -> Option<Trigger> {
+        self.trigger
+    }
+
+    /// Returns the layer where an inherited cause was observed; nothing where the cause is the
+    /// connection's own.
+    ///
+    /// A guard sets this, and there is no setter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
+    ///
+    /// let agent = Cause::default();
+    /// let session = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
+    ///     assert_eq!(end.connect_type(), ConnectType::AgentToClient);
+    ///     assert_eq!(end.origin(), Some(ConnectType::ServerToAgent));
+    /// })
+    /// .with_cause(agent.child());
+    ///
+    /// let shutdown = Disconnect::shutdown(ConnectType::ServerToAgent, Initiator::Agent);
+    /// agent.record(Evidence::Local, shutdown);
+    /// drop(session);
+    /// ```
+    #[must_use]
+    pub const fn origin(&self) -> Option<ConnectType> {
+        self.origin
+    }
+
+    /// Returns the free text: one line, at most 256 bytes, never blank.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_ref().map(Escaped::as_str)
+    }
+
+    /// Returns the code that the protocol closed with.
+    #[must_use]
+    pub const fn code(&self) -> Option<CloseCode> {
+        self.code
+    }
+
+    /// Returns the exit status of the process behind the session.
+    #[must_use]
+    pub const fn exit_code(&self) -> Option<i32> {
+        self.facts.exit_code
+    }
+
+    /// Returns how the packets travelled, where that is known.
+    #[must_use]
+    pub const fn connection_method(&self) -> Option<ConnectionMethod> {
+        self.facts.connection_method
+    }
+
+    /// Returns how long the connection was open.
+    #[must_use]
+    pub fn connection_duration(&self) -> Option<Duration> {
+        self.facts
+            .number(Number::ConnectionDurationMs)
+            .map(Duration::from_millis)
+    }
+
+    /// Returns how long the peer had sent nothing when the connection ended.
+    #[must_use]
+    pub fn peer_silence(&self) -> Option<Duration> {
+        self.facts
+            .number(Number::PeerSilenceMs)
+            .map(Duration::from_millis)
+    }
+
+    /// Returns how many bytes the transport received.
+    #[must_use]
+    pub const fn bytes_received(&self) -> Option<u64> {
+        self.facts.number(Number::BytesReceived)
+    }
+
+    /// Returns how many bytes the transport sent.
+    #[must_use]
+    pub const fn bytes_sent(&self) -> Option<u64> {
+        self.facts.number(Number::BytesSent)
+    }
+
+    /// Returns how much further the wall clock moved than the monotonic clock while the connection was
+    /// open, in milliseconds; never 0.
+    #[must_use]
+    pub const fn clock_jump(&self) -> Option<i64> {
+        match self.facts.clock_jump_ms {
+            0 => None,
+            milliseconds => Some(milliseconds),
+        }
+    }
+
+    /// Returns the one string for a connection log that has a single reason column: the detail if
+    /// there is one, else the reason's name. Never empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason};
+    ///
+    /// let end = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful);
+    /// assert_eq!(end.report_reason(), "graceful");
+    /// assert_eq!(end.with_detail("normal close").report_reason(), "normal close");
+    /// ```
+    #[must_use]
+    pub fn report_reason(&self) -> &str {
+        self.detail().unwrap_or(self.reason.as_str())
+    }
+
+    /// Returns the reason where the end is not expected, for OpenTelemetry's
+    /// [`error.type`](https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/): an
+    /// operation that succeeded has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason};
+    ///
+    /// let end = |reason| Disconnect::new(ConnectType::AgentToClient, reason);
+    /// assert_eq!(end(DisconnectReason::Rejected).error_type(), Some("rejected"));
+    /// assert_eq!(end(DisconnectReason::ClientClosed).error_type(), None);
+    /// ```
+    #[must_use]
+    pub const fn error_type(&self) -> Option<&'static str> {
+        if self.expected() {
+            None
+        } else {
+            Some(self.reason.as_str())
+        }
+    }
+
+    /// Returns the closed part as label pairs for a metrics library.
+    ///
+    /// Every word comes from the vocabulary, so the number of series has an upper bound: 3 connect
+    /// types x 10 reasons x 5 initiators = 150 (the flag follows from the reason). A missing
+    /// initiator counts as `unknown`, since a label set must not change its shape.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator};
+    ///
+    /// let end = Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Client)
+    ///     .with_detail("free text never becomes a label");
+    /// assert_eq!(
+    ///     end.labels(),
+    ///     [
+    ///         ("connect_type", "agent_to_client"),
+    ///         ("disconnect_reason", "client_closed"),
+    ///         ("disconnect_expected", "true"),
+    ///         ("disconnect_initiator", "client"),
+    ///     ],
+    /// );
+    /// ```
+    #[must_use]
+    pub fn labels(&self) -> [(&'static str, &'static str); 4] {
+        let expected = if self.expected() { "true" } else { "false" };
+        [
+            (ConnectType::KEY, self.connect_type.as_str()),
+            (DisconnectReason::KEY, self.reason.as_str()),
+            (keys::DISCONNECT_EXPECTED, expected),
+            (Initiator::KEY, self.initiator.unwrap_or_default().as_str()),
+        ]
+    }
+}
+
+/// One readable part of a sentence: `agent_to_client ended by client: graceful (exit code 0)`.
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let __Fields {
+            connect_type,
+            reason,
+            initiator,
+            trigger,
+            code,
+            detail,
+            origin,
+            exit_code,
+            connection_method,
+            connection_duration_ms,
+            peer_silence_ms,
+            bytes_received,
+            bytes_sent,
+            clock_jump_ms,
+        } = self.__fields();
+
+        write!(f, "{connect_type} ended")?;
+        if let Some(initiator) = initiator {
+            write!(f, " by {initiator}")?;
+        }
+        write!(f, ": {reason}")?;
+
+        let mut separator = " (";
+        macro_rules! part {
+            ($part:ident, $($format:tt)+) => {
+                if let Some($part) = $part {
+                    f.write_str(std::mem::replace(&mut separator, ", "))?;
+                    write!(f, $($format)+)?;
+                }
+            };
+        }
+        part!(trigger, "{trigger}");
+        part!(code, "{code}");
+        part!(exit_code, "exit code {exit_code}");
+        part!(connection_method, "{connection_method}");
+        part!(origin, "from {origin}");
+        part!(connection_duration_ms, "open {connection_duration_ms} ms");
+        part!(peer_silence_ms, "peer silent {peer_silence_ms} ms");
+        part!(bytes_received, "received {bytes_received} B");
+        part!(bytes_sent, "sent {bytes_sent} B");
+        part!(clock_jump_ms, "clock jumped {clock_jump_ms} ms");
+        if separator == ", " {
+            f.write_str(")")?;
+        }
+
+        if let Some(detail) = detail {
+            write!(f, ": {detail}")?;
+        }
+        Ok(())
+    }
+}

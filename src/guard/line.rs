@@ -1,0 +1,130 @@
+//! What the line holds.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use super::DisconnectGuard;
+use crate::cause::{Found, Weight};
+use crate::clock::{self, Moment};
+use crate::disconnect::{Facts, Number};
+use crate::{Disconnect, DisconnectReason, Trigger};
+
+const PANICKED: &str = "ended by a panic";
+const DROPPED: &str = "no cause was recorded: cancelled task or early return";
+
+/// From here on a clock jump is worth a field: what is less is clocks being disciplined.
+const LEAST_CLOCK_JUMP_MS: u64 = 1000;
+
+impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
+    /// The line, by the seven steps of the module's page.
+    pub(super) fn line(&mut self) -> Disconnect {
+        let is_panicking = thread::panicking() && !self.made_in_a_panic;
+        let known = self.cause_ref().known();
+        let found = known
+            .filter(|known| !(is_panicking && known.is_inherited && known.end.expected()))
+            .or_else(|| self.concluded(is_panicking))
+            .or_else(|| self.guessed());
+        let end = found.map_or_else(|| self.dropped(), |found| self.of_this_layer(found));
+        self.with_facts(end)
+    }
+
+    /// Steps 2 and 3: what this guard concludes is stored, so that what runs over it hears of it.
+    fn concluded(&mut self, is_panicking: bool) -> Option<Found> {
+        let end = if is_panicking {
+            Disconnect::new(self.connect_type, DisconnectReason::Unknown)
+                .with_trigger(Trigger::Panic)
+                .with_detail(PANICKED)
+        } else {
+            Disconnect::shutdown(self.connect_type, self.side_that_shuts_down()?)
+        };
+        let concluded = Found {
+            end: end.clone(),
+            weight: Weight::Local,
+            is_inherited: false,
+        };
+        if self.cause_ref().observe(Weight::Local, end) {
+            Some(concluded)
+        } else {
+            // Something was recorded in between.
+            self.cause_ref().known()
+        }
+    }
+
+    /// Steps 4 to 6.
+    fn guessed(&self) -> Option<Found> {
+        let weak = self.cause_ref().observed_weakly();
+        let explains_nothing = |weak: &Found| {
+            weak.weight == Weight::Failed && weak.end.reason() == DisconnectReason::Unknown
+        };
+        if weak.as_ref().is_some_and(explains_nothing) {
+            return weak;
+        }
+        self.cause_ref().presumption().or(weak)
+    }
+
+    /// Step 7, which is not stored.
+    fn dropped(&self) -> Disconnect {
+        Disconnect::new(self.connect_type, DisconnectReason::Unknown)
+            .with_trigger(Trigger::Dropped)
+            .with_detail(DROPPED)
+    }
+
+    /// Why, who, trigger, code and detail may be inherited; the layer and the facts never are.
+    fn of_this_layer(
+        &self,
+        Found {
+            mut end,
+            is_inherited,
+            ..
+        }: Found,
+    ) -> Disconnect {
+        if is_inherited {
+            end.origin = Some(end.connect_type);
+            end.facts = Facts::NONE;
+        }
+        end.connect_type = self.connect_type;
+        end
+    }
+
+    /// Fills what the site did not set: what other observations knew, then what the guard and the first
+    /// tracked stream measured.
+    fn with_facts(&self, mut end: Disconnect) -> Disconnect {
+        let closed = Moment::now();
+        let cell = self.cause_ref().cell();
+        let state = cell.lock();
+        let (observed, first_knew) = state.facts();
+        let is_tracked = state.is_tracked;
+        drop(state);
+
+        let mut measured = Facts::NONE;
+        let ended = first_knew.unwrap_or(closed.monotonic);
+        let open =
+            (self.opened.monotonic > 0).then(|| clock::milliseconds(self.opened.monotonic, ended));
+        if let Some(open) = open {
+            measured.set(Number::ConnectionDurationMs, open);
+        }
+        if is_tracked {
+            let traffic = &cell.traffic;
+            measured.set(
+                Number::BytesReceived,
+                traffic.received.load(Ordering::Relaxed),
+            );
+            measured.set(Number::BytesSent, traffic.sent.load(Ordering::Relaxed));
+            let silence = match traffic.heard.load(Ordering::Relaxed) {
+                0 => open,
+                heard => Some(clock::milliseconds(heard, ended)),
+            };
+            if let Some(silence) = silence {
+                measured.set(Number::PeerSilenceMs, silence);
+            }
+        }
+        let jump = self.opened.jump_until(closed);
+        if jump.unsigned_abs() >= LEAST_CLOCK_JUMP_MS {
+            measured.clock_jump_ms = jump;
+        }
+
+        end.facts.fill(&observed);
+        end.facts.fill(&measured);
+        end
+    }
+}

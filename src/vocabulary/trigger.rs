@@ -1,0 +1,78 @@
+super::vocabulary! {
+    /// What was seen when a connection ended, or which timer fired: the fine word beside the coarse
+    /// [`DisconnectReason`](crate::DisconnectReason).
+    ///
+    /// Closed and countable, so that dashboards need not group free text. A site that arms a timer
+    /// records the trigger of that timer itself; a `TimedOut` that arrives without one reads as
+    /// [`TimedOut`](Self::TimedOut). There is no default: a trigger that is not known is left out.
+    ///
+    /// Sites spell these ends alike:
+    ///
+    /// | end | reason | initiator | trigger |
+    /// |---|---|---|---|
+    /// | this side's idle policy | `graceful` | this side | `idle_timeout` |
+    /// | a newer connection took the place of this one | `graceful` | who ended it | `superseded` |
+    /// | QUIC's own idle timer heard nothing from the peer | `network_error` | `network` | `timed_out` |
+    /// | an unanswered ping | `network_error` | `network` | `keepalive_timeout` |
+    /// | an expired session or credential | `rejected` | who refused | `max_age` |
+    /// | a handshake that never came | `network_error` | `network` | `handshake_timeout` |
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
+    ///
+    /// let idle = Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Agent)
+    ///     .with_trigger(Trigger::IdleTimeout);
+    /// assert_eq!(idle.reason(), DisconnectReason::Graceful);
+    /// assert_eq!(idle.trigger(), Some(Trigger::IdleTimeout));
+    /// assert_eq!("idle_timeout".parse(), Ok(Trigger::IdleTimeout));
+    /// ```
+    #[non_exhaustive]
+    pub enum Trigger under DISCONNECT_TRIGGER {
+        /// `end_of_file`: the transport ended without a word (a TCP FIN).
+        EndOfFile,
+
+        /// `reset`: the peer, or something between, reset it.
+        Reset,
+
+        /// `broken_pipe`: a write found no reader.
+        BrokenPipe,
+
+        /// `aborted`: this machine's network stack gave it up, or it was not connected any more.
+        Aborted,
+
+        /// `refused`: connection refused (also ICMP port unreachable).
+        Refused,
+
+        /// `unreachable`: host or network unreachable, network down.
+        Unreachable,
+
+        /// `timed_out`: the transport gave up (`ETIMEDOUT`, QUIC's idle timer).
+        TimedOut,
+
+        /// `idle_timeout`: nothing was sent for as long as a policy allows.
+        IdleTimeout,
+
+        /// `keepalive_timeout`: a ping was not answered in time.
+        KeepaliveTimeout,
+
+        /// `handshake_timeout`: the other side did not finish introducing itself.
+        HandshakeTimeout,
+
+        /// `deadline`: one operation or request took too long.
+        Deadline,
+
+        /// `max_age`: the connection, its session or its credential reached its allowed age.
+        MaxAge,
+
+        /// `superseded`: a newer connection of the same peer took its place.
+        Superseded,
+
+        /// `panic`: the code that served it panicked.
+        Panic,
+
+        /// `dropped`: the code that served it was dropped: cancelled task, early return.
+        Dropped,
+    }
+}
