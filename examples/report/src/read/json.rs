@@ -12,6 +12,7 @@ use serde::de::{
 use serde_json::Value;
 
 use super::End;
+use super::quick::Quick;
 use super::time::Time;
 use super::wrap::Wrapper;
 
@@ -35,20 +36,24 @@ pub(crate) struct Envelope<'a> {
 
 /// Reads a text that starts as an object.
 pub(crate) fn read(text: &str, by_message: bool) -> Json<'_> {
-    let error = match parse(text, by_message) {
-        Ok(Entry {
-            end: Ok(mut end), ..
-        }) => {
-            if by_message && end.message.is_none() {
-                end.message = nested_message(text);
-            }
-            return Json::End(end);
-        }
-        Ok(Entry {
-            envelope: Some(envelope),
-            ..
-        }) => return Json::Wrapped(envelope),
-        Ok(Entry { end: Err(why), .. }) => why,
+    match quickly(text, by_message) {
+        Some(json) => json,
+        None => thoroughly(text, by_message),
+    }
+}
+
+/// A line as nearly all are: plain JSON with a whole record, or in an envelope.
+fn quickly(text: &str, by_message: bool) -> Option<Json<'_>> {
+    let mut json = Quick::new(text);
+    let entry = EntrySeed { by_message }.deserialize(&mut json).ok()?;
+    json.end().ok()?;
+    entry.json(text).ok()
+}
+
+fn thoroughly(text: &str, by_message: bool) -> Json<'_> {
+    let error = match parse(text, by_message).map(|entry| entry.json(text)) {
+        Ok(Ok(json)) => return json,
+        Ok(Err(why)) => why,
         Err(error) => error.to_string(),
     };
     // Rare, so it may take its time.
@@ -148,13 +153,29 @@ const MESSAGES: [&str; 2] = ["msg", "message"];
 struct Entry<'a> {
     end: Result<End, String>,
     envelope: Option<Envelope<'a>>,
+    by_message: bool,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// What was found, or why there is nothing.
+    fn json(self, text: &str) -> Result<Json<'a>, String> {
+        match (self.end, self.envelope) {
+            (Ok(mut end), _) => {
+                if self.by_message && end.message.is_none() {
+                    end.message = nested_message(text);
+                }
+                Ok(Json::End(end))
+            }
+            (Err(_), Some(envelope)) => Ok(Json::Wrapped(envelope)),
+            (Err(why), None) => Err(why),
+        }
+    }
+
     fn nothing() -> Self {
         Self {
             end: Err("no object".to_owned()),
             envelope: None,
+            by_message: false,
         }
     }
 }
@@ -237,8 +258,11 @@ impl<'de, A: MapAccess<'de>> Fields<'de, A> {
 
     /// Takes the value of a key of the envelope's, and whether it was one.
     fn take(&mut self, key: &str) -> Result<bool, A::Error> {
-        if matches!(key.as_bytes().first(), Some(b'c' | b'd' | b'e')) {
-            // The record's own, for which the others need not be tried.
+        // The record's own keys are none of these, and most.
+        if !matches!(
+            key.as_bytes(),
+            [b'@' | b'M' | b'_' | b'j' | b'l' | b'm' | b't', ..]
+        ) {
             return Ok(false);
         }
         match key {
@@ -285,6 +309,7 @@ impl<'de, A: MapAccess<'de>> Fields<'de, A> {
         });
         let mut entry = Entry {
             end,
+            by_message: self.by_message,
             envelope: self.wrapped.map(|(inner, wrapper)| Envelope {
                 inner,
                 time,

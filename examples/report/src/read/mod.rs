@@ -2,12 +2,14 @@
 //!
 //! - `json.rs`: lines that are JSON, and collectors' JSON around any line
 //! - `repair.rs`: JSON whose texts hold what JSON must not
+//! - `quick.rs`: the same JSON, faster where it is plain
 //! - `text.rs`: the scanner of all text formats
 //! - `quote.rs`: its quoted values
 //! - `wrap.rs`: prefixes that container runtimes and collectors write
 //! - `time.rs`: times
 
 mod json;
+mod quick;
 mod quote;
 mod repair;
 mod text;

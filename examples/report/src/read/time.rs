@@ -1,9 +1,10 @@
 //! The times that loggers and their wrappers write.
 
+use std::cell::Cell;
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -23,13 +24,58 @@ pub(crate) fn leading(text: &str) -> Option<(Timestamp, &str)> {
 
 /// A whole text as a time; without a zone it is UTC.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-    let clock = text.get(10..)?;
-    let has_zone = clock.contains(['Z', 'z', '+', '-']);
-    if has_zone {
+    if let Some(time) = of_known_day(text.as_bytes()) {
+        return Some(time);
+    }
+    let clock = text.as_bytes().get(10..)?;
+    let is_zone = |byte: &u8| matches!(byte, b'Z' | b'z' | b'+' | b'-');
+    if clock.iter().rev().any(is_zone) {
         return text.parse().ok();
     }
     let time: DateTime = text.parse().ok()?;
     Offset::UTC.to_timestamp(time).ok()
+}
+
+thread_local! {
+    /// The day of the last time, as it is written, and its midnight.
+    static DAY: Cell<([u8; 10], i64)> = const { Cell::new(([0; 10], 0)) };
+}
+
+/// `2026-01-02T03:04:05.6Z` or `2026-01-02 03:04:05.6`. Only the day needs a calendar, and a log has few days.
+fn of_known_day(text: &[u8]) -> Option<Timestamp> {
+    let (day, clock) = text.split_first_chunk()?;
+    let (clock, fraction) = clock.split_first_chunk()?;
+    let [b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2] = clock else {
+        return None;
+    };
+    let two = |tens: &u8, ones: &u8, below: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        let number = tens.checked_mul(10)?.checked_add(ones)?;
+        (tens < 10 && ones < 10 && number < below).then_some(i64::from(number))
+    };
+    let seconds = two(h1, h2, 24)? * 3600 + two(m1, m2, 60)? * 60 + two(s1, s2, 60)?;
+    let digits = match fraction {
+        [] | [b'Z'] => &[],
+        [b'.', digits @ .., b'Z'] | [b'.', digits @ ..] => digits,
+        _ => return None,
+    };
+    let mut nanoseconds = 0;
+    for place in 0..9 {
+        let digit = digits
+            .get(place)
+            .map_or(0, |digit| digit.wrapping_sub(b'0'));
+        nanoseconds = nanoseconds * 10 + (digit < 10).then_some(i32::from(digit))?;
+    }
+    let (known, midnight) = DAY.get();
+    let midnight = if known == *day {
+        midnight
+    } else {
+        let date: Date = std::str::from_utf8(day).ok()?.parse().ok()?;
+        let midnight = Offset::UTC.to_timestamp(date.into()).ok()?.as_second();
+        DAY.set((*day, midnight));
+        midnight
+    };
+    (digits.len() <= 9).then(|| Timestamp::new(midnight + seconds, nanoseconds).ok())?
 }
 
 /// A count since 1970, in the unit that its size suggests: seconds up to the year 5138, then
