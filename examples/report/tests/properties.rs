@@ -32,7 +32,8 @@ fn lines_of(file: &Path) -> Vec<Lines> {
     let mut all: Vec<Lines> = Vec::new();
     for line in log.lines() {
         // Only the error of the first end has a block, of two lines.
-        let in_block = line.contains("    error= ") || line.contains("               connection reset");
+        let in_block =
+            line.contains("    error= ") || line.contains("               connection reset");
         match all.last_mut() {
             Some(header) if in_block => header.push(line.into()),
             _ => all.push(vec![line.into()]),
@@ -51,7 +52,10 @@ enum Damage {
 }
 
 fn damage() -> impl Strategy<Value = Damage> {
-    let byte = (0..1000_usize, any::<u8>().prop_filter("one line", |byte| *byte != b'\n'));
+    let byte = (
+        0..1000_usize,
+        any::<u8>().prop_filter("one line", |byte| *byte != b'\n'),
+    );
     prop_oneof![
         Just(Damage::None),
         (0..1000_usize).prop_map(Damage::Cut),
@@ -77,11 +81,13 @@ fn holds_key(line: &[u8]) -> bool {
     // The journal's lines of bytes hold it as numbers.
     let as_bytes = KEY.iter().map(u8::to_string).collect::<Vec<_>>().join(",");
     line.windows(KEY.len()).any(|window| window == KEY)
-        || line.windows(as_bytes.len()).any(|window| window == as_bytes.as_bytes())
+        || line
+            .windows(as_bytes.len())
+            .any(|window| window == as_bytes.as_bytes())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Lines of all golden files, mixed and damaged. Each run starts the program twice.
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use disconnect_attribution::{Disconnect, keys};
+use disconnect_attribution::Disconnect;
 use jiff::Timestamp;
 use serde::de::value::{CowStrDeserializer, MapAccessDeserializer};
 use serde::de::{
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::End;
 use super::quick::Quick;
+use super::search::{nested_message, search};
 use super::time::Time;
 use super::wrap::Wrapper;
 
@@ -69,85 +70,6 @@ fn parse(text: &str, by_message: bool) -> serde_json::Result<Entry<'_>> {
     json.end()?;
     Ok(entry)
 }
-
-/// The message where tracing's JSON puts it, beside the record.
-fn nested_message(text: &str) -> Option<String> {
-    let line: Value = serde_json::from_str(text).ok()?;
-    message_in(line.get("fields")?).map(str::to_owned)
-}
-
-/// The record anywhere in a line: under `fields`, or in a group of Go's log/slog.
-fn search(value: &Value, by_message: bool, why: String) -> Json<'static> {
-    let mut holders = Vec::new();
-    find_holders(value, Around::default(), &mut holders);
-    if holders.is_empty() {
-        return Json::NoEnd;
-    }
-    for (holder, around) in holders {
-        if let Ok(disconnect) = Disconnect::deserialize(holder) {
-            let message = around.message.filter(|_| by_message);
-            return Json::End(End {
-                disconnect,
-                time: around.time,
-                message: message.map(str::to_owned),
-            });
-        }
-    }
-    Json::Unreadable(why)
-}
-
-/// What stands in a map or around it; the innermost counts.
-#[derive(Clone, Copy, Default)]
-struct Around<'a> {
-    time: Option<Timestamp>,
-    message: Option<&'a str>,
-}
-
-fn find_holders<'a>(
-    value: &'a Value,
-    around: Around<'a>,
-    holders: &mut Vec<(&'a Value, Around<'a>)>,
-) {
-    match value {
-        Value::Object(map) => {
-            let around = Around {
-                time: time_in(value).or(around.time),
-                message: message_in(value).or(around.message),
-            };
-            if map.contains_key(keys::DISCONNECT_REASON) {
-                holders.push((value, around));
-            }
-            for value in map.values() {
-                find_holders(value, around, holders);
-            }
-        }
-        Value::Array(values) => {
-            for value in values {
-                find_holders(value, around, holders);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn time_in(value: &Value) -> Option<Timestamp> {
-    TIMES
-        .iter()
-        .find_map(|key| Time::deserialize(value.get(key)?).ok()?.0)
-}
-
-fn message_in(value: &Value) -> Option<&str> {
-    MESSAGES.iter().find_map(|key| value.get(key)?.as_str())
-}
-
-const TIMES: [&str; 5] = [
-    "ts",
-    "time",
-    "timestamp",
-    "@timestamp",
-    "__REALTIME_TIMESTAMP",
-];
-const MESSAGES: [&str; 2] = ["msg", "message"];
 
 /// A line, as far as it matters here.
 struct Entry<'a> {
@@ -410,5 +332,63 @@ impl<'de> Deserialize<'de> for Number {
             Value::String(text) => text.parse().ok(),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINES: [&str; 6] = [
+        r#"{"ts":"2026-01-02T03:04:05.6Z","msg":"a \"b\" \\ \u00e9","n":-1.5e3,"t":true,"connect_type":"agent_to_client","disconnect_reason":"graceful","exit_code":-1}"#,
+        r#"{"timestamp":1767323400.25,"fields":{"connect_type":"server_to_agent","disconnect_reason":"network_error","bytes_received":18446744073709551615},"spans":[{"a":[1,{}]},null]}"#,
+        r#"{"log":"{\"disconnect_reason\":\"graceful\"}\n","time":"2026-01-02T03:04:05Z"}"#,
+        r#"{"jsonPayload":{"timestampSeconds":1767323400,"timestampNanos":5,"connect_type":"agent_to_client","disconnect_reason":"x","disconnect_code":"ssh:11"}}"#,
+        r#"{"MESSAGE":[100,105],"__REALTIME_TIMESTAMP":"1778694141701000"}"#,
+        r#" { "connect_type" : "client_to_server" , "disconnect_reason":"rejected" , "time": null } "#,
+    ];
+
+    fn shown(json: &Json<'_>) -> String {
+        match json {
+            Json::End(end) => format!("{:?} {:?}", end.disconnect, end.time),
+            Json::Wrapped(Envelope {
+                inner,
+                time,
+                wrapper,
+            }) => format!("{inner:?} {time:?} {wrapper}"),
+            Json::Unreadable(why) | Json::Broken(why) => why.clone(),
+            Json::NoEnd => "no end".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_plain_is_read_quickly() {
+        for line in LINES {
+            assert!(quickly(line, false).is_some(), "{line}");
+        }
+    }
+
+    proptest! {
+        /// Where the quick way finds something, the thorough one finds the same, or refuses a number or an
+        /// escape that is none.
+        #[test]
+        fn both_ways_agree(
+            line in prop::sample::select(&LINES[..]),
+            at in any::<prop::sample::Index>(),
+            byte in prop::sample::select(&b"\"\\,:{}[]0-1 ax"[..]),
+        ) {
+            let mut bytes = line.as_bytes().to_vec();
+            let length = bytes.len();
+            bytes[at.index(length)] = byte;
+            let line = String::from_utf8(bytes).expect("ASCII");
+            if let Some(quick) = quickly(&line, false) {
+                let thorough = thoroughly(&line, false);
+                if !matches!(thorough, Json::Broken(_)) {
+                    prop_assert_eq!(shown(&quick), shown(&thorough), "{}", line);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One record of a log: the end that it is about, and when.
 //!
 //! - `json.rs`: lines that are JSON, and collectors' JSON around any line
+//! - `search.rs`: JSON that is not as most lines are
 //! - `repair.rs`: JSON whose texts hold what JSON must not
 //! - `quick.rs`: the same JSON, faster where it is plain
 //! - `text.rs`: the scanner of all text formats
@@ -12,6 +13,7 @@ mod json;
 mod quick;
 mod quote;
 mod repair;
+mod search;
 mod text;
 mod time;
 mod wrap;
@@ -125,7 +127,7 @@ impl Reader {
     fn layers(&self, line: &str, block: &[u8], outer: &Outer) -> Record {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         if line.contains('\u{1b}') {
-            return self.layers(&console::strip_ansi_codes(line), block, outer);
+            return self.layers(&without_colours(line), block, outer);
         }
         if line.starts_with('{') {
             return self.json(line, block, outer);
@@ -308,6 +310,11 @@ fn heads_block(line: &[u8]) -> bool {
     !text.is_empty() && !text.starts_with(['{', '}', '[', ']', '"', ' '])
 }
 
+/// Without escape sequences, and without what is left of damaged ones.
+fn without_colours(line: &str) -> String {
+    console::strip_ansi_codes(line).replace('\u{1b}', "")
+}
+
 fn contains(line: &[u8], text: &str) -> bool {
     memchr::memmem::find(line, text.as_bytes()).is_some()
 }
@@ -342,8 +349,7 @@ fn unwrap(line: &str, depth: usize) -> Cow<'_, str> {
         return Cow::Borrowed(line);
     }
     if line.contains('\u{1b}') {
-        let plain = console::strip_ansi_codes(line).into_owned();
-        return unwrapped(Cow::Owned(plain), depth + 1);
+        return unwrapped(Cow::Owned(without_colours(line)), depth + 1);
     }
     if line.starts_with('{') {
         return match json::read(line, false) {
