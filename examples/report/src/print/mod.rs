@@ -21,12 +21,12 @@ const MOST: usize = 10;
 pub(crate) fn warning(tally: &Tally) -> Option<String> {
     let first = tally.skipped.get(&Skipped::Unreadable)?;
     let likely = first.likely.as_deref().unwrap_or_default();
-    let (records, hold) = match first.count {
-        1 => ("record", "holds"),
-        _ => ("records", "hold"),
+    let (records, counted) = match first.count {
+        1 => ("record that holds", "it is"),
+        _ => ("records that hold", "they are"),
     };
     Some(format!(
-        "{} {records} that {hold} a disconnect_reason can't be read and are not counted. The first is {}; \
+        "{} {records} a disconnect_reason can't be read, so {counted} not counted. The first is {}; \
          it looks like {likely}",
         text::grouped(first.count),
         first.place,

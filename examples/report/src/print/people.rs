@@ -199,9 +199,7 @@ fn write_histogram(
                     grouped(cluster.count),
                     span(cluster.seconds)
                 );
-                let indent = 15 + digits;
-                let hint = look.fit(&hint, indent + 4);
-                writeln!(out, "{:indent$}  ↳ {}", "", look.bold(&hint))?;
+                writeln!(out, "    ↳ {}", look.bold(&look.fit(&hint, 6)))?;
             }
         }
     }

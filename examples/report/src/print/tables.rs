@@ -22,18 +22,17 @@ pub(super) fn kinds_table(tally: &Tally, look: &Look) -> String {
         .unwrap_or(1);
     let has_triggers = kinds.iter().any(|(kind, _)| kind.trigger.is_some());
     let has_inherited = tally.inherited() > 0;
-    let mut header = vec!["connect type", "reason", "initiator"];
-    header.extend(has_triggers.then_some("trigger"));
-    header.push("ends");
-    header.extend(has_inherited.then_some("inherited"));
-    let build = |bar_cells: Option<usize>| {
+    let build = |tight: bool, bar_cells: Option<usize>| {
         let mut table = plain_table(look);
-        let bars = bar_cells.map(|_| "");
+        let mut header = vec!["connect type", "reason"];
+        header.push(if tight { "by" } else { "initiator" });
+        header.extend(has_triggers.then_some("trigger"));
+        header.push("ends");
+        header.extend(has_inherited.then_some("inherited"));
+        header.extend(bar_cells.map(|_| ""));
         table.set_header(
             header
                 .iter()
-                .copied()
-                .chain(bars)
                 .map(|name| Cell::new(name).fg(Color::DarkGrey)),
         );
         for (kind, ends) in &kinds {
@@ -54,16 +53,21 @@ pub(super) fn kinds_table(tally: &Tally, look: &Look) -> String {
             }
             table.add_row(cells);
         }
-        table
+        if tight {
+            for column in table.column_iter_mut().skip(1) {
+                column.set_padding((0, 1));
+            }
+        }
+        trimmed(&table)
     };
-    // The bars take what the words leave.
-    let words = build(None)
-        .lines()
-        .map(|line| measure_text_width(&line))
-        .max()
-        .unwrap_or(0);
-    let left = look.width.saturating_sub(words + 2).min(WIDEST_BAR);
-    trimmed(&build((left >= 4).then_some(left)))
+    // The bars take what the words leave, and the words what they need.
+    let words = build(false, None);
+    let width = words.lines().map(measure_text_width).max().unwrap_or(0);
+    match look.width.saturating_sub(width + 2).min(WIDEST_BAR) {
+        left @ 4.. => build(false, Some(left)),
+        _ if width <= look.width => words,
+        _ => build(true, None),
+    }
 }
 
 fn number(count: u64) -> Cell {

@@ -45,8 +45,11 @@ pub(crate) fn sparks(counts: impl Iterator<Item = u64>, peak: u64) -> String {
     counts.map(spark).collect()
 }
 
-/// `4d 7h`: days of 24 hours.
+/// `350 s` as timers are set, then `4d 7h` with days of 24 hours.
 pub(crate) fn span(seconds: u64) -> String {
+    if seconds < 1000 {
+        return format!("{seconds} s");
+    }
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     let span = Span::new().try_seconds(seconds).unwrap_or_default();
     let round = SpanRound::new().largest(Unit::Day).days_are_24_hours();

@@ -257,6 +257,7 @@ fn unreadable(line: &str, why: &str, outer: &Outer) -> Record {
 }
 
 fn likely_format(line: &str) -> &'static str {
+    let line = line.trim_start();
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
     if line.starts_with('{') && !line.ends_with('}') {
         "JSON that was cut"
