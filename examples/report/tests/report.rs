@@ -144,6 +144,12 @@ fn a_damaged_gzip_counts_up_to_the_damage() {
     assert_eq!(report["ends"], 3);
 }
 
+fn now() -> String {
+    let line = support::json_text(|log| slog::info!(log, "now"));
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    line["ts"].as_str().expect("a time").to_owned()
+}
+
 #[test]
 fn since_and_until_and_only_unexpected() {
     let logs = logs();
@@ -170,6 +176,17 @@ fn since_and_until_and_only_unexpected() {
     assert_eq!(ends(&["--until", "2h"]), (Some(3), Some(0)));
     assert_eq!(ends(&["--only-unexpected"]), (Some(2), Some(1)));
 
+    // Whichever sign a span has, it is in the past.
+    let just_now = format!("{}\n", GO_LINE.replace("2026-01-02T03:00:00Z", &now()));
+    for span in ["2h", "-2h", "2h ago", "2 hours ago", "-1d"] {
+        let report = json_of(&["--since", span, "-"], logs.path(), just_now.as_bytes());
+        assert_eq!(
+            (&report["ends"], &report["left_out"]),
+            (&json!(1), &json!(0)),
+            "{span}"
+        );
+    }
+
     let no_time = GO_LINE.replace("\"ts\"", "\"when\"");
     let report = json_of(&["--since", "2h", "-"], logs.path(), no_time.as_bytes());
     assert_eq!(report["skipped"]["without_time"]["count"], 1);
@@ -193,6 +210,12 @@ fn bad_arguments_are_clear_errors() {
         "disconnect-report: can't read .: it is a directory; name the logs in it\n"
     );
     assert!(error(&["--since", "noon", "go.log"]).contains("expected a time"));
+    assert!(error(&["--by", "colour", "go.log"]).contains("possible values: msg"));
+    assert!(error(&["--threads", "0", "go.log"]).contains("--threads"));
+    assert_eq!(
+        error(&["--since", "2026-01-03", "--until", "2026-01-02", "go.log"]),
+        "disconnect-report: --since 2026-01-03T00:00:00Z is not before --until 2026-01-02T00:00:00Z: no end could count\n",
+    );
 }
 
 #[test]
