@@ -161,7 +161,8 @@ struct Fields<'de, A> {
     nanoseconds: Option<i32>,
     message: Option<Cow<'de, str>>,
     wrapped: Option<(Cow<'de, str>, Wrapper)>,
-    payload: Option<Entry<'de>>,
+    /// Rare, and large.
+    payload: Option<Box<Entry<'de>>>,
 }
 
 impl<'de, A: MapAccess<'de>> Fields<'de, A> {
@@ -205,7 +206,7 @@ impl<'de, A: MapAccess<'de>> Fields<'de, A> {
                 let seed = EntrySeed {
                     by_message: self.by_message,
                 };
-                self.payload = Some(self.map.next_value_seed(seed)?);
+                self.payload = Some(Box::new(self.map.next_value_seed(seed)?));
             }
             "msg" | "message" if self.by_message => {
                 self.message = self.map.next_value::<Text>()?.0;
@@ -239,7 +240,8 @@ impl<'de, A: MapAccess<'de>> Fields<'de, A> {
             }),
         };
         if entry.end.is_err()
-            && let Some(Entry { end: Ok(end), .. }) = self.payload
+            && let Some(payload) = self.payload
+            && let Ok(end) = payload.end
         {
             entry.end = Ok(End {
                 time: end.time.or(time),
