@@ -90,6 +90,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
         eprintln!("{INTERRUPTED_HERE}");
     }
     show(&arguments, &merged.tally)?;
+    // The lock stays taken, so that nothing is shown twice.
+    std::mem::forget(merged);
     Ok(ExitCode::from(if interrupted { INTERRUPTED } else { 0 }))
 }
 

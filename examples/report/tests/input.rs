@@ -133,7 +133,7 @@ fn an_unreadable_record_is_loud() {
                    The first is standard input:1: invalid connect_type \"moon_to_mars\"";
     let people = text(&report(&[], Path::new("."), log.as_bytes()));
     assert!(
-        people.starts_with(&format!("0 ends in 1 lines\n\n! {warning}")),
+        people.starts_with(&format!("0 ends in 1 line\n\n! {warning}")),
         "{people}"
     );
     let machines = report(&["--json"], Path::new("."), log.as_bytes());

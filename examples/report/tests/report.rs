@@ -233,7 +233,7 @@ fn people_see_what_to_investigate_first() {
         "Ends to investigate over time, ",
         "Details of the ends to investigate\n\n  1  Connection reset by peer\n",
         "Close codes of the ends to investigate\n\n  1  websocket:1006\n",
-        "1 lines about something else, first slog.log:3\n",
+        "1 line about something else, first slog.log:3\n",
     ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }

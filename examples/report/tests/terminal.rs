@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
@@ -65,6 +64,13 @@ fn started(arguments: &[&str]) -> Child {
         .expect("started")
 }
 
+/// More than a pipe holds, so that the program reads by then, and with that handles Ctrl-C.
+fn write_lines(input: &mut impl Write, lines: usize) {
+    let lines = format!("{END}\n").repeat(lines);
+    assert!(lines.len() > 128 << 10);
+    input.write_all(lines.as_bytes()).expect("written");
+}
+
 fn interrupt(process: &Child) {
     let process = Pid::from_raw(process.id().try_into().expect("an id"));
     kill(process, Signal::SIGINT).expect("sent");
@@ -75,17 +81,13 @@ fn interrupt(process: &Child) {
 fn after_ctrl_c_there_is_a_report_of_what_was_read() {
     let mut process = started(&["--json", "-"]);
     let mut input = process.stdin.take().expect("piped");
-    input
-        .write_all(format!("{END}\n").repeat(3).as_bytes())
-        .expect("written");
-    // The handler is there once it reads.
-    thread::sleep(Duration::from_millis(300));
+    write_lines(&mut input, 2_000);
     interrupt(&process);
     drop(input);
     let output = process.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(130));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(report["ends"], 3);
+    assert_eq!(report["ends"], 2_000);
     assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"));
 }
 
@@ -93,9 +95,7 @@ fn after_ctrl_c_there_is_a_report_of_what_was_read() {
 fn ctrl_c_ends_a_read_of_a_pipe_in_which_nothing_comes() {
     let mut process = started(&["-"]);
     let mut input = process.stdin.take().expect("piped");
-    let many = format!("{END}\n").repeat(30_000);
-    input.write_all(many.as_bytes()).expect("written");
-    thread::sleep(Duration::from_millis(300));
+    write_lines(&mut input, 30_000);
     let start = Instant::now();
     interrupt(&process);
     let output = process.wait_with_output().expect("ended");

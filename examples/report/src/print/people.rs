@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use console::{Term, style, truncate_str};
 
 use super::tables::{estimate, kinds_table, write_messages, write_more};
-use super::text::{bar, grouped, percent, span, sparks, time};
+use super::text::{bar, counted, grouped, percent, span, sparks, time};
 use super::{MOST, warning};
 use crate::tally::histogram::{BINS, Histogram};
 use crate::tally::top::Top;
@@ -94,12 +94,8 @@ fn write_report(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
 fn write_summary(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
     let counts = &tally.counts;
     let ends = tally.ends();
-    write!(
-        out,
-        "{} ends in {} lines",
-        grouped(ends),
-        grouped(counts.lines)
-    )?;
+    let (in_all, lines) = (counted(ends, "end"), counted(counts.lines, "line"));
+    write!(out, "{in_all} in {lines}")?;
     if let (Some(first), Some(last)) = (counts.first, counts.last) {
         write!(out, ", {} to {}", time(first), time(last))?;
     }
@@ -148,7 +144,11 @@ fn write_timeline(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
     };
     let line = sparks(columns.iter().map(|column| column.count), peak.count);
     let title = look.bold("Ends to investigate over time");
-    writeln!(out, "{title}, {} a column\n", span(seconds.unsigned_abs()))?;
+    writeln!(
+        out,
+        "{title}, a column for {}\n",
+        span(seconds.unsigned_abs())
+    )?;
     writeln!(out, "  {}", look.yellow(&line))?;
     writeln!(
         out,
@@ -239,42 +239,40 @@ fn write_top<const N: usize>(
 
 fn write_rest(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
     let counts = &tally.counts;
-    let mut note = |count: u64, text: &str| match count {
+    let mut note = |count: u64, noun: &str, text: &str| match count {
         0 => Ok(()),
         count => writeln!(
             out,
             "{}",
-            look.fit(&format!("{} {text}", grouped(count)), 0)
+            look.fit(&format!("{} {text}", counted(count, noun)), 0)
         ),
     };
     note(
         counts.before_a_byte,
-        "of the ends to investigate came before a byte was received",
+        "end",
+        "to investigate before a byte was received",
     )?;
     note(
         counts.clock_jumps,
-        "of the ends to investigate after a jump of the clock: the machine slept?",
+        "end",
+        "to investigate after a jump of the clock: the machine slept?",
     )?;
-    note(counts.left_out, "ends left out, as asked")?;
+    note(counts.left_out, "end", "left out, as asked")?;
     if let Some(first) = &tally.without_time {
-        note(
-            first.count,
-            &format!("ends without a usable time, first {}", first.place),
-        )?;
+        let text = format!("without a usable time, first {}", first.place);
+        note(first.count, "end", &text)?;
     }
     for (why, first) in &tally.skipped {
-        let text = match why {
+        let (noun, text) = match why {
             // At the top.
             Skipped::Unreadable => continue,
-            Skipped::NoEnd => "lines about something else",
-            Skipped::TooLong => "lines longer than 1 MiB, not read",
-            Skipped::WithoutTime => {
-                "ends without a usable time, so neither since nor until; not counted"
-            }
-            Skipped::ReadError => "files not read to their end",
-            Skipped::SameFile => "files named twice, read once",
+            Skipped::NoEnd => ("line", "about something else"),
+            Skipped::TooLong => ("line", "longer than 1 MiB, not read"),
+            Skipped::WithoutTime => ("end", "without a usable time, not counted"),
+            Skipped::ReadError => ("file", "not read to the end"),
+            Skipped::SameFile => ("file", "named twice, read once"),
         };
-        note(first.count, &format!("{text}, first {}", first.place))?;
+        note(first.count, noun, &format!("{text}, first {}", first.place))?;
     }
     Ok(())
 }
