@@ -93,7 +93,7 @@ def reported(log):
     report = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     counts = collections.Counter()
     for kind in report["kinds"]:
-        counts[kind["connect_type"], kind["disconnect_reason"], kind["disconnect_initiator"] or ""] += kind["count"]
+        counts[kind["connect_type"], kind["disconnect_reason"], kind["disconnect_initiator"] or ""] += kind["count"] + kind["inherited"]
     return report, counts
 
 
@@ -127,6 +127,19 @@ def check_duckdb(log, ends, counts):
     connection = duckdb.connect()
     connection.execute(query("duckdb: the ends").replace("agent*.log", str(log.parent / "agent*.log")))
     check(lambda title: connection.execute(query(f"duckdb: {title}")).fetchall(), "duckdb", ends, counts)
+
+
+def check_idle_proxy(directory):
+    """A real proxy that drops idle connections after two seconds."""
+    command = ["cargo", "run", "--quiet", "--locked", "-p", "disconnect-report", "--example", "idle_proxy"]
+    log = directory / "agent-idle.log"
+    log.write_bytes(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    connection = duckdb.connect()
+    connection.execute(query("duckdb: the ends").replace("agent*.log", str(log)))
+    sql = query("duckdb: which ends came after a round number of silent seconds")
+    rows = connection.execute(sql).fetchall()
+    assert rows == [(2, "agent_to_client", "end_of_file", 8)], rows
+    print("duckdb: a proxy that drops idle connections after two seconds is found")
 
 
 def check_clickhouse(log, ends, report, counts):
@@ -193,6 +206,7 @@ def main():
         check_duckdb(log, ends, counts)
         check_clickhouse(log, ends, report, counts)
         check_prometheus(directory)
+        check_idle_proxy(directory)
 
 
 if __name__ == "__main__":
