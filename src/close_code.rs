@@ -10,7 +10,7 @@ enum Meaning {
     Deliberate,
     /// The sender itself is leaving.
     GoingAway,
-    /// The same reason whoever sent it.
+    /// The same reason, whichever side sent it.
     Always(DisconnectReason),
 }
 
@@ -129,7 +129,7 @@ close_codes! {
 /// In the tables a *deliberate* close is [`ClientClosed`](DisconnectReason::ClientClosed) from a client
 /// and [`Graceful`](DisconnectReason::Graceful) from any other sender. *Going away* is `ClientClosed`
 /// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, and
-/// [`NetworkError`](DisconnectReason::NetworkError) otherwise. Any other row means the same whoever
+/// [`NetworkError`](DisconnectReason::NetworkError) otherwise. Any other row means the same, whichever side
 /// sent it, and a code without a row is [`Unknown`](DisconnectReason::Unknown). Names and numbers are
 /// the standards'; the reasons are this crate's choice.
 ///
