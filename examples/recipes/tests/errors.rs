@@ -93,7 +93,9 @@ impl AsyncWrite for Peer {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.was_asked = true;
-        self.reader.take().map(Waker::wake);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 
