@@ -378,19 +378,15 @@ impl CloseCode {
         match self.or_alert().row() {
             Some((name, _)) if name.is_empty() => None,
             Some((name, _)) => Some(name),
-            None if self.is_crypto_error() => Some("CRYPTO_ERROR"),
+            None if matches!(self, Self::Quic(0x100..=0x1ff)) => Some("CRYPTO_ERROR"),
             None => None,
         }
-    }
-
-    const fn is_crypto_error(self) -> bool {
-        matches!(self, Self::Quic(0x100..=0x1ff))
     }
 
     /// The TLS alert in the low byte of a QUIC `CRYPTO_ERROR` (RFC 9001 section 4.8).
     const fn or_alert(self) -> Self {
         match self {
-            Self::Quic(code) if self.is_crypto_error() => Self::Tls(code.to_le_bytes()[0]),
+            Self::Quic(code @ 0x100..=0x1ff) => Self::Tls(code.to_le_bytes()[0]),
             code => code,
         }
     }
