@@ -128,10 +128,9 @@ close_codes! {
 ///
 /// In the tables a *deliberate* close is [`ClientClosed`](DisconnectReason::ClientClosed) from a client
 /// and [`Graceful`](DisconnectReason::Graceful) from any other sender. *Going away* is `ClientClosed`
-/// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, and
-/// [`NetworkError`](DisconnectReason::NetworkError) otherwise. Any other row means the same, whichever side
-/// sent it, and a code without a row is [`Unknown`](DisconnectReason::Unknown). Names and numbers are
-/// the standards'; the reasons are this crate's choice.
+/// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, else
+/// [`NetworkError`](DisconnectReason::NetworkError). Any other row has one reason for every sender; a
+/// code without a row is [`Unknown`](DisconnectReason::Unknown). Reasons are this crate's choice.
 ///
 /// # Examples
 ///
