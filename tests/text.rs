@@ -72,6 +72,9 @@ const ESCAPED: &[RangeInclusive<char>] = &[
     '\u{ffa0}'..='\u{ffa0}',
     // Reserved as ignorable, then interlinear annotation.
     '\u{fff0}'..='\u{fffb}',
+    // Egyptian blanks, Khitan filler.
+    '\u{13441}'..='\u{13442}',
+    '\u{16fe4}'..='\u{16fe4}',
     // Shorthand format, blank note head, musical format.
     '\u{1bca0}'..='\u{1bca3}',
     '\u{1d159}'..='\u{1d159}',
