@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -11,6 +12,7 @@ use std::task::Waker;
 use super::{Cause, Weight};
 use crate::classify::deciding_kind;
 use crate::disconnect::Facts;
+use crate::guard::drop_quietly;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 #[derive(Default)]
@@ -168,7 +170,8 @@ impl Cause {
     /// Records what an error explains, as `DisconnectGuard::failed` documents it.
     pub(crate) fn observe_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
         let weight = match deciding_kind(error) {
-            None | Some(ErrorKind::NotConnected) => Weight::Failed,
+            None => Weight::Unexplained,
+            Some(ErrorKind::NotConnected) => Weight::Failed,
             Some(ErrorKind::InvalidData) => Weight::Local,
             Some(_) if self.cell().lock().is_tracked => Weight::Failed,
             Some(_) => Weight::Transport,
