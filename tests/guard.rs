@@ -89,10 +89,17 @@ fn step_1_is_passed_over_where_an_expected_end_is_inherited_by_a_panic() {
         ),
     ];
     for (reason, expected) in rows {
-        let (lines, parent) = (Lines::default(), Cause::default());
-        parent.record(Evidence::Local, server_end(reason));
-        panic_with(lines.guard().with_cause(parent.child()));
-        assert_eq!(words(&lines.one()), expected);
+        // Also where the connection's own stream ended after its parent did.
+        for own in [None, Some(end(DisconnectReason::NetworkError))] {
+            let (lines, parent) = (Lines::default(), Cause::default());
+            let guard = lines.guard().with_cause(parent.child());
+            parent.record(Evidence::Local, server_end(reason));
+            if let Some(own) = own {
+                guard.cause().record(Evidence::Transport, own);
+            }
+            panic_with(guard);
+            assert_eq!(words(&lines.one()), expected);
+        }
     }
     let lines = Lines::default();
     let guard = lines.guard();
