@@ -58,14 +58,15 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
 
     /// Steps 4 to 6.
     fn guessed(&self) -> Option<Found> {
-        let weak = self.cause_ref().observed_weakly();
-        let explains_nothing = |weak: &Found| {
-            weak.weight == Weight::Failed && weak.end.reason() == DisconnectReason::Unknown
-        };
-        if weak.as_ref().is_some_and(explains_nothing) {
-            return weak;
+        let cause = self.cause_ref();
+        let best = cause.known_or_weak();
+        if best
+            .as_ref()
+            .is_some_and(|best| best.weight >= Weight::Unexplained)
+        {
+            return best;
         }
-        self.cause_ref().presumption().or(weak)
+        cause.presumption().or(best)
     }
 
     /// Step 7, which is not stored.
