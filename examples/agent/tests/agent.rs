@@ -118,7 +118,10 @@ fn people_get_80_columns_without_colour_in_a_pipe() {
     }
     assert!(!text.contains('\u{1b}'), "colours are for terminals");
     let widest = text.lines().max_by_key(|line| line.chars().count());
-    assert!(widest.is_some_and(|line| line.chars().count() <= 80), "{widest:?}");
+    assert!(
+        widest.is_some_and(|line| line.chars().count() <= 80),
+        "{widest:?}"
+    );
 }
 
 /// Processes that carry a mark in their environment.

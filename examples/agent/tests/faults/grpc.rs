@@ -329,7 +329,7 @@ async fn a_client_that_cancels() {
     let server = serve().await;
     let call = open(server.address, "/stay").await;
     // The agent leaves: it decided, and tonic sends RST_STREAM(CANCEL) when the stream is dropped.
-    let shutdown = classify_coordinator_rpc_exit(true, &Ok::<_, ()>(()));
+    let shutdown = classify_coordinator_rpc_exit(true, &Ok::<_, Status>(()));
     call.cause.record(Evidence::Local, shutdown);
     drop(call.stream);
     check(
