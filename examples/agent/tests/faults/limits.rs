@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::thread;
 
 use disconnect_attribution::Trigger;
@@ -44,18 +45,20 @@ fn too_many_open_files_end_nothing() {
 fn half_open_connections_are_few_and_do_not_stay() {
     let mut agent = SshAgent::of(Agent::with(&["--login-time", "3000"]));
     let address = agent.address();
-    let mut crowd: Vec<_> = (0..500)
-        .map(|_| {
+    // Beside the test, which has to read the log before its pipe is full.
+    let crowd = thread::spawn(move || -> Vec<_> {
+        let connect = |_| {
             let mut socket = TcpStream::connect(address).expect("accepted");
             // The agent introduces itself to those that it serves.
             let is_served = socket.read(&mut [0]).is_ok_and(|count| count == 1);
             (socket, is_served)
-        })
-        .collect();
+        };
+        (0..500).map(connect).collect()
+    });
+    let ends = agent.agent.ends(500);
+    let mut crowd = crowd.join().expect("no panic");
     assert!(crowd[..100].iter().all(|(_, is_served)| *is_served));
     assert!(crowd[100..].iter().all(|(_, is_served)| !is_served));
-
-    let ends = agent.agent.ends(500);
     for (_, end) in &ends[..400] {
         check("SSH client beyond the cap on half-open connections", end);
     }
@@ -89,15 +92,22 @@ fn a_login_that_is_refused() {
         return;
     }
     let mut agent = SshAgent::start();
-    for arguments in [
-        ["-o", "IdentityFile=/dev/null"],
-        ["-o", "PubkeyAuthentication=no"],
-    ] {
-        let client = agent
-            .ssh(&["-o", "IdentityAgent=none"])
-            .args(arguments)
-            .args(["agent", "exit 0"])
-            .status();
+    let directory = tempfile::tempdir().expect("a directory");
+    let stranger = directory.path().join("stranger");
+    let keygen = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&stranger)
+        .status();
+    assert!(keygen.expect("comes with ssh").success());
+    let key = agent.config.with_file_name("key").display().to_string();
+    let config = std::fs::read_to_string(&agent.config).expect("written");
+    let config = config.replace(&key, &stranger.display().to_string());
+    let strange_config = directory.path().join("ssh_config");
+    std::fs::write(&strange_config, config).expect("written");
+
+    agent.config = strange_config;
+    for arguments in [&[][..], &["-o", "PubkeyAuthentication=no"]] {
+        let client = agent.ssh(arguments).args(["agent", "exit 0"]).status();
         assert_eq!(client.expect("OpenSSH's client").code(), Some(255));
         check("SSH login refused", &agent.agent.end(CONNECTION_LINE));
     }
@@ -144,6 +154,7 @@ fn a_client_killed_under_heavy_output_is_not_its_commands_broken_pipe() {
             "SSH client killed with SIGKILL",
             "SSH client killed with bytes unread",
             "SSH client killed under heavy output",
+            "SSH client killed under heavy output, seen by a later write",
         ];
         check_any(&faults, &agent.agent.end(LINE));
     }
