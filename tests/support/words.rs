@@ -4,23 +4,21 @@ use disconnect_attribution::Disconnect;
 
 /// What `Display` prints, but for the numbers, which a test on a real clock can't know.
 pub(crate) fn words(end: &Disconnect) -> String {
-    let mut parts = Vec::new();
-    parts.extend(end.trigger().map(|trigger| trigger.to_string()));
-    parts.extend(end.code().map(|code| code.to_string()));
-    parts.extend(end.exit_code().map(|code| format!("exit code {code}")));
-    parts.extend(end.connection_method().map(|method| method.to_string()));
-    parts.extend(end.origin().map(|origin| format!("from {origin}")));
-
-    let mut text = format!("{} ended", end.connect_type());
-    if let Some(initiator) = end.initiator() {
-        text += &format!(" by {initiator}");
-    }
-    text += &format!(": {}", end.reason());
-    if !parts.is_empty() {
-        text += &format!(" ({})", parts.join(", "));
-    }
-    if let Some(detail) = end.detail() {
-        text += &format!(": {detail}");
-    }
-    text
+    let parts: Vec<String> = [
+        end.trigger().map(|trigger| trigger.to_string()),
+        end.code().map(|code| code.to_string()),
+        end.exit_code().map(|code| format!("exit code {code}")),
+        end.connection_method().map(|method| method.to_string()),
+        end.origin().map(|origin| format!("from {origin}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let layer = end.connect_type();
+    let reason = end.reason();
+    let who = end.initiator().map(|who| format!(" by {who}"));
+    let parts = (!parts.is_empty()).then(|| format!(" ({})", parts.join(", ")));
+    let detail = end.detail().map(|detail| format!(": {detail}"));
+    let [who, parts, detail] = [who, parts, detail].map(Option::unwrap_or_default);
+    format!("{layer} ended{who}: {reason}{parts}{detail}")
 }

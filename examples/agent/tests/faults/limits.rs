@@ -145,7 +145,7 @@ fn a_client_killed_under_heavy_output_is_not_its_commands_broken_pipe() {
     let mut agent = SshAgent::start();
     for _ in 0..5 {
         let (mut client, mut output) = agent.open(&[], "echo up; exec yes");
-        output.read_exact(&mut [0; 100_000]).expect("output");
+        output.read_exact(&mut vec![0; 100_000]).expect("output");
         let reader = thread::spawn(move || output.read_to_end(&mut Vec::new()));
         client.kill().expect("SIGKILL");
         client.wait().expect("reaped");
