@@ -22,16 +22,16 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Result};
 
-/// What the server says to end a workspace under its open connections.
+/// What the server sends to end a workspace under its open connections.
 pub(crate) const WORKSPACE_STOPPED: &str = "workspace stopped";
 
-/// What an agent says before it leaves. The server then finishes the coordination.
+/// What an agent sends before it leaves. The server then finishes the coordination.
 pub(crate) const DISCONNECT: &str = "disconnect";
 
-/// What the server says when it has finished the call that follows its relay map.
+/// What the server sends when it has finished the call that follows its relay map.
 pub(crate) const RELAY_MAP_FINISHED: &str = "derp map finished";
 
-/// What the server says when it has finished the coordination.
+/// What the server sends when it has finished the coordination.
 pub(crate) const COORDINATION_FINISHED: &str = "coordination finished";
 
 /// A coordinator that this process started.

@@ -2,7 +2,7 @@
 //!
 //! Sessions and channels run over their connection, so each has a child of its cause: an outage of the
 //! connection, a stop of the workspace and a shutdown of the agent are recorded where they happen, and
-//! every line below tells them.
+//! explain every line below.
 
 use std::pin::pin;
 use std::sync::Arc;

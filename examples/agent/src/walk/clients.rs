@@ -68,7 +68,7 @@ impl Walk {
 
     pub(super) async fn client_never_logs_in(&self) -> Result {
         let context = self.scene(
-            "client says nothing",
+            "silent client",
             "A client connects and then sends nothing, longer than a login may take.",
         );
         let limits = Limits {
