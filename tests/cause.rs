@@ -1,7 +1,7 @@
 //! A cause can be refined, never contradicted; and causes form a tree.
 
 use std::sync::Barrier;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use disconnect_attribution::Evidence::{Local, Peer, Presumed, Transport};
 use disconnect_attribution::{
@@ -233,7 +233,7 @@ fn races_end_with_the_first_true_cause() {
             })
         };
         let tasks: Vec<_> = (0..TASKS).map(race).collect();
-        let results = tasks.into_iter().map(|task| task.join());
+        let results = tasks.into_iter().map(ScopedJoinHandle::join);
         results.map(|kept| kept.expect("no panic")).collect()
     });
     for (round, cause) in causes.iter().enumerate() {

@@ -155,7 +155,7 @@ async fn record_when_records_before_select_drops_the_loser() {
         let agent = Cause::default();
         let mut reason = None;
         let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
-            reason = Some(end.reason())
+            reason = Some(end.reason());
         })
         .with_cause(agent.child());
         let serve = async move {

@@ -264,7 +264,8 @@ fn step_7_is_not_stored() {
 
 #[test]
 fn an_error_counts_as_what_it_explains() {
-    let rows: [(fn() -> io::Error, &str); 5] = [
+    type MakeError = fn() -> io::Error;
+    let rows: [(MakeError, &str); 5] = [
         (
             || ErrorKind::ConnectionReset.into(),
             "agent_to_client ended by network: network_error (reset): connection reset",
@@ -395,7 +396,7 @@ fn a_guard_with_its_cause_is_one_allocation_and_a_box_one_more() {
     let child = || {
         DisconnectGuard::new(layer, drop)
             .with_cause(parent.child())
-            .disarm()
+            .disarm();
     };
     assert_eq!(count(&child), 1);
     let captured = 7;

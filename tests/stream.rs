@@ -140,11 +140,11 @@ fn what_is_presumed_serves_an_end_of_file_a_reset_and_a_broken_pipe_alone() {
         ),
     ];
     for (result, expected) in rows {
-        let case = format!("{result:?}");
+        let given = format!("{result:?}");
         let (mut stream, cause) = tracked(Script(vec![result]));
         cause.presume(client_closed().with_trigger(Trigger::Superseded));
         let _ = stream.read(&mut [0]);
-        assert_eq!(known(&cause), Some(expected), "{case}");
+        assert_eq!(known(&cause), Some(expected), "{given}");
     }
 }
 
@@ -160,9 +160,11 @@ fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
     let parent = Cause::default();
     parent.presume(client_closed());
     let mut stream = TrackedStream::new(io::empty(), AgentToClient, parent.child());
-    stream.read(&mut [0]).expect("the end");
+    assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
     assert_eq!(known(&stream.cause()).as_deref(), Some(END_OF_FILE));
 }
+
+type Configure = fn(TrackedStream<io::Empty>) -> TrackedStream<io::Empty>;
 
 #[test]
 fn what_an_end_of_file_means() {
@@ -170,7 +172,6 @@ fn what_an_end_of_file_means() {
         stream.with_end_of_file(DisconnectReason::Graceful, Initiator::Unknown)
     };
     let half_close = |stream: TrackedStream<io::Empty>| stream.with_half_close(Initiator::Client);
-    type Configure = fn(TrackedStream<io::Empty>) -> TrackedStream<io::Empty>;
     let rows: [(Configure, bool, Option<&str>); 6] = [
         (|stream| stream, false, Some(END_OF_FILE)),
         (
@@ -196,7 +197,8 @@ fn what_an_end_of_file_means() {
         if is_presumed {
             cause.presume(client_closed());
         }
-        configure(stream).read(&mut [0]).expect("the end");
+        let read = configure(stream).read(&mut [0]);
+        assert_eq!(read.expect("the end"), 0);
         assert_eq!(known(&cause).as_deref(), expected);
     }
 }

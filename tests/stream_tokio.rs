@@ -153,7 +153,7 @@ async fn a_shutdown_after_the_peer_stopped_voids_nothing() {
     let mut stream = guard
         .track(tokio::io::empty())
         .with_half_close(Initiator::Client);
-    stream.read(&mut [0]).await.expect("the end");
+    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
     stream.shutdown().await.expect("shut down");
     drop(guard);
     assert_eq!(

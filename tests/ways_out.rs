@@ -137,27 +137,28 @@ fn a_panic_in_the_closure_is_contained_in_a_destructor() {
     }
 }
 
+struct ClosesOnDrop<F: FnOnce(Disconnect)>(Option<DisconnectGuard<F>>);
+impl<F: FnOnce(Disconnect)> Drop for ClosesOnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(guard) = self.0.take() {
+            guard.close(end(DisconnectReason::Graceful));
+        }
+    }
+}
+
 #[test]
 fn a_panic_in_close_is_the_callers_unless_the_caller_unwinds() {
     let guard = DisconnectGuard::new(ConnectType::AgentToClient, |_| panic!("disk full"));
     let closed = catch_unwind(AssertUnwindSafe(|| {
-        guard.close(end(DisconnectReason::Graceful))
+        guard.close(end(DisconnectReason::Graceful));
     }));
     let message = closed.expect_err("goes on to the caller");
     assert_eq!(message.downcast_ref(), Some(&"disk full"));
 
-    struct ClosesOnDrop<F: FnOnce(Disconnect)>(Option<DisconnectGuard<F>>);
-    impl<F: FnOnce(Disconnect)> Drop for ClosesOnDrop<F> {
-        fn drop(&mut self) {
-            if let Some(guard) = self.0.take() {
-                guard.close(end(DisconnectReason::Graceful));
-            }
-        }
-    }
     let emitted = AtomicUsize::new(0);
-    let closes = ClosesOnDrop(Some(failing(&emitted, 1)));
+    let session = ClosesOnDrop(Some(failing(&emitted, 1)));
     let died = catch_unwind(AssertUnwindSafe(move || {
-        let _closes = closes;
+        let _session = session;
         panic!("of the session");
     }));
     assert_eq!(

@@ -12,10 +12,8 @@ impl Lines {
     pub(crate) fn emit(&self) -> impl FnOnce(Disconnect) + Send + Sync + use<> {
         let lines = Arc::clone(&self.0);
         move |end| {
-            lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(end)
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(end);
         }
     }
 

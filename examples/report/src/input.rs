@@ -1,97 +1,327 @@
-//! Files, standard input and gzip, line by line, in constant memory.
+//! Files, standard input and gzip, in blocks of whole records, in constant memory.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
+use memchr::{memchr, memrchr};
 
-/// No log line of an agent is this long; what is, is not read into memory.
-const MAX_LINE: u64 = 1 << 20;
+use crate::clean::clean;
+use crate::gunzip::Gunzip;
+use crate::read::continues;
+
+/// How much is read and counted at once. No log line of an agent is this long; what is, is not read.
+const BLOCK: usize = 1 << 20;
 
 /// Shorter work needs no progress bar.
-const SHOW_PROGRESS_FROM: u64 = 64 << 20;
+const SHOW_PROGRESS_FROM: u64 = 256 << 20;
 
+const STANDARD_INPUT: &str = "standard input";
+
+/// Formats that are not read, by their first bytes, and what reads them.
+const OTHERS: [(&[u8], &str); 5] = [
+    (
+        b"\x28\xb5\x2f\xfd",
+        "it is compressed: zstdcat FILE | disconnect-report -",
+    ),
+    (
+        b"\xfd7zXZ\0",
+        "it is compressed: xzcat FILE | disconnect-report -",
+    ),
+    (b"BZh", "it is compressed: bzcat FILE | disconnect-report -"),
+    (
+        b"PK\x03\x04",
+        "it is a zip archive: unzip -p FILE | disconnect-report -",
+    ),
+    (
+        b"\xff\xfe",
+        "it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE | disconnect-report -",
+    ),
+];
+
+/// A log that is there.
 pub(crate) struct Input {
+    /// Safe to be shown.
     pub(crate) name: String,
-    reader: Box<dyn Read>,
+    path: Option<PathBuf>,
     size: u64,
 }
 
-/// A line, or what stands for it.
-pub(crate) enum Raw<'a> {
-    Line(&'a [u8]),
-    TooLong,
+/// The logs to read, each once, and the names of those that are the same as one before.
+pub(crate) struct Inputs {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) same: Vec<String>,
+}
+
+impl Inputs {
+    /// Every file has to be there before the first is read.
+    pub(crate) fn find(paths: &[PathBuf]) -> Result<Self, String> {
+        let mut known = HashSet::new();
+        let (mut inputs, mut same) = (Vec::new(), Vec::new());
+        for path in paths {
+            let (input, identity) = Input::find(path)?;
+            if identity.is_none_or(|identity| known.insert(identity)) {
+                inputs.push(input);
+            } else {
+                same.push(input.name);
+            }
+        }
+        Ok(Self { inputs, same })
+    }
+}
+
+/// What makes two names the same file.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    #[cfg(unix)]
+    Node { device: u64, inode: u64 },
+    #[cfg(not(unix))]
+    Path(PathBuf),
+}
+
+#[cfg(unix)]
+impl Identity {
+    fn new(metadata: &std::fs::Metadata, _: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self::Node {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Identity {
+    fn new(_: &std::fs::Metadata, path: &Path) -> Self {
+        Self::Path(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    }
+}
+
+/// What standard input is, where it is a file.
+#[cfg(unix)]
+fn standard_input() -> Option<std::fs::Metadata> {
+    use std::os::fd::AsFd;
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    file.metadata().ok()
+}
+
+#[cfg(not(unix))]
+fn standard_input() -> Option<std::fs::Metadata> {
+    None
 }
 
 impl Input {
-    pub(crate) fn open_all(paths: &[PathBuf]) -> Result<Vec<Self>, String> {
-        paths.iter().map(|path| Self::open(path)).collect()
-    }
-
-    fn open(path: &Path) -> Result<Self, String> {
+    fn find(path: &Path) -> Result<(Self, Option<Identity>), String> {
         if path == Path::new("-") {
-            return Ok(Self {
-                name: "standard input".to_owned(),
-                reader: Box::new(io::stdin()),
-                size: 0,
-            });
+            let metadata = standard_input();
+            let input = Self {
+                name: STANDARD_INPUT.to_owned(),
+                path: None,
+                size: metadata.as_ref().map_or(0, std::fs::Metadata::len),
+            };
+            let identity = metadata.map(|metadata| Identity::new(&metadata, path));
+            return Ok((input, identity));
         }
-        let name = path.display().to_string();
+        let name = clean(&path.to_string_lossy());
         let explain = |error: io::Error| format!("can't read {name}: {error}");
-        let file = File::open(path).map_err(explain)?;
-        let metadata = file.metadata().map_err(explain)?;
+        let metadata = path.metadata().map_err(explain)?;
         if metadata.is_dir() {
-            return Err(format!("can't read {name}: it is a directory"));
+            return Err(format!(
+                "can't read {name}: it is a directory; name the logs in it"
+            ));
         }
-        Ok(Self {
-            reader: Box::new(file),
-            size: metadata.len(),
+        if metadata.is_file() {
+            File::open(path).map_err(explain)?;
+        }
+        let identity = Some(Identity::new(&metadata, path));
+        let input = Self {
             name,
-        })
+            path: Some(path.to_owned()),
+            size: metadata.len(),
+        };
+        Ok((input, identity))
     }
 
-    /// Calls back with each line and its number, from 1.
-    pub(crate) fn for_each_line(
-        self,
-        bar: &ProgressBar,
-        mut each: impl FnMut(u64, Raw<'_>),
-    ) -> io::Result<()> {
-        let mut reader = BufReader::with_capacity(1 << 18, bar.wrap_read(self.reader));
+    fn open(&self, bar: &ProgressBar) -> io::Result<Box<dyn Read + Send>> {
+        let file: Box<dyn Read + Send> = match &self.path {
+            Some(path) => Box::new(File::open(path)?),
+            None => Box::new(io::stdin()),
+        };
+        let mut file = BufReader::with_capacity(1 << 16, bar.wrap_read(file));
+        // A pipe may give less at once; the shortest of these is two bytes.
+        let start = file.fill_buf()?;
+        if let Some((_, advice)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
+            return Err(io::Error::other(*advice));
+        }
         // Gzip says so in its first two bytes (RFC 1952), whatever the file is called.
-        if reader.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-            lines(
-                BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)),
-                &mut each,
-            )
-        } else {
-            lines(reader, &mut each)
+        if start.starts_with(&[0x1f, 0x8b]) {
+            return Ok(Box::new(Gunzip::new(file)));
+        }
+        Ok(Box::new(file))
+    }
+}
+
+/// A part of a log that ends where a record ends.
+pub(crate) struct Block {
+    buffer: Vec<u8>,
+    length: usize,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Lines,
+    /// Nothing, in place of a line that is too long to be read.
+    TooLong,
+}
+
+impl Block {
+    pub(crate) fn new() -> Self {
+        Self {
+            buffer: vec![0; BLOCK],
+            length: 0,
+            content: Content::Lines,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
+    /// Reads until the block is full or the log ends, and whether it goes on.
+    fn fill(&mut self, reader: &mut dyn Read) -> io::Result<bool> {
+        while self.length < self.buffer.len() {
+            match reader.read(&mut self.buffer[self.length..]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => self.length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A block after the last, or why there is none.
+pub(crate) enum Next {
+    Block { file: usize },
+    Error { file: usize, error: io::Error },
+}
+
+/// All logs, block by block.
+pub(crate) struct Source {
+    files: Vec<Input>,
+    next: usize,
+    reader: Option<Box<dyn Read + Send>>,
+    /// What was read but not given out.
+    tail: Vec<u8>,
+    error: Option<io::Error>,
+    bar: ProgressBar,
+}
+
+impl Source {
+    pub(crate) fn new(files: Vec<Input>, bar: ProgressBar) -> Self {
+        Self {
+            files,
+            next: 0,
+            reader: None,
+            tail: Vec::new(),
+            error: None,
+            bar,
+        }
+    }
+
+    /// The next block, in the order of the files and of their lines.
+    pub(crate) fn next(&mut self, block: &mut Block) -> Option<Next> {
+        loop {
+            let file = self.next.saturating_sub(1);
+            if let Some(error) = self.error.take() {
+                return Some(Next::Error { file, error });
+            }
+            if let Some(mut reader) = self.reader.take() {
+                let more = self.fill(block, &mut *reader);
+                if more {
+                    self.reader = Some(reader);
+                }
+                if block.length > 0 || block.content == Content::TooLong {
+                    return Some(Next::Block { file });
+                }
+                continue;
+            }
+            let input = self.files.get(self.next)?;
+            self.next += 1;
+            match input.open(&self.bar) {
+                Ok(reader) => self.reader = Some(reader),
+                Err(error) => self.error = Some(error),
+            }
+        }
+    }
+
+    /// Fills a block, and whether its log goes on.
+    fn fill(&mut self, block: &mut Block, reader: &mut dyn Read) -> bool {
+        block.content = Content::Lines;
+        block.length = self.tail.len();
+        block.buffer[..self.tail.len()].copy_from_slice(&self.tail);
+        self.tail.clear();
+        match block.fill(reader) {
+            Ok(false) => return false,
+            // What came before an error counts.
+            Err(error) => {
+                self.error = Some(error);
+                return false;
+            }
+            Ok(true) => {}
+        }
+        let end = record_end(block.bytes());
+        if end > 0 {
+            self.tail.extend_from_slice(&block.bytes()[end..]);
+            block.length = end;
+            return true;
+        }
+        block.content = Content::TooLong;
+        let more = self.skip_line(block, reader);
+        block.length = 0;
+        more
+    }
+
+    /// Reads on to the end of a line that fills the block.
+    fn skip_line(&mut self, block: &mut Block, reader: &mut dyn Read) -> bool {
+        loop {
+            block.length = 0;
+            let more = match block.fill(reader) {
+                Ok(more) => more,
+                Err(error) => {
+                    self.error = Some(error);
+                    false
+                }
+            };
+            if let Some(end) = memchr(b'\n', block.bytes()) {
+                self.tail.extend_from_slice(&block.bytes()[end + 1..]);
+                // At the end of the log, the next call gives out the tail and finds nothing more.
+                return true;
+            }
+            if !more {
+                return false;
+            }
         }
     }
 }
 
-fn lines(mut reader: impl BufRead, each: &mut impl FnMut(u64, Raw<'_>)) -> io::Result<()> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
-        // What came before an error is a line too, if a cut one.
-        match line.strip_suffix(b"\n") {
-            Some(complete) => each(number, Raw::Line(complete)),
-            None if line.len() as u64 >= MAX_LINE => {
-                each(number, Raw::TooLong);
-                reader.skip_until(b'\n')?;
-            }
-            None if line.is_empty() => {
-                read?;
-                break;
-            }
-            None => each(number, Raw::Line(&line)),
+/// Where the last record ends that is whole: before the last whole line that belongs to none above it.
+fn record_end(bytes: &[u8]) -> usize {
+    let Some(last) = memrchr(b'\n', bytes) else {
+        return 0;
+    };
+    let mut end = last;
+    while let Some(before) = memrchr(b'\n', &bytes[..end]) {
+        if !continues(&bytes[before + 1..end]) {
+            return before + 1;
         }
-        read?;
+        end = before;
     }
-    Ok(())
+    last + 1
 }
 
 /// A bar on standard error, if that is a terminal and the work is long.

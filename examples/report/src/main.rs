@@ -1,105 +1,128 @@
-//! Reads agents' JSON logs and tells an on-call engineer what ended, why, and what to look at.
+//! Reads agents' logs and shows an on-call engineer what ended, why, and what to look at.
 //!
-//! - `input.rs`: files, standard input and gzip, line by line
-//! - `line.rs`: one line of slog-json, of tracing's JSON or of a Go agent, read as a `Disconnect`
-//! - `tally.rs`: the counts, in memory that does not grow with the log
-//! - `print.rs`: what people and machines get to see
+//! - `arguments.rs`: what is asked for
+//! - `input.rs`, `gunzip.rs`: files, standard input and gzip, in blocks of whole records
+//! - `work.rs`, `scan.rs`: threads that count the blocks
+//! - `read/`: one record, in every format and wrapper
+//! - `tally/`: the counts, in memory that does not grow with the log
+//! - `print/`: what people and machines get to see
+//! - `clean.rs`: foreign text, made safe for a terminal
 
+mod arguments;
+mod clean;
+mod gunzip;
 mod input;
-mod line;
 mod print;
+mod read;
+mod scan;
 mod tally;
+mod work;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
-use clap::Parser;
-use jiff::{Span, Timestamp, Zoned};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
-use crate::input::{Input, Raw};
-use crate::tally::Tally;
+use crate::arguments::Arguments;
+use crate::input::{Inputs, Source};
+use crate::read::Reader;
+use crate::tally::{Skipped, Tally};
+use crate::work::{Merged, Task};
 
-/// Counts the disconnects in agents' JSON logs: expected ones, and those to investigate.
-///
-/// Reads lines of slog-json, of tracing's JSON formatter and of Go agents. Other lines are counted and
-/// reported, never a stop.
-#[derive(Debug, Parser)]
-struct Arguments {
-    /// Logs to read, plain or gzip; - is standard input
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+/// What a shell shows for a process that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+const INTERRUPTED_HERE: &str = "disconnect-report: interrupted; this is what was read until then";
 
-    /// Print one JSON object instead of a report
-    #[arg(long)]
-    json: bool,
-
-    /// Leave out ends before this time: 2026-01-02, 2026-01-02T03:04:05Z, or 2h for two hours ago
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<Timestamp>,
-
-    /// Leave out ends at or after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until: Option<Timestamp>,
-
-    /// Leave out the ends that are part of normal operation
-    #[arg(long)]
-    only_unexpected: bool,
-}
-
-/// A time, a date (midnight UTC), or a span of time before now.
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    if let Ok(date) = text.parse::<jiff::civil::Date>() {
-        let midnight = date
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .map_err(|error| error.to_string())?;
-        return Ok(midnight.timestamp());
-    }
-    let span: Span = text.parse().map_err(
-        |_| "expected a time (2026-01-02T03:04:05Z), a date (2026-01-02) or a span (2h)",
-    )?;
-    let then = Zoned::now()
-        .checked_sub(span)
-        .map_err(|error| error.to_string())?;
-    Ok(then.timestamp())
-}
+/// How long a block takes to be counted, at the very most.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    let mut arguments = Arguments::parse();
+    if arguments.files.is_empty() {
+        if io::stdin().is_terminal() {
+            let nothing = "name a log to read, or send one to standard input";
+            Arguments::command()
+                .error(ErrorKind::MissingRequiredArgument, nothing)
+                .exit();
+        }
+        arguments.files.push(PathBuf::from("-"));
+    }
+    match run(arguments) {
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("report: {error}");
+            eprintln!("disconnect-report: {error}");
             ExitCode::from(2)
         }
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), String> {
-    // Every file has to be there before the first is read.
-    let inputs = Input::open_all(&arguments.files)?;
+fn run(arguments: Arguments) -> Result<ExitCode, String> {
+    let filter = arguments.filter()?;
+    let Inputs { inputs, same } = Inputs::find(&arguments.files)?;
+    let task = Task {
+        reader: Reader::new(arguments.by_message()),
+        filter,
+        threads: arguments.threads(),
+        stop: Arc::default(),
+    };
     let bar = input::progress(&inputs);
-    let mut tally = Tally::new(arguments.since, arguments.until, arguments.only_unexpected);
-    for input in inputs {
-        let name = input.name.clone();
-        let result = input.for_each_line(&bar, |number, raw| match raw {
-            Raw::Line(bytes) => tally.count(&name, number, line::read(bytes)),
-            Raw::TooLong => tally.count_too_long(&name, number),
-        });
-        if let Err(error) = result {
-            // What was read so far counts; a damaged end of a file is told, not fatal.
-            tally.count_read_error(&name, &error);
-        }
-    }
+    let names = inputs.iter().map(|input| input.name.clone()).collect();
+    let source = Source::new(inputs, bar.clone());
+    let arguments = Arc::new(arguments);
+    let merged = Arc::default();
+    stop_on_ctrl_c(&task.stop, &merged, &arguments);
+    work::count(source, names, &task, &merged);
     bar.finish_and_clear();
 
+    // Whoever has the lock shows the report.
+    let mut merged = work::lock(&merged);
+    for name in same {
+        merged.tally.note(Skipped::SameFile, name);
+    }
+    let interrupted = task.stop.load(Ordering::Relaxed);
+    if interrupted {
+        eprintln!("{INTERRUPTED_HERE}");
+    }
+    show(&arguments, &merged.tally)?;
+    // The lock stays taken, so that nothing is shown twice.
+    std::mem::forget(merged);
+    Ok(ExitCode::from(if interrupted { INTERRUPTED } else { 0 }))
+}
+
+/// The first Ctrl-C ends the reading, and the report is about what was read until then; the second ends all.
+fn stop_on_ctrl_c(stop: &Arc<AtomicBool>, merged: &Arc<Mutex<Merged>>, arguments: &Arc<Arguments>) {
+    let (stop, merged, arguments) = (Arc::clone(stop), Arc::clone(merged), Arc::clone(arguments));
+    // Without a handler Ctrl-C still ends the process.
+    let _ = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        let (merged, arguments) = (Arc::clone(&merged), Arc::clone(&arguments));
+        thread::spawn(move || {
+            thread::sleep(PATIENCE);
+            // Still here: a read waits for a pipe in which nothing comes.
+            let merged = work::lock(&merged);
+            eprintln!("{INTERRUPTED_HERE}");
+            let _ = show(&arguments, &merged.tally);
+            std::process::exit(INTERRUPTED.into());
+        });
+    });
+}
+
+fn show(arguments: &Arguments, tally: &Tally) -> Result<(), String> {
     let mut text = if arguments.json {
-        print::for_machines(&tally)
+        if let Some(warning) = print::warning(tally) {
+            eprintln!("disconnect-report: {warning}");
+        }
+        print::for_machines(tally)
     } else {
-        print::for_people(&tally, io::stdout().is_terminal())
+        print::for_people(tally, &print::Look::of_standard_output())
     };
     text.push('\n');
     match io::stdout().write_all(text.as_bytes()) {

@@ -1,11 +1,7 @@
 //! The report: every kind of log that fleets write, in every shape that it arrives in.
-
-#[path = "../../../tests/support/mod.rs"]
 mod support;
 
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use disconnect_attribution::{
     CloseCode, ConnectType, Disconnect, DisconnectReason, Initiator, classify_channel_close,
@@ -14,6 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use support::{json_of, report, text};
 
 const GO_LINE: &str = r#"{"ts":"2026-01-02T03:00:00Z","level":"INFO","msg":"ssh session closed","connect_type":"agent_to_client","disconnect_reason":"process exited with error status: 1","disconnect_expected":false,"disconnect_initiator":"","exit_code":1}"#;
 const TRACING_LINE: &str = r#"{"timestamp":"2026-01-02T03:10:00.5Z","level":"WARN","fields":{"message":"closed","connect_type":"server_to_agent","disconnect_reason":"network_error","disconnect_expected":false,"disconnect_initiator":"network","disconnect_code":"websocket:1006"},"target":"agent"}"#;
@@ -34,36 +32,6 @@ fn slog_lines() -> String {
     })
 }
 
-fn report(arguments: &[&str], directory: &Path, input: &[u8]) -> Output {
-    let mut report = Command::new(env!("CARGO_BIN_EXE_disconnect-report"));
-    let mut process = report
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
-    // A report that never reads its input closes it early.
-    let _ = process.stdin.take().expect("piped").write_all(input);
-    process.wait_with_output().expect("ended")
-}
-
-#[track_caller]
-fn text(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-#[track_caller]
-fn json_of(arguments: &[&str], directory: &Path, input: &[u8]) -> Value {
-    serde_json::from_str(&text(&report(arguments, directory, input))).expect("JSON")
-}
-
 /// A log of each kind, plain and gzip.
 fn logs() -> TempDir {
     let directory = tempfile::tempdir().expect("a directory");
@@ -80,24 +48,21 @@ fn logs() -> TempDir {
 #[test]
 fn all_kinds_of_logs_are_counted_together() {
     let logs = logs();
-    let report = json_of(
-        &["--json", "slog.log", "go.log", "tracing.log.gz"],
-        logs.path(),
-        b"",
-    );
+    let report = json_of(&["slog.log", "go.log", "tracing.log.gz"], logs.path(), b"");
     assert_eq!(report["lines"], 6);
     assert_eq!(report["ends"], 5);
     assert_eq!(report["expected"], 2);
     assert_eq!(report["unexpected"], 3);
     let kind = |connect_type: &str, reason: &str, expected: bool, initiator: Value| {
         json!({"connect_type": connect_type, "disconnect_reason": reason,
-            "disconnect_expected": expected, "disconnect_initiator": initiator, "count": 1})
+            "disconnect_expected": expected, "disconnect_initiator": initiator,
+            "disconnect_trigger": null, "count": 1, "inherited": 0})
     };
     assert_eq!(
         report["kinds"],
         json!([
             kind("agent_to_client", "network_error", false, Value::Null),
-            kind("agent_to_client", "unknown", false, Value::Null),
+            kind("agent_to_client", "process_exited", false, Value::Null),
             kind("server_to_agent", "network_error", false, json!("network")),
             kind("agent_to_client", "client_closed", true, json!("client")),
             kind("agent_to_client", "graceful", true, Value::Null),
@@ -125,7 +90,7 @@ fn standard_input_is_a_file_too_plain_or_gzip() {
     let logs = logs();
     let gzip = std::fs::read(logs.path().join("tracing.log.gz")).expect("read");
     for input in [TRACING_LINE.as_bytes(), &gzip] {
-        let report = json_of(&["--json", "-"], logs.path(), input);
+        let report = json_of(&["-"], logs.path(), input);
         assert_eq!((&report["lines"], &report["ends"]), (&json!(1), &json!(1)));
     }
 }
@@ -149,25 +114,21 @@ fn nothing_is_lost_silently() {
         GO_LINE, // without a line break
     ]
     .join("\n");
-    let report = json_of(&["--json", "-"], logs.path(), input.as_bytes());
+    let report = json_of(&["-"], logs.path(), input.as_bytes());
     assert_eq!(report["lines"], 12);
     assert_eq!(report["ends"], 1);
     let skipped = &report["skipped"];
     assert_eq!(
-        skipped["not_json"],
-        json!({"count": 3, "first": "standard input:1"})
-    );
-    assert_eq!(
         skipped["no_end"],
-        json!({"count": 4, "first": "standard input:5"})
+        json!({"count": 7, "first": "standard input:1"})
     );
     assert_eq!(
         skipped["too_long"],
         json!({"count": 1, "first": "standard input:11"})
     );
-    assert_eq!(skipped["unreadable"]["count"], 2);
+    assert_eq!(skipped["unreadable"]["count"], 3);
     let first = skipped["unreadable"]["first"].as_str().expect("a text");
-    let why = "standard input:9: invalid connect_type \"moon_to_mars\": expected one of ";
+    let why = "standard input:4: EOF while parsing a string at line 1 column 25";
     assert!(first.starts_with(why), "{first}");
 }
 
@@ -178,16 +139,22 @@ fn a_damaged_gzip_counts_up_to_the_damage() {
     let mut bytes = std::fs::read(&path).expect("read");
     bytes.truncate(bytes.len() - 4);
     std::fs::write(&path, bytes).expect("written");
-    let report = json_of(&["--json", "tracing.log.gz", "go.log"], logs.path(), b"");
+    let report = json_of(&["tracing.log.gz", "go.log"], logs.path(), b"");
     assert_eq!(report["skipped"]["read_error"]["count"], 1);
     assert_eq!(report["ends"], 3);
+}
+
+fn now() -> String {
+    let line = support::json_text(|log| slog::info!(log, "now"));
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    line["ts"].as_str().expect("a time").to_owned()
 }
 
 #[test]
 fn since_and_until_and_only_unexpected() {
     let logs = logs();
     let ends = |arguments: &[&str]| {
-        let arguments = [&["--json", "go.log", "tracing.log.gz"], arguments].concat();
+        let arguments = [&["go.log", "tracing.log.gz"], arguments].concat();
         let report = json_of(&arguments, logs.path(), b"");
         (report["ends"].as_u64(), report["left_out"].as_u64())
     };
@@ -209,12 +176,19 @@ fn since_and_until_and_only_unexpected() {
     assert_eq!(ends(&["--until", "2h"]), (Some(3), Some(0)));
     assert_eq!(ends(&["--only-unexpected"]), (Some(2), Some(1)));
 
+    // Whichever sign a span has, it is in the past.
+    let just_now = format!("{}\n", GO_LINE.replace("2026-01-02T03:00:00Z", &now()));
+    for span in ["2h", "-2h", "2h ago", "2 hours ago", "-1d"] {
+        let report = json_of(&["--since", span, "-"], logs.path(), just_now.as_bytes());
+        assert_eq!(
+            (&report["ends"], &report["left_out"]),
+            (&json!(1), &json!(0)),
+            "{span}"
+        );
+    }
+
     let no_time = GO_LINE.replace("\"ts\"", "\"when\"");
-    let report = json_of(
-        &["--json", "--since", "2h", "-"],
-        logs.path(),
-        no_time.as_bytes(),
-    );
+    let report = json_of(&["--since", "2h", "-"], logs.path(), no_time.as_bytes());
     assert_eq!(report["skipped"]["without_time"]["count"], 1);
 }
 
@@ -229,11 +203,19 @@ fn bad_arguments_are_clear_errors() {
     };
     assert_eq!(
         error(&["go.log", "missing.log"]),
-        "report: can't read missing.log: No such file or directory (os error 2)\n",
+        "disconnect-report: can't read missing.log: No such file or directory (os error 2)\n",
     );
-    assert_eq!(error(&["."]), "report: can't read .: it is a directory\n");
-    assert!(error(&[]).contains("<FILE>..."));
+    assert_eq!(
+        error(&["."]),
+        "disconnect-report: can't read .: it is a directory; name the logs in it\n"
+    );
     assert!(error(&["--since", "noon", "go.log"]).contains("expected a time"));
+    assert!(error(&["--by", "colour", "go.log"]).contains("possible values: msg"));
+    assert!(error(&["--threads", "0", "go.log"]).contains("--threads"));
+    assert_eq!(
+        error(&["--since", "2026-01-03", "--until", "2026-01-02", "go.log"]),
+        "disconnect-report: --since 2026-01-03T00:00:00Z is not before --until 2026-01-02T00:00:00Z: no end could count\n",
+    );
 }
 
 #[test]
@@ -246,12 +228,12 @@ fn people_see_what_to_investigate_first() {
     ));
     for part in [
         "5 ends in 6 lines, 2026-01-02T03:00:00Z to ",
-        "  2 expected         40.0 %\n  3 to investigate   60.0 %\n",
-        "│ agent_to_client ┆ network_error ┆           ┆    1 ┆ ████████████████████ │",
+        "  2 expected          40.0 %\n  3 to investigate    60.0 %\n",
+        "  agent_to_client  network_error                 1  ██████████",
         "Ends to investigate over time, ",
         "Details of the ends to investigate\n\n  1  Connection reset by peer\n",
         "Close codes of the ends to investigate\n\n  1  websocket:1006\n",
-        "Not counted: 1 lines about something else, first slog.log:3\n",
+        "1 line about something else, first slog.log:3\n",
     ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
@@ -263,7 +245,7 @@ fn an_empty_log_is_no_error() {
     let logs = logs();
     assert_eq!(
         text(&report(&["-"], logs.path(), b"")),
-        "0 ends in 0 lines\n\n  0 expected          0.0 %\n  0 to investigate    0.0 %\n"
+        "0 ends in 0 lines\n\n  0 expected           0.0 %\n  0 to investigate     0.0 %\n"
     );
 }
 
@@ -279,7 +261,7 @@ fn every_word_comes_back() {
             lines.push(serde_json::to_string(&end).expect("written"));
         }
     }
-    let report = json_of(&["--json", "-"], logs.path(), lines.join("\n").as_bytes());
+    let report = json_of(&["-"], logs.path(), lines.join("\n").as_bytes());
     assert_eq!(report["kinds"].as_array().map(Vec::len), Some(50));
     assert_eq!(report["expected"], 20);
 }
