@@ -59,6 +59,27 @@ fn a_tab_that_its_user_closes_does_not_explain_the_outage_of_the_next() {
 }
 
 #[test]
+fn a_tab_closed_under_heavy_output_is_not_its_commands_broken_pipe() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let control = directory.path().join("control");
+    let control = control.to_str().expect("UTF-8");
+    let (mut master, _output) = agent.open_session(&["-M", "-S", control]);
+    for _ in 0..10 {
+        let (mut tab, mut output) = agent.open(&["-S", control], "echo up; exec yes");
+        output.read_exact(&mut vec![0; 100_000]).expect("output");
+        kill(Pid::from_raw(tab.id().cast_signed()), Signal::SIGTERM).expect("terminated");
+        tab.wait().expect("ended");
+        check("SSH tab that its user closes", &agent.end());
+    }
+    master.kill().expect("SIGKILL");
+    master.wait().expect("reaped");
+}
+
+#[test]
 fn an_outage_under_65_channels_is_one_line_without_an_origin() {
     if !has_openssh() {
         return;

@@ -26,7 +26,8 @@ use tonic::server::ServerStreamingService;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::{check, check_killed, support};
+use crate::respawned::{self, Respawned};
+use crate::{check, check_killed};
 
 /// What a user writes: a status that the server sent is its word; one that tonic made up only shows that
 /// the transport failed, which the tracked stream below may have seen before.
@@ -345,15 +346,15 @@ async fn a_client_that_cancels() {
 #[test]
 fn a_server_process_that_is_killed() {
     let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    if support::is_respawned() {
+    if respawned::is_respawned() {
         runtime.block_on(async {
             let server = serve().await;
-            support::tell_address(server.address);
+            respawned::print_address(server.address);
             server.shutdown.cancelled().await;
         });
         return;
     }
-    let mut server = support::Respawned::new("grpc::a_server_process_that_is_killed");
+    let mut server = Respawned::new("grpc::a_server_process_that_is_killed");
     let address = server.address();
     let end = runtime.block_on(async {
         let call = open(address, "/stay").await;

@@ -9,9 +9,8 @@ mod connections;
 mod grpc;
 mod limits;
 mod network;
+mod respawned;
 mod ssh;
-#[path = "../../../../tests/support/mod.rs"]
-mod support;
 mod websocket;
 #[path = "../../../../tests/support/words.rs"]
 mod words;

@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
 use crate::agent::Agent;
-use crate::{check, support};
+use crate::check;
+use crate::respawned::{self, Respawned};
 
 const LINE: &str = "disconnected from coderd";
 
@@ -142,15 +143,15 @@ fn a_server_that_restarts_is_dialled_again() {
 /// A server in a process of its own, so that it can be killed.
 #[test]
 fn a_server_process_that_is_killed() {
-    if support::is_respawned() {
+    if respawned::is_respawned() {
         let coordinator = Coordinator::new();
-        support::tell_address(coordinator.address());
+        respawned::print_address(coordinator.address());
         let mut socket = coordinator.accept();
         println!("accepted");
         while socket.read().is_ok() {}
         return;
     }
-    let mut server = support::Respawned::new("websocket::a_server_process_that_is_killed");
+    let mut server = Respawned::new("websocket::a_server_process_that_is_killed");
     let mut agent = Agent::dialling(server.address(), QUIET);
     server.read_until("accepted");
     server.kill();
