@@ -8,10 +8,13 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 /// An agent that ends with the test, however that ends.
 pub(crate) struct Agent {
     process: Child,
+    /// Where it keeps its key: what a killed agent leaves there goes with the test.
+    pub(crate) temporary: TempDir,
     log: Lines<BufReader<ChildStdout>>,
     words: Lines<BufReader<ChildStderr>>,
 }
@@ -38,10 +41,12 @@ impl Agent {
 
     /// Starts one in a shell that has run a command first, such as `ulimit`.
     pub(crate) fn after(command: &str, arguments: &[&str]) -> Self {
+        let temporary = tempfile::tempdir().expect("a directory");
         let mut process = Command::new("sh")
             .args(["-c", &format!("{command}; exec \"$0\" serve --json \"$@\"")])
             .arg(env!("CARGO_BIN_EXE_agent"))
             .args(arguments)
+            .env("TMPDIR", temporary.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -50,6 +55,7 @@ impl Agent {
         let words = BufReader::new(process.stderr.take().expect("piped")).lines();
         Self {
             process,
+            temporary,
             log,
             words,
         }

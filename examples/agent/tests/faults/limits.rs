@@ -124,7 +124,8 @@ fn a_hangup_ends_the_agent_in_good_order() {
     check("agent SIGHUP with an open SSH session", &agent.end());
     client.wait().expect("sent away");
     assert!(agent.agent.wait().success());
-    assert!(!agent.config.exists(), "the key is gone");
+    let left = std::fs::read_dir(agent.agent.temporary.path()).expect("a directory");
+    assert_eq!(left.count(), 0, "the key is gone");
 }
 
 #[test]
