@@ -41,6 +41,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) coordinator: Option<String>,
 
+    /// Milliseconds that a client may take to log in
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) login_time: u64,
+
     /// Milliseconds between two pings of the coordinator
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) ping_interval: u64,

@@ -1,7 +1,7 @@
 //! The coordinator: a WebSocket server in a process of its own.
 //!
 //! Signals make it do what servers do: `SIGTERM` restart politely (1001), `SIGUSR1` stop the workspace,
-//! `SIGUSR2` end every RPC (1000), `SIGSTOP` hang, `SIGKILL` crash. It ends with whoever started it.
+//! `SIGUSR2` finish every call (1000), `SIGSTOP` hang, `SIGKILL` crash. It ends with its parent process.
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -22,11 +22,17 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Result};
 
-/// What the server says to end a workspace under its open connections.
+/// What the server sends to end a workspace under its open connections.
 pub(crate) const WORKSPACE_STOPPED: &str = "workspace stopped";
 
-/// What an agent says before it leaves.
+/// What an agent sends before it leaves. The server then finishes the coordination.
 pub(crate) const DISCONNECT: &str = "disconnect";
+
+/// What the server sends when it has finished the call that follows its relay map.
+pub(crate) const RELAY_MAP_FINISHED: &str = "derp map finished";
+
+/// What the server sends when it has finished the coordination.
+pub(crate) const COORDINATION_FINISHED: &str = "coordination finished";
 
 /// A coordinator that this process started.
 #[derive(Debug)]
@@ -89,7 +95,7 @@ impl Coordinator {
 
 #[derive(Debug, Clone)]
 enum Order {
-    Say(&'static str),
+    Send(&'static str),
     Close(CloseFrame),
 }
 
@@ -108,18 +114,22 @@ pub(crate) async fn run() -> io::Result<()> {
     let mut agents = JoinSet::new();
     std::thread::spawn(|| {
         let _ = io::stdin().read(&mut [0]);
-        std::process::exit(0); // whoever started this is gone
+        std::process::exit(0); // the parent is gone
     });
     println!("{}", listener.local_addr()?);
     loop {
-        // An order without a listener is no fault: nobody is connected.
+        // An order without a listener is no fault: no agent is connected.
         let order = tokio::select! {
             accepted = listener.accept() => {
                 agents.spawn(serve(accepted?.0, orders.subscribe()));
                 continue;
             }
-            _ = stop_workspace.recv() => Order::Say(WORKSPACE_STOPPED),
-            _ = end_calls.recv() => close(CloseCode::Normal, "call finished"),
+            _ = stop_workspace.recv() => Order::Send(WORKSPACE_STOPPED),
+            _ = end_calls.recv() => {
+                let _ = orders.send(Order::Send(RELAY_MAP_FINISHED));
+                let _ = orders.send(Order::Send(COORDINATION_FINISHED));
+                close(CloseCode::Normal, "calls finished")
+            }
             _ = terminate.recv() => {
                 let _ = orders.send(close(CloseCode::Away, "server is restarting"));
                 agents.join_all().await;
@@ -136,13 +146,13 @@ async fn serve(socket: TcpStream, mut orders: broadcast::Receiver<Order>) -> Res
         tokio::select! {
             message = socket.next() => match message.transpose()? {
                 Some(Message::Text(text)) if text == DISCONNECT => {
-                    socket.close(None).await?;
+                    socket.send(Message::text(COORDINATION_FINISHED)).await?;
                 }
                 Some(_) => {} // tungstenite answers pings and close frames itself
                 None => return Ok(()),
             },
             order = orders.recv() => match order {
-                Ok(Order::Say(text)) => socket.send(Message::text(text)).await?,
+                Ok(Order::Send(text)) => socket.send(Message::text(text)).await?,
                 Ok(Order::Close(frame)) => socket.close(Some(frame)).await?,
                 Err(_) => return Ok(()),
             },

@@ -1,22 +1,32 @@
-//! A small agent and its coordinator on loopback, as a sample of how to say why a connection ended.
+//! A small agent and its coordinator on loopback, as a sample of how to record why a connection ended.
 //!
 //! One file for each role; look for `guard`, `cause` and `classify_` to see the crate at work:
 //!
-//! - `control.rs`: the agent's control plane, three connections to its coordinator
-//! - `ssh.rs`: the agent's SSH server: exec, shells, forwarded ports
+//! - `context.rs`: the upper part of the tree of causes
+//! - `ssh.rs`: one SSH connection, its sessions and forwarded ports
+//! - `control.rs`: the agent's control plane, a connection to its coordinator and two calls over it
 //! - `pty.rs`: the agent's reconnecting terminal
+//! - `ssh/`: accepts connections, knows the phase of each, answers russh; `process.rs`: what a session runs
 //! - `coordinator.rs`: the server, a process of its own that can be stopped, hung and killed
 //! - `walk.rs`, `serve.rs`: the two ways to run it
-//! - `log.rs`, `arguments.rs`: the agent's own logger and command line
+//! - `login.rs`, `log.rs`, `paper.rs`, `arguments.rs`: keys, the agent's own logger and command line
 
 #[cfg(unix)]
 mod arguments;
+#[cfg(unix)]
+mod context;
 #[cfg(unix)]
 mod control;
 #[cfg(unix)]
 mod coordinator;
 #[cfg(unix)]
 mod log;
+#[cfg(unix)]
+mod login;
+#[cfg(unix)]
+mod paper;
+#[cfg(unix)]
+mod process;
 #[cfg(unix)]
 mod pty;
 #[cfg(unix)]

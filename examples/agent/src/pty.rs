@@ -3,12 +3,12 @@
 use std::io;
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{DisconnectGuard, classify_pty_exit};
+use disconnect_attribution::{DisconnectGuard, TrackedStream, classify_pty_exit};
 use slog::info;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::control::Context;
+use crate::context::Context;
 
 /// Serves a shell until one side is done.
 pub(crate) async fn serve(context: &Context, socket: TcpStream) {
@@ -16,29 +16,32 @@ pub(crate) async fn serve(context: &Context, socket: TcpStream) {
     let guard = DisconnectGuard::new(
         AgentToClient,
         move |end| info!(log, "reconnecting pty closed"; end),
-    );
+    )
+    .with_cause(context.workspace.child());
+    let socket = guard.track(socket);
     let result = tokio::select! {
         result = bridge(socket) => result,
-        () = context.shutdown.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+        // Its cause knows why already; the exit code is what the line gains from this.
+        _ = guard.cause().ended() => Err(io::ErrorKind::Interrupted.into()),
     };
-    guard.close(classify_pty_exit(context.shutdown.is_cancelled(), &result));
+    guard.close(classify_pty_exit(false, &result));
 }
 
 /// Connects the socket with a shell on a terminal of its own. `Ok` means that the shell ended.
-async fn bridge(socket: TcpStream) -> io::Result<()> {
-    let (terminal, shell_end) = pty_process::open().map_err(io::Error::other)?;
+async fn bridge(socket: TrackedStream<TcpStream>) -> io::Result<()> {
+    let (terminal, shell_side) = pty_process::open().map_err(io::Error::other)?;
     let mut shell = pty_process::Command::new("sh")
         .kill_on_drop(true)
-        .spawn(shell_end)
+        .spawn(shell_side)
         .map_err(io::Error::other)?;
     let (mut output, mut input) = terminal.into_split();
-    let (mut from_client, mut to_client) = socket.into_split();
+    let (mut from_client, mut to_client) = tokio::io::split(socket);
     tokio::select! {
         typed = pump(&mut from_client, &mut input) => {
             typed?;
             Err(io::ErrorKind::UnexpectedEof.into())
         }
-        // Linux ends a terminal that nobody holds any more with EIO, so the shell's word counts.
+        // Linux ends a terminal that no process holds any more with EIO, so the shell's status counts.
         printed = pump(&mut output, &mut to_client) => match shell.try_wait()? {
             Some(_) => Ok(()),
             None => match printed {

@@ -1,25 +1,23 @@
 //! `agent serve`: runs until Ctrl-C, for you to log in and to break things.
 
 use std::error::Error;
-use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
-use russh::keys::ssh_key::LineEnding;
-use russh::keys::{Algorithm, PrivateKey};
 use slog::{Logger, warn};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::arguments::ServeArguments;
-use crate::control::{Context, ControlPlane};
+use crate::context::Context;
+use crate::control::ControlPlane;
 use crate::coordinator::Coordinator;
 use crate::log::logger;
-use crate::ssh::SshServer;
+use crate::login::{Login, new_key};
+use crate::paper::{bold, is_error_colourful};
+use crate::ssh::{Limits, SshServer};
 
 /// How long the other side may take to answer a goodbye.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +26,7 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
     // From the first moment on, so that an early Ctrl-C is a shutdown too.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let context = Context::new(logger(json));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port))
         .await
@@ -35,12 +34,13 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
 
     let (client_key, host_key) = (new_key()?, new_key()?);
     let login = Login::write(&client_key, &host_key, listener.local_addr()?.port())?;
-    let server = SshServer::new(&context, host_key, client_key.public_key().clone());
-    let mut sessions = tokio::spawn(server.serve(listener));
-
-    eprintln!("Log in from another terminal, and leave in any way you like:\n");
-    eprintln!("    {}\n", login.command());
-    eprintln!("Ctrl-C shuts the agent down.\n");
+    let limits = Limits {
+        login: Duration::from_millis(arguments.login_time),
+        ..Limits::default()
+    };
+    let server = SshServer::new(&context, host_key, client_key.public_key().clone(), limits);
+    let sessions = tokio::spawn(server.serve(listener));
+    print_welcome(&login);
 
     let mut control = tokio::spawn(stay_connected(
         context.clone(),
@@ -50,10 +50,10 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
         ended = &mut control => return Ok(ended??),
-        ended = &mut sessions => return Ok(ended??),
     }
-    context.shutdown.cancel();
+    context.shut_down();
     // A second Ctrl-C, or patience at its end, leaves at once.
     let (control, sessions) = tokio::select! {
         ended = async { timeout(PATIENCE * 3, async { tokio::join!(control, sessions) }).await } => {
@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
         _ = interrupt.recv() => return Err("interrupted twice".into()),
     };
     control??;
-    sessions??;
+    sessions?;
     Ok(())
 }
 
@@ -90,7 +90,7 @@ async fn stay_connected(
                 failures = 0;
                 tokio::select! {
                     () = control.ended() => {}
-                    () = context.shutdown.cancelled() => {
+                    _ = context.agent.ended() => {
                         control.close(PATIENCE).await;
                         return Ok(());
                     }
@@ -103,7 +103,7 @@ async fn stay_connected(
         failures += 1;
         tokio::select! {
             () = sleep(Duration::from_millis(pause)) => {}
-            () = context.shutdown.cancelled() => return Ok(()),
+            _ = context.agent.ended() => return Ok(()),
         }
     }
 }
@@ -113,49 +113,22 @@ pub(crate) fn dial_failed(log: &Logger, error: &dyn Error) {
     warn!(log, "failed to dial coordinator"; "error" => %error.to_string().escape_debug());
 }
 
+fn print_welcome(login: &Login) {
+    let command = bold(&login.command(), is_error_colourful());
+    eprintln!(
+        "Log in from another terminal, and leave in any way you like: exit 7, ~., a\n\
+         closed window, kill -KILL. Each way has a line here.\n\n    {command}\n\n\
+         Ctrl-C shuts the agent down: try it with a session open.\n"
+    );
+}
+
 fn print_signals(coordinator: &Coordinator) {
     let id = coordinator.id();
-    eprintln!("The coordinator is process {id}. It restarts with `kill {id}`, crashes with");
-    eprintln!("`kill -KILL {id}`, hangs with `kill -STOP {id}`, and stops the workspace with");
-    eprintln!("`kill -USR1 {id}`.\n");
-}
-
-pub(crate) fn new_key() -> Result<PrivateKey, russh::keys::ssh_key::Error> {
-    PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)
-}
-
-/// What OpenSSH's client needs to log in: a key that only this user can read, and a config to name it.
-#[derive(Debug)]
-struct Login(TempDir);
-
-impl Login {
-    fn write(client: &PrivateKey, host: &PrivateKey, port: u16) -> Result<Self, Box<dyn Error>> {
-        let login = Self(tempfile::Builder::new().prefix("agent-").tempdir()?);
-        let (key, known_hosts) = (login.path("key"), login.path("known_hosts"));
-        client.write_openssh_file(Path::new(&key), LineEnding::LF)?;
-        let host = host.public_key().to_openssh()?;
-        fs::write(&known_hosts, format!("[127.0.0.1]:{port} {host}\n"))?;
-        fs::write(
-            login.path("ssh_config"),
-            format!(
-                "Host agent\n\
-                 HostName 127.0.0.1\n\
-                 Port {port}\n\
-                 User agent\n\
-                 IdentityFile \"{key}\"\n\
-                 IdentitiesOnly yes\n\
-                 UserKnownHostsFile \"{known_hosts}\"\n\
-                 LogLevel ERROR\n"
-            ),
-        )?;
-        Ok(login)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).display().to_string()
-    }
-
-    fn command(&self) -> String {
-        format!("ssh -F {} agent", self.path("ssh_config"))
-    }
+    eprintln!(
+        "The coordinator, the server that the agent reports to, is process {id}:\n\n    \
+         kill {id}          it restarts, and announces that\n    \
+         kill -KILL {id}    it crashes\n    \
+         kill -STOP {id}    it hangs (kill -CONT {id} wakes it)\n    \
+         kill -USR1 {id}    it stops the workspace\n"
+    );
 }

@@ -1,199 +1,63 @@
-//! The example agent: every site logs its one line, with the fields of the site table.
+//! The example agent's walk: every site logs its one line, as the golden log has it.
 #![cfg(unix)]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use disconnect_attribution::Disconnect;
+use disconnect_attribution::{Disconnect, keys};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+/// The walk's lines, scene by scene, without times and numbers. Within a scene they are sorted, since
+/// tasks log there side by side. `UPDATE_GOLDEN=1` writes it.
+const GOLDEN: &str = include_str!("golden/walk.jsonl");
 
 fn agent() -> Command {
     Command::new(env!("CARGO_BIN_EXE_agent"))
 }
 
-/// A log line without its time, and with its keys in order.
-fn line(text: &str) -> Value {
+/// A log line without what differs from run to run, and with its keys in order.
+fn without_numbers(text: &str) -> Value {
     let mut line: Value = serde_json::from_str(text).expect("a JSON line");
     let fields = line.as_object_mut().expect("an object");
     fields.remove("ts").expect("a time");
+    for number in [
+        keys::CONNECTION_DURATION_MS,
+        keys::PEER_SILENCE_MS,
+        keys::BYTES_RECEIVED,
+        keys::BYTES_SENT,
+        keys::CLOCK_JUMP_MS,
+    ] {
+        fields.remove(number);
+    }
     line
 }
 
-/// What the walk has to log, scene by scene; lines of one scene may come in any order.
-#[allow(clippy::too_many_lines)] // one table
-fn site_table() -> Vec<Vec<Value>> {
-    let control = |level: &str, msg: &str, reason: &str, expected: bool, initiator: &str| {
-        json!({
-            "level": level, "msg": msg, "connect_type": "server_to_agent",
-            "disconnect_reason": reason, "disconnect_expected": expected,
-            "disconnect_initiator": initiator,
-        })
-    };
-    let with = |mut line: Value, key: &str, value: Value| {
-        line[key] = value;
-        line
-    };
-    // The four lines of a control plane that its server, or the network, has ended.
-    let lost = |reason: &str, expected: bool, initiator: &str, code: &str, detail: Option<&str>| {
-        [
-            ("INFO", "disconnected from coderd"),
-            ("DEBG", "disconnected from coordination RPC"),
-            ("DEBG", "disconnected from derp map RPC"),
-            ("WARN", "control plane connection closed, retrying"),
-        ]
-        .map(|(level, msg)| {
-            let mut line = control(level, msg, reason, expected, initiator);
-            line["disconnect_code"] = json!(code);
-            if let Some(detail) = detail {
-                line["disconnect_detail"] = json!(detail);
-            }
-            line
-        })
-    };
-    let shutdown = |level: &str, msg: &str| control(level, msg, "server_shutdown", true, "agent");
-    let graceful = |msg: &str| control("DEBG", msg, "graceful", true, "agent");
-    let agent_closes = || {
-        vec![
-            graceful("sent disconnect"),
-            graceful("responses closed after disconnect"),
-            shutdown("DEBG", "disconnected from coordination RPC"),
-            shutdown("DEBG", "coordinator RPC disconnected"),
-            shutdown("DEBG", "disconnected from derp map RPC"),
-            shutdown("INFO", "disconnected from coderd"),
-        ]
-    };
-    let data = |level: &str, msg: &str, fields: Value| {
-        let mut line = json!({"level": level, "msg": msg, "connect_type": "agent_to_client"});
-        for (key, value) in fields.as_object().expect("fields") {
-            line[key] = value.clone();
+/// Lines in the order of their scenes, and sorted within each.
+fn golden(lines: Vec<Value>) -> String {
+    let mut scenes = Vec::new();
+    let mut sorted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in lines {
+        let scene = line["scene"].as_str().expect("a scene").to_owned();
+        if !scenes.contains(&scene) {
+            scenes.push(scene.clone());
         }
-        line
-    };
-    let ssh = |fields| data("INFO", "ssh session closed", fields);
-    let pty = |fields| data("INFO", "reconnecting pty closed", fields);
-    let channel = |fields| data("DEBG", "JetBrains channel closed", fields);
-
-    let mut killed = lost("network_error", false, "network", "websocket:1006", None).to_vec();
-    killed.push(with(
-        control(
-            "WARN",
-            "failed to send disconnect",
-            "network_error",
-            false,
-            "agent",
-        ),
-        "disconnect_detail",
-        json!("Trying to work with closed connection"),
-    ));
-    killed.push(shutdown("DEBG", "coordinator RPC disconnected"));
-
-    let mut hangs = agent_closes();
-    hangs.retain(|line| {
-        line["msg"] != "responses closed after disconnect"
-            && line["msg"] != "coordinator RPC disconnected"
-    });
-    hangs.push(with(
-        shutdown("WARN", "timed out waiting for Coordinator RPC disconnect"),
-        "disconnect_detail",
-        json!("timed out waiting for coordinator RPC to disconnect"),
-    ));
-    hangs.push(with(
-        control(
-            "WARN",
-            "context expired while waiting for coordinate responses to close",
-            "network_error",
-            false,
-            "agent",
-        ),
-        "disconnect_detail",
-        json!("context expired before coordinator hung up"),
-    ));
-
-    let mut workspace_stopped = agent_closes();
-    workspace_stopped.push(ssh(json!({
-        "disconnect_reason": "workspace_stopped", "disconnect_expected": true,
-        "disconnect_initiator": "server",
-    })));
-
-    vec![
-        vec![json!({"level": "WARN", "msg": "failed to dial coordinator",
-            "error": "IO error: Connection refused (os error 111)"})],
-        lost(
-            "graceful",
-            true,
-            "server",
-            "websocket:1000",
-            Some("call finished"),
-        )
-        .to_vec(),
-        lost(
-            "server_shutdown",
-            true,
-            "server",
-            "websocket:1001",
-            Some("server is restarting"),
-        )
-        .to_vec(),
-        killed,
-        agent_closes(),
-        hangs,
-        vec![ssh(json!({
-            "disconnect_reason": "graceful", "disconnect_expected": true, "exit_code": 0,
-        }))],
-        vec![ssh(json!({
-            "disconnect_reason": "process_exited", "disconnect_expected": false, "exit_code": 7,
-            "disconnect_detail": "process exited with error status: 7",
-        }))],
-        vec![ssh(json!({
-            "disconnect_reason": "process_exited", "disconnect_expected": false, "exit_code": 255,
-            "disconnect_detail": "process exited with signal: 9 (SIGKILL)",
-        }))],
-        vec![ssh(json!({
-            "disconnect_reason": "rejected", "disconnect_expected": false,
-            "disconnect_initiator": "agent", "disconnect_detail": "unsupported subsystem: sftp",
-        }))],
-        vec![ssh(json!({
-            "disconnect_reason": "client_closed", "disconnect_expected": true,
-            "disconnect_initiator": "client",
-        }))],
-        vec![ssh(json!({
-            "disconnect_reason": "network_error", "disconnect_expected": false,
-            "disconnect_initiator": "network",
-            "disconnect_detail": "read failed: Connection reset by peer (os error 104)",
-        }))],
-        vec![channel(json!({
-            "disconnect_reason": "graceful", "disconnect_expected": true,
-            "disconnect_detail": "normal close",
-        }))],
-        vec![channel(json!({
-            "disconnect_reason": "network_error", "disconnect_expected": false,
-            "disconnect_detail": "Connection reset by peer (os error 104)",
-        }))],
-        workspace_stopped,
-        vec![ssh(json!({
-            "disconnect_reason": "server_shutdown", "disconnect_expected": true,
-            "disconnect_initiator": "agent", "exit_code": 255,
-        }))],
-        vec![pty(json!({
-            "disconnect_reason": "graceful", "disconnect_expected": true, "exit_code": 0,
-        }))],
-        vec![pty(json!({
-            "disconnect_reason": "network_error", "disconnect_expected": false,
-            "disconnect_initiator": "network", "exit_code": 1,
-            "disconnect_detail": "Connection reset by peer (os error 104)",
-        }))],
-        vec![pty(json!({
-            "disconnect_reason": "server_shutdown", "disconnect_expected": true,
-            "disconnect_initiator": "agent", "exit_code": 1,
-        }))],
-    ]
+        sorted.entry(scene).or_default().push(line.to_string());
+    }
+    let mut text = String::new();
+    for scene in scenes {
+        let mut lines = sorted.remove(&scene).unwrap_or_default();
+        lines.sort();
+        text += &lines.join("\n");
+        text.push('\n');
+    }
+    text
 }
 
 #[test]
-fn the_walk_logs_the_site_table() {
+fn the_walk_logs_the_golden_log() {
     let output = agent().arg("--json").output().expect("runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
@@ -201,46 +65,63 @@ fn the_walk_logs_the_site_table() {
     assert!(errors.contains("reconnecting pty closed"), "{errors}");
 
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let mut lines = text.lines().map(line);
-    for scene in site_table() {
-        let count = scene.len();
-        let sorted =
-            |lines: Vec<Value>| lines.iter().map(Value::to_string).collect::<BTreeSet<_>>();
-        let logged = sorted(lines.by_ref().take(count).collect());
-        assert_eq!(logged, sorted(scene));
+    let logged = golden(text.lines().map(without_numbers).collect());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/walk.jsonl");
+        std::fs::write(path, &logged).expect("written");
+        return;
     }
-    assert_eq!(
-        lines.collect::<Vec<_>>(),
-        Vec::<Value>::new(),
-        "nothing else"
-    );
+    for (logged, golden) in logged.lines().zip(GOLDEN.lines()) {
+        assert_eq!(logged, golden);
+    }
+    assert_eq!(logged.lines().count(), GOLDEN.lines().count());
 }
 
 #[test]
-fn every_site_line_reads_back_and_the_failed_dial_is_none() {
-    let is_end = |line: &Value| serde_json::from_value::<Disconnect>(line.clone()).is_ok();
-    let lines: Vec<Value> = site_table().into_iter().flatten().collect();
-    let others: Vec<_> = lines.iter().filter(|line| !is_end(line)).collect();
+fn every_line_but_the_failed_dial_is_an_end() {
+    let (ends, others): (Vec<&str>, Vec<&str>) = GOLDEN
+        .lines()
+        .partition(|line| serde_json::from_str::<Disconnect>(line).is_ok());
     assert_eq!(others.len(), 1);
-    assert_eq!(others[0]["msg"], "failed to dial coordinator");
+    assert!(others[0].contains("failed to dial coordinator"));
+    assert!(ends.len() > 50);
 }
 
 #[test]
-fn people_get_a_readable_log_and_a_table() {
+fn an_outage_is_one_line_without_an_origin() {
+    for scene in ["coordinator killed", "network resets", "two tabs"] {
+        let lines = GOLDEN
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+            .filter(|line| line["scene"] == scene && line[keys::DISCONNECT_INITIATOR] == "network");
+        let (inherited, seen): (Vec<Value>, Vec<Value>) =
+            lines.partition(|line| line.get(keys::DISCONNECT_ORIGIN).is_some());
+        assert_eq!(seen.len(), 1, "{scene}");
+        assert!(!inherited.is_empty(), "{scene}");
+    }
+}
+
+#[test]
+fn people_get_80_columns_without_colour_in_a_pipe() {
     let output = agent().output().expect("runs");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     for part in [
-        "-- an SSH session exits with status 7\n",
-        "INFO ssh session closed, connect_type: agent_to_client, \
-         disconnect_reason: process_exited, disconnect_expected: false, \
-         disconnect_detail: process exited with error status: 7, exit_code: 7\n",
-        "│ site ",
-        "│ ssh session closed ",
+        "\n8. exit 7\nA command ends with status 7.",
+        "INFO ssh session closed\n     \
+         connect_type=agent_to_client disconnect_reason=process_exited\n     \
+         disconnect_expected=false exit_code=7 connection_duration_ms=",
+        "│ scene ┆ message ",
+        "\nNext: `cargo run -p agent -- serve`",
     ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "colours are for terminals");
+    let widest = text.lines().max_by_key(|line| line.chars().count());
+    assert!(
+        widest.is_some_and(|line| line.chars().count() <= 80),
+        "{widest:?}"
+    );
 }
 
 /// Processes that carry a mark in their environment.
@@ -272,7 +153,7 @@ fn ctrl_c_ends_the_walk_at_once_and_leaves_no_child() {
         .spawn()
         .expect("started");
     let mut lines = BufReader::new(agent.stdout.take().expect("piped")).lines();
-    // The second line tells of a coordinator, so there is one.
+    // The second line is about a coordinator, so there is one.
     lines.nth(1).expect("a line").expect("UTF-8");
     let id = i32::try_from(agent.id()).expect("an id");
     kill(Pid::from_raw(id), Signal::SIGINT).expect("interrupted");

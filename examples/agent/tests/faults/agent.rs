@@ -2,17 +2,21 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 /// An agent that ends with the test, however that ends.
 pub(crate) struct Agent {
     process: Child,
+    /// Where it keeps its key: what a killed agent leaves there goes with the test.
+    pub(crate) temporary: TempDir,
     log: Lines<BufReader<ChildStdout>>,
-    pub(crate) words: Lines<BufReader<ChildStderr>>,
+    words: Lines<BufReader<ChildStderr>>,
 }
 
 impl Agent {
@@ -31,10 +35,18 @@ impl Agent {
         ])
     }
 
-    fn with(arguments: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_agent"))
-            .args(["serve", "--json"])
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        Self::after(":", arguments)
+    }
+
+    /// Starts one in a shell that has run a command first, such as `ulimit`.
+    pub(crate) fn after(command: &str, arguments: &[&str]) -> Self {
+        let temporary = tempfile::tempdir().expect("a directory");
+        let mut process = Command::new("sh")
+            .args(["-c", &format!("{command}; exec \"$0\" serve --json \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_agent"))
             .args(arguments)
+            .env("TMPDIR", temporary.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -43,27 +55,60 @@ impl Agent {
         let words = BufReader::new(process.stderr.take().expect("piped")).lines();
         Self {
             process,
+            temporary,
             log,
             words,
         }
     }
 
-    /// The next end that the agent logs with a message, however long that takes.
-    pub(crate) fn end(&mut self, message: &str) -> Disconnect {
-        self.log
+    /// The config that lets `ssh` in.
+    pub(crate) fn ssh_config(&mut self) -> PathBuf {
+        let command = |line: String| {
+            let config = line
+                .trim()
+                .strip_prefix("ssh -F ")?
+                .strip_suffix(" agent")?;
+            Some(PathBuf::from(config))
+        };
+        self.words
             .by_ref()
             .map(|line| line.expect("UTF-8"))
-            .find_map(|line| {
-                let fields: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-                (fields["msg"] == message)
-                    .then(|| serde_json::from_value(fields).expect("a disconnect"))
-            })
+            .find_map(command)
+            .expect("how to log in")
+    }
+
+    /// The next line with a message, however long that takes.
+    pub(crate) fn line(&mut self, message: &str) -> serde_json::Value {
+        self.log
+            .by_ref()
+            .map(|line| serde_json::from_str(&line.expect("UTF-8")).expect("JSON"))
+            .find(|line: &serde_json::Value| line["msg"] == message)
             .unwrap_or_else(|| panic!("the agent ended without a line {message:?}"))
+    }
+
+    /// The next end that the agent logs with a message, however long that takes.
+    pub(crate) fn end(&mut self, message: &str) -> Disconnect {
+        serde_json::from_value(self.line(message)).expect("a disconnect")
+    }
+
+    /// As many ends as there should be, with their messages.
+    pub(crate) fn ends(&mut self, count: usize) -> Vec<(String, Disconnect)> {
+        let end = |line: std::io::Result<String>| {
+            let line: serde_json::Value =
+                serde_json::from_str(&line.expect("UTF-8")).expect("JSON");
+            let message = line["msg"].as_str().expect("a message").to_owned();
+            Some((message, serde_json::from_value(line).ok()?))
+        };
+        self.log.by_ref().filter_map(end).take(count).collect()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process.id()).expect("an id");
         kill(Pid::from_raw(id), signal).expect("signalled");
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.process.wait().expect("ended")
     }
 }
 

@@ -26,10 +26,11 @@ use tonic::server::ServerStreamingService;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::{check, check_killed, support};
+use crate::respawned::{self, Respawned};
+use crate::{check, check_killed};
 
-/// What a user writes: a status that the server sent is its word; one that nobody sent only says that
-/// the transport failed, and the tracked stream below may have said so before.
+/// What a user writes: a status that the server sent is its word; one that tonic made up only shows that
+/// the transport failed, which the tracked stream below may have seen before.
 fn record(cause: &Cause, status: &Status) {
     // tonic gives a status a source only where it made the status up itself.
     let (sender, evidence) = match status.source() {
@@ -41,7 +42,7 @@ fn record(cause: &Cause, status: &Status) {
     cause.record(evidence, end.with_detail(status.message().to_owned()));
 }
 
-/// Messages are bytes, so that nobody needs a compiler for them.
+/// Messages are bytes, so that the test needs no compiler for them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Raw;
 
@@ -82,7 +83,7 @@ impl Decoder for Raw {
 
 type Responses = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
-/// Answers `up`, then does what the path says.
+/// Answers `up`, then does what the path names.
 #[derive(Clone)]
 struct Coordinator {
     /// Where the server's own lines go.
@@ -307,9 +308,9 @@ async fn an_unavailable_from_the_wire() {
 
 #[tokio::test]
 async fn an_unavailable_made_up_locally() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = nobody.local_addr().expect("bound");
-    drop(nobody);
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = closed.local_addr().expect("bound");
+    drop(closed);
     check(
         "gRPC UNAVAILABLE made up locally",
         &call(address, "/stay", None).await.end().await,
@@ -329,7 +330,7 @@ async fn a_client_that_cancels() {
     let server = serve().await;
     let call = open(server.address, "/stay").await;
     // The agent leaves: it decided, and tonic sends RST_STREAM(CANCEL) when the stream is dropped.
-    let shutdown = classify_coordinator_rpc_exit(true, &Ok::<_, ()>(()));
+    let shutdown = classify_coordinator_rpc_exit(true, &Ok::<_, Status>(()));
     call.cause.record(Evidence::Local, shutdown);
     drop(call.stream);
     check(
@@ -345,15 +346,15 @@ async fn a_client_that_cancels() {
 #[test]
 fn a_server_process_that_is_killed() {
     let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    if support::is_respawned() {
+    if respawned::is_respawned() {
         runtime.block_on(async {
             let server = serve().await;
-            support::tell_address(server.address);
+            respawned::print_address(server.address);
             server.shutdown.cancelled().await;
         });
         return;
     }
-    let mut server = support::Respawned::new("grpc::a_server_process_that_is_killed");
+    let mut server = Respawned::new("grpc::a_server_process_that_is_killed");
     let address = server.address();
     let end = runtime.block_on(async {
         let call = open(address, "/stay").await;

@@ -10,11 +10,12 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
 use crate::agent::Agent;
-use crate::{check, support};
+use crate::check;
+use crate::respawned::{self, Respawned};
 
 const LINE: &str = "disconnected from coderd";
 
-/// The agent's three connections; its run loop dials first.
+/// What the agent's control plane dials.
 struct Coordinator {
     listener: TcpListener,
 }
@@ -31,20 +32,17 @@ impl Coordinator {
         self.listener.local_addr().expect("bound")
     }
 
-    fn accept(&self) -> [Socket; 3] {
-        [(); 3].map(|()| {
-            let (socket, _) = self.listener.accept().expect("an agent");
-            accept(socket).expect("a WebSocket")
-        })
+    fn accept(&self) -> Socket {
+        let (socket, _) = self.listener.accept().expect("an agent");
+        accept(socket).expect("a WebSocket")
     }
 }
 
-/// What the agent says after `fault` on its run loop's connection.
+/// What the agent logs after `fault` on its connection.
 fn end_after(ping_interval: &str, fault: impl FnOnce(Socket)) -> Disconnect {
     let coordinator = Coordinator::new();
     let mut agent = Agent::dialling(coordinator.address(), ping_interval);
-    let [run_loop, _relay_map, _coordination] = coordinator.accept();
-    fault(run_loop);
+    fault(coordinator.accept());
     agent.end(LINE)
 }
 
@@ -127,17 +125,17 @@ fn a_server_that_hangs() {
 fn a_server_that_restarts_is_dialled_again() {
     let coordinator = Coordinator::new();
     let mut agent = Agent::dialling(coordinator.address(), QUIET);
-    for mut socket in coordinator.accept() {
-        let frame = CloseFrame {
-            code: 1012.into(),
-            reason: "upgrade".into(),
-        };
-        socket.close(Some(frame)).expect("sent");
-        while socket.read().is_ok() {}
-    }
+    let mut socket = coordinator.accept();
+    let frame = CloseFrame {
+        code: 1012.into(),
+        reason: "upgrade".into(),
+    };
+    socket.close(Some(frame)).expect("sent");
+    while socket.read().is_ok() {}
+    drop(socket);
     check("WebSocket server restarted (close 1012)", &agent.end(LINE));
-    let [mut run_loop, ..] = coordinator.accept();
-    run_loop
+    coordinator
+        .accept()
         .send(Message::text("hello again"))
         .expect("connected");
 }
@@ -145,19 +143,21 @@ fn a_server_that_restarts_is_dialled_again() {
 /// A server in a process of its own, so that it can be killed.
 #[test]
 fn a_server_process_that_is_killed() {
-    if support::is_respawned() {
+    if respawned::is_respawned() {
         let coordinator = Coordinator::new();
-        support::tell_address(coordinator.address());
-        let mut sockets = coordinator.accept();
-        println!("accepted all");
-        for socket in &mut sockets {
-            while socket.read().is_ok() {}
-        }
+        respawned::print_address(coordinator.address());
+        let mut socket = coordinator.accept();
+        println!("accepted");
+        while socket.read().is_ok() {}
         return;
     }
-    let mut server = support::Respawned::new("websocket::a_server_process_that_is_killed");
+    let mut server = Respawned::new("websocket::a_server_process_that_is_killed");
     let mut agent = Agent::dialling(server.address(), QUIET);
-    server.read_until("accepted all");
+    server.read_until("accepted");
     server.kill();
-    check("WebSocket server killed (1006)", &agent.end(LINE));
+    check("WebSocket server killed", &agent.end(LINE));
+    check(
+        "call over the WebSocket of a server that is killed",
+        &agent.end("disconnected from coordination RPC"),
+    );
 }

@@ -1,0 +1,139 @@
+//! The process behind a session: how it starts, what it prints, and how it ends.
+
+use std::future::pending;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use russh::server::{Handle, Msg};
+use russh::{ChannelId, ChannelWriteHalf, Sig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long a process may take to leave.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+type Output = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type Input = Box<dyn AsyncWrite + Send + Unpin>;
+
+pub(crate) struct Process {
+    child: Child,
+    output: JoinSet<()>,
+}
+
+impl Process {
+    /// Starts a command, or a shell, on a terminal where the client has asked for one.
+    pub(crate) fn spawn(
+        command: Option<String>,
+        terminal: Option<pty_process::Size>,
+        client: &ChannelWriteHalf<Msg>,
+    ) -> io::Result<(Self, Option<Input>)> {
+        let arguments = command
+            .map(|command| vec!["-c".to_owned(), command])
+            .unwrap_or_default();
+        match terminal {
+            Some(size) => Self::on_a_terminal(arguments, size, client).map_err(io::Error::other),
+            None => Self::on_pipes(arguments, client),
+        }
+    }
+
+    fn on_a_terminal(
+        arguments: Vec<String>,
+        size: pty_process::Size,
+        client: &ChannelWriteHalf<Msg>,
+    ) -> pty_process::Result<(Self, Option<Input>)> {
+        let (terminal, process_side) = pty_process::open()?;
+        terminal.resize(size)?;
+        let child = pty_process::Command::new("sh")
+            .args(arguments)
+            .kill_on_drop(true)
+            .spawn(process_side)?;
+        let (printed, typed) = terminal.into_split();
+        let mut output = JoinSet::new();
+        output.spawn(print(Box::new(printed), Box::new(client.make_writer())));
+        Ok((Self { child, output }, Some(Box::new(typed))))
+    }
+
+    fn on_pipes(
+        arguments: Vec<String>,
+        client: &ChannelWriteHalf<Msg>,
+    ) -> io::Result<(Self, Option<Input>)> {
+        let mut child = Command::new("sh")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut output = JoinSet::new();
+        if let Some(pipe) = child.stdout.take() {
+            output.spawn(print(Box::new(pipe), Box::new(client.make_writer())));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            let writer = client.make_writer_ext(Some(1));
+            output.spawn(print(Box::new(pipe), Box::new(writer)));
+        }
+        let input = child.stdin.take().map(|pipe| Box::new(pipe) as Input);
+        Ok((Self { child, output }, input))
+    }
+
+    /// Waits for the process, and for its last words to reach the client.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        let last_words = async { while self.output.join_next().await.is_some() {} };
+        // A process in the background may hold the pipe for ever.
+        let _ = timeout(Duration::from_millis(200), last_words).await;
+        status
+    }
+
+    /// Ends the process as a terminal that goes away does.
+    pub(crate) async fn hang_up(&mut self) -> io::Result<ExitStatus> {
+        // A session's process leads its own group.
+        let group = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = group {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGHUP);
+        }
+        if timeout(PATIENCE, self.child.wait()).await.is_err() {
+            self.child.start_kill()?;
+        }
+        self.child.wait().await
+    }
+}
+
+/// Passes on what a process prints.
+///
+/// Where the client is gone, the pipe stays open until the process has been hung up on: a pipe that
+/// closes would end it by SIGPIPE, and that would look like an end of its own.
+async fn print(mut from: Output, mut to: Input) {
+    let mut buffer = [0; 8192];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if to.write_all(&buffer[..count]).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+/// Reports to the client how its process ended. A client that is gone does not hear it.
+pub(crate) async fn report(client: &Handle, channel: ChannelId, status: &io::Result<ExitStatus>) {
+    if let Ok(status) = status {
+        if let Some(code) = status.code() {
+            let _ = client
+                .exit_status_request(channel, code.unsigned_abs())
+                .await;
+        } else if let Some(signal) = status.signal().and_then(|raw| Signal::try_from(raw).ok()) {
+            let name = signal.as_str().trim_start_matches("SIG").to_owned();
+            let (dumped, text) = (status.core_dumped(), status.to_string());
+            let _ = client
+                .exit_signal_request(channel, Sig::Custom(name), dumped, text, String::new())
+                .await;
+        }
+    }
+    let _ = client.eof(channel).await;
+    let _ = client.close(channel).await;
+}

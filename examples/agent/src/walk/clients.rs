@@ -1,0 +1,222 @@
+//! Scenes of the agent's clients: SSH sessions, forwarded channels and terminals.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use russh::ChannelMsg;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::control::open;
+use super::world::{Network, Ssh, goodbye, running_command, terminal, until_closed};
+use super::{PATIENCE, Result, Walk};
+use crate::login::new_key;
+use crate::ssh::Limits;
+
+impl Walk {
+    pub(super) async fn commands_end(&self) -> Result {
+        for (title, sentence, command) in [
+            ("exit 0", "A command ends with status 0.", "exit 0"),
+            ("exit 7", "A command ends with status 7.", "exit 7"),
+            (
+                "command killed",
+                "A command is killed by a signal.",
+                "kill -KILL $$",
+            ),
+        ] {
+            let sentence = format!("{sentence} Its client leaves politely afterwards.");
+            let ssh = Ssh::start(&self.scene(title, &sentence)).await?;
+            let client = ssh.connect().await?;
+            let channel = client.channel_open_session().await?;
+            channel.exec(true, command).await?;
+            until_closed(channel).await;
+            goodbye(&client).await?;
+            ssh.all_ended().await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn no_such_subsystem(&self) -> Result {
+        let context = self.scene(
+            "no such subsystem",
+            "A client asks for file transfer (sftp), which this agent does not offer.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        let client = ssh.connect().await?;
+        let mut channel = client.channel_open_session().await?;
+        channel.request_subsystem(true, "sftp").await?;
+        while !matches!(channel.wait().await, Some(ChannelMsg::Failure) | None) {}
+        goodbye(&client).await?;
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn login_refused(&self) -> Result {
+        let context = self.scene(
+            "login refused",
+            "A client shows a key that the agent does not know, and hangs up.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        if ssh.connect_with(new_key()?, &Network::new()).await.is_ok() {
+            return Err("a stranger was let in".into());
+        }
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn client_never_logs_in(&self) -> Result {
+        let context = self.scene(
+            "silent client",
+            "A client connects and then sends nothing, longer than a login may take.",
+        );
+        let limits = Limits {
+            login: PATIENCE,
+            ..Limits::default()
+        };
+        let ssh = Ssh::start_with(&context, limits).await?;
+        let mut socket = ssh.dial().await?;
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn client_leaves(&self) -> Result {
+        let context = self.scene(
+            "client leaves",
+            "A client leaves politely while its command runs; the command is hung up on.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        let client = ssh.connect().await?;
+        let _channel = running_command(&client).await?;
+        goodbye(&client).await?;
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn network_resets(&self) -> Result {
+        let context = self.scene(
+            "network resets",
+            "The network between client and agent loses its state and resets the connection.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        let network = Network::new();
+        let client = ssh.connect_over(&network).await?;
+        let _channel = running_command(&client).await?;
+        network.reset();
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn two_tabs(&self) -> Result {
+        let context = self.scene(
+            "two tabs",
+            "A user with two tabs closes one; then the network resets the connection. The first \
+             end does not explain the second, and the outage is one line without an origin.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        let network = Network::new();
+        let client = ssh.connect_over(&network).await?;
+        let one = running_command(&client).await?;
+        let _other = running_command(&client).await?;
+        one.close().await?;
+        self.until_logged("ssh session closed", "two tabs").await;
+        network.reset();
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn channels_close(&self) -> Result {
+        let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = u32::from(target.local_addr()?.port());
+        for (title, sentence, reset) in [
+            (
+                "channel closed",
+                "The target of a forwarded channel closes it.",
+                false,
+            ),
+            (
+                "channel reset",
+                "The target of a forwarded channel resets its connection.",
+                true,
+            ),
+        ] {
+            let ssh = Ssh::start(&self.scene(title, sentence)).await?;
+            let client = ssh.connect().await?;
+            let channel = client
+                .channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0)
+                .await?;
+            let (socket, _) = target.accept().await?;
+            if reset {
+                SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
+            }
+            drop(socket);
+            channel.eof().await?;
+            until_closed(channel).await; // the agent logs the end before it closes
+            goodbye(&client).await?;
+            ssh.all_ended().await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn workspace_stops(&self) -> Result {
+        let context = self.scene(
+            "workspace stopped",
+            "The server stops the workspace under an open SSH session; then the agent shuts down.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        let (coordinator, control) = open(&context).await?;
+        let client = ssh.connect().await?;
+        let channel = running_command(&client).await?;
+        coordinator.signal(Signal::SIGUSR1)?;
+        until_closed(channel).await;
+        ssh.all_ended().await;
+        context.shut_down();
+        control.close(PATIENCE).await;
+        Ok(())
+    }
+
+    pub(super) async fn agent_shuts_down_under_a_session(&self) -> Result {
+        let context = self.scene(
+            "agent shuts down",
+            "The agent shuts down under an open SSH session, whose command is hung up on.",
+        );
+        let ssh = Ssh::start(&context).await?;
+        let client = ssh.connect().await?;
+        let channel = running_command(&client).await?;
+        context.shut_down();
+        until_closed(channel).await;
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn terminals(&self) -> Result {
+        let context = self.scene(
+            "terminal's shell exits",
+            "The shell of a reconnecting terminal exits.",
+        );
+        let (mut client, serving) = terminal(&context).await?;
+        client.write_all(b"exit\n").await?;
+        client.read_to_end(&mut Vec::new()).await?;
+        serving.await?;
+
+        let context = self.scene(
+            "terminal reset",
+            "The client of a reconnecting terminal resets its connection.",
+        );
+        let (client, serving) = terminal(&context).await?;
+        SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+        drop(client);
+        serving.await?;
+
+        let context = self.scene(
+            "terminal cut off",
+            "The agent shuts down under a reconnecting terminal.",
+        );
+        let (_client, serving) = terminal(&context).await?;
+        context.shut_down();
+        serving.await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! What clients and operators do to an agent that must not end it, or must end it well.
+
+use std::io::{BufRead, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread;
+
+use disconnect_attribution::Trigger;
+use nix::sys::signal::Signal;
+
+use crate::agent::Agent;
+use crate::ssh::{CONNECTION_LINE, LINE, SshAgent, has_openssh};
+use crate::{check, check_any};
+
+#[test]
+fn too_many_open_files_end_nothing() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::of(Agent::after("ulimit -n 64", &[]));
+    let (mut client, mut output) = agent.open(&[], "echo up; exec cat");
+    let address = agent.address();
+    let crowd: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(address).expect("in the backlog"))
+        .collect();
+    let line = agent.agent.line("failed to accept");
+    assert_eq!(line["error"], "Too many open files (os error 24)");
+
+    let input = client.stdin.as_mut().expect("piped");
+    input.write_all(b"still here\n").expect("typed");
+    let mut echo = String::new();
+    output.read_line(&mut echo).expect("output");
+    assert_eq!(echo, "still here\n");
+
+    drop(crowd);
+    let command = agent.ssh(&["agent", "exit 7"]).status();
+    assert_eq!(command.expect("OpenSSH's client").code(), Some(7));
+    check("SSH exit 7", &agent.end());
+    client.kill().expect("SIGKILL");
+    client.wait().expect("reaped");
+}
+
+#[test]
+fn half_open_connections_are_few_and_do_not_stay() {
+    let mut agent = SshAgent::of(Agent::with(&["--login-time", "3000"]));
+    let address = agent.address();
+    // Beside the test, which has to read the log before its pipe is full.
+    let crowd = thread::spawn(move || -> Vec<_> {
+        let connect = |_| {
+            let mut socket = TcpStream::connect(address).expect("accepted");
+            // The agent introduces itself to those that it serves.
+            let is_served = socket.read(&mut [0]).is_ok_and(|count| count == 1);
+            (socket, is_served)
+        };
+        (0..500).map(connect).collect()
+    });
+    let ends = agent.agent.ends(500);
+    let mut crowd = crowd.join().expect("no panic");
+    assert!(crowd[..100].iter().all(|(_, is_served)| *is_served));
+    assert!(crowd[100..].iter().all(|(_, is_served)| !is_served));
+    for (_, end) in &ends[..400] {
+        check("SSH client beyond the cap on half-open connections", end);
+    }
+    for (_, end) in &ends[400..] {
+        check("SSH handshake that never came", end);
+    }
+    for (socket, _) in &mut crowd[..100] {
+        let _ = socket.read_to_end(&mut Vec::new()); // returns: the agent has closed it
+    }
+    if has_openssh() {
+        let command = agent.ssh(&["agent", "exit 7"]).status();
+        assert_eq!(command.expect("OpenSSH's client").code(), Some(7));
+    }
+}
+
+#[test]
+fn a_client_that_leaves_before_its_handshake() {
+    let mut agent = SshAgent::start();
+    drop(TcpStream::connect(agent.address()).expect("accepted"));
+    let end = agent.agent.end(CONNECTION_LINE);
+    // Its kernel resets where the agent's introduction came first.
+    if end.trigger() == Some(Trigger::EndOfFile) {
+        check("SSH client leaves before it has logged in", &end);
+    }
+    assert_eq!(end.detail(), Some("before the client had logged in"));
+}
+
+#[test]
+fn a_login_that_is_refused() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let stranger = directory.path().join("stranger");
+    let keygen = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&stranger)
+        .status();
+    assert!(keygen.expect("comes with ssh").success());
+    let key = agent.config.with_file_name("key").display().to_string();
+    let config = std::fs::read_to_string(&agent.config).expect("written");
+    let config = config.replace(&key, &stranger.display().to_string());
+    let strange_config = directory.path().join("ssh_config");
+    std::fs::write(&strange_config, config).expect("written");
+
+    agent.config = strange_config;
+    for arguments in [&[][..], &["-o", "PubkeyAuthentication=no"]] {
+        let client = agent.ssh(arguments).args(["agent", "exit 0"]).status();
+        assert_eq!(client.expect("OpenSSH's client").code(), Some(255));
+        check("SSH login refused", &agent.agent.end(CONNECTION_LINE));
+    }
+}
+
+#[test]
+fn a_hangup_ends_the_agent_in_good_order() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::start();
+    let (mut client, _output) = agent.open_session(&[]);
+    agent.agent.signal(Signal::SIGHUP);
+    check("agent SIGHUP with an open SSH session", &agent.end());
+    client.wait().expect("sent away");
+    assert!(agent.agent.wait().success());
+    let left = std::fs::read_dir(agent.agent.temporary.path()).expect("a directory");
+    assert_eq!(left.count(), 0, "the key is gone");
+}
+
+#[test]
+fn the_directory_of_the_key_is_private_whatever_the_umask() {
+    for umask in ["000", "022", "077", "777"] {
+        let agent = SshAgent::of(Agent::after(&format!("umask {umask}"), &[]));
+        let directory = agent.config.parent().expect("a directory");
+        let mode = directory.metadata().expect("there").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o700, "umask {umask}");
+    }
+}
+
+#[test]
+fn a_client_killed_under_heavy_output_is_not_its_commands_broken_pipe() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::start();
+    for _ in 0..5 {
+        let (mut client, mut output) = agent.open(&[], "echo up; exec yes");
+        output.read_exact(&mut vec![0; 100_000]).expect("output");
+        let reader = thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        client.kill().expect("SIGKILL");
+        client.wait().expect("reaped");
+        reader.join().expect("no panic").expect("output");
+        let faults = [
+            "SSH client killed with SIGKILL",
+            "SSH client killed with bytes unread",
+            "SSH client killed under heavy output",
+            "SSH client killed under heavy output, seen by a later write",
+        ];
+        check_any(&faults, &agent.agent.end(LINE));
+    }
+}

@@ -1,0 +1,70 @@
+//! A test in a process of its own, so that it can be killed.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+const RESPAWNED: &str = "RESPAWNED_TEST";
+
+/// A command that runs one test of this binary in a process of its own.
+fn respawn(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the test binary"));
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env(RESPAWNED, "1");
+    command
+}
+
+/// A test in a process of its own, which talks on standard output and can be killed.
+#[derive(Debug)]
+pub(crate) struct Respawned {
+    process: Child,
+    output: ChildStdout,
+}
+
+impl Respawned {
+    pub(crate) fn new(test: &str) -> Self {
+        let mut process = respawn(test)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("respawned");
+        let output = process.stdout.take().expect("piped");
+        Self { process, output }
+    }
+
+    /// Reads its output up to and with a word.
+    pub(crate) fn read_until(&mut self, word: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(word) {
+            let mut byte = [0];
+            self.output.read_exact(&mut byte).expect("more output");
+            text.push(char::from(byte[0]));
+        }
+        text
+    }
+
+    /// Reads the address that it prints with [`print_address`].
+    pub(crate) fn address(&mut self) -> SocketAddr {
+        self.read_until(ADDRESS);
+        let address = self.read_until(" ");
+        address.trim().parse().expect("an address")
+    }
+
+    /// Kills it with SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("reaped");
+    }
+}
+
+const ADDRESS: &str = "listening on ";
+
+/// Prints where this process listens, for the test that respawned it.
+pub(crate) fn print_address(address: SocketAddr) {
+    println!("{ADDRESS}{address} .");
+}
+
+/// Whether this process is a test's own child.
+pub(crate) fn is_respawned() -> bool {
+    std::env::var_os(RESPAWNED).is_some()
+}
