@@ -76,6 +76,25 @@ fn many_blocks_on_any_number_of_threads_give_the_same_report() {
     }
 }
 
+#[test]
+fn a_line_may_be_almost_a_megabyte_long() {
+    let end = |padding: usize| END.replace("closed", &"x".repeat(padding));
+    let log = [
+        end(10),
+        end(300_000),
+        end(1_000_000),
+        end(1_100_000),
+        end(20),
+    ]
+    .join("\n");
+    let report = json_of_input(&[], log.as_bytes());
+    assert_eq!((&report["ends"], &report["lines"]), (&json!(4), &json!(5)));
+    assert_eq!(
+        report["skipped"]["too_long"],
+        json!({"count": 1, "first": "standard input:4"})
+    );
+}
+
 /// Three dots before a line end say that a block follows; the next megabyte may start in it.
 #[test]
 fn a_log_of_one_long_block_ends_somewhere() {
