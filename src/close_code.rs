@@ -10,7 +10,7 @@ enum Meaning {
     Deliberate,
     /// The sender itself is leaving.
     GoingAway,
-    /// The same reason whoever sent it.
+    /// The same reason, whichever side sent it.
     Always(DisconnectReason),
 }
 
@@ -128,10 +128,9 @@ close_codes! {
 ///
 /// In the tables a *deliberate* close is [`ClientClosed`](DisconnectReason::ClientClosed) from a client
 /// and [`Graceful`](DisconnectReason::Graceful) from any other sender. *Going away* is `ClientClosed`
-/// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, and
-/// [`NetworkError`](DisconnectReason::NetworkError) otherwise. Any other row means the same whoever
-/// sent it, and a code without a row is [`Unknown`](DisconnectReason::Unknown). Names and numbers are
-/// the standards'; the reasons are this crate's choice.
+/// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, else
+/// [`NetworkError`](DisconnectReason::NetworkError). Any other row has one reason for every sender; a
+/// code without a row is [`Unknown`](DisconnectReason::Unknown). Reasons are this crate's choice.
 ///
 /// # Examples
 ///
@@ -378,19 +377,15 @@ impl CloseCode {
         match self.or_alert().row() {
             Some((name, _)) if name.is_empty() => None,
             Some((name, _)) => Some(name),
-            None if self.is_crypto_error() => Some("CRYPTO_ERROR"),
+            None if matches!(self, Self::Quic(0x100..=0x1ff)) => Some("CRYPTO_ERROR"),
             None => None,
         }
-    }
-
-    const fn is_crypto_error(self) -> bool {
-        matches!(self, Self::Quic(0x100..=0x1ff))
     }
 
     /// The TLS alert in the low byte of a QUIC `CRYPTO_ERROR` (RFC 9001 section 4.8).
     const fn or_alert(self) -> Self {
         match self {
-            Self::Quic(code) if self.is_crypto_error() => Self::Tls(code.to_le_bytes()[0]),
+            Self::Quic(code @ 0x100..=0x1ff) => Self::Tls(code.to_le_bytes()[0]),
             code => code,
         }
     }

@@ -12,6 +12,9 @@ const MAX_LEN: usize = 256;
 /// Ends a text that was cut.
 const CUT_MARK: &str = "…";
 
+/// How much white space may stand around a value's text: one that writes nothing else must end.
+const MAX_LEFT_OUT: usize = 4096;
+
 /// How many combining marks one character may carry.
 const MAX_MARKS: u8 = 8;
 
@@ -100,46 +103,80 @@ fn is_tidy(text: &str) -> bool {
 }
 
 fn is_clean_and_trimmed(text: &str) -> bool {
-    let mut marks = Marks::default();
-    let mut rest = text;
-    loop {
-        let at = next_suspect(rest.as_bytes());
-        marks.end_at(at);
-        let Some(c) = rest[at..].chars().next() else {
-            return text.trim().len() == text.len();
-        };
-        if must_be_escaped(c) || marks.is_one_too_many(c) {
-            return false;
-        }
-        rest = &rest[at + c.len_utf8()..];
+    if is_latin(text) {
+        return !text.starts_with(' ') && !text.ends_with(' ');
     }
+    let mut marks = Marks::default();
+    let is_clean = |c| !must_be_escaped(c) && !marks.is_one_too_many(c);
+    text.chars().all(is_clean) && text.trim().len() == text.len()
 }
 
 /// The index of the first byte that is no printable ASCII, else the length.
 #[inline]
 fn next_suspect(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH_BITS: u64 = ONES << 7;
-    // The high bit of each byte below a space, at DEL, or above. A borrow or a carry reaches only bytes
-    // behind one that is found anyway.
-    let suspects = |word: [u8; 8]| {
-        let word = u64::from_le_bytes(word);
-        (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | word) & HIGH_BITS
-    };
-
     let mut at = 0;
+    // Two words at a time.
     while let Some(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]) = bytes[at..].first_chunk() {
-        let first = suspects([a, b, c, d, e, f, g, h]);
-        let second = suspects([i, j, k, l, m, n, o, p]);
+        let first = Word::new([a, b, c, d, e, f, g, h]).not_ascii();
+        let second = Word::new([i, j, k, l, m, n, o, p]).not_ascii();
         if first | second != 0 {
-            let (word, before) = if first == 0 { (second, 8) } else { (first, 0) };
-            return at + before + word.trailing_zeros() as usize / 8;
+            let (marked, before) = if first == 0 { (second, 8) } else { (first, 0) };
+            return at + before + marked.trailing_zeros() as usize / 8;
         }
         at += 16;
     }
     let is_suspect = |byte: &u8| !matches!(byte, b' '..=b'~');
     let tail = &bytes[at..];
     at + tail.iter().position(is_suspect).unwrap_or(tail.len())
+}
+
+/// Whether a text is printable ASCII and letters from U+00C0 to U+02FF: no mark, nothing to escape, and no
+/// white space but spaces. A text shorter than a word is left to the slow way.
+fn is_latin(text: &str) -> bool {
+    let mut others = 0;
+    let mut rest = text.as_bytes();
+    while let Some((&word, behind)) = rest.split_first_chunk() {
+        others |= Word::new(word).not_latin();
+        rest = behind;
+    }
+    // The last eight bytes, some of which were seen already.
+    let last = text.as_bytes().last_chunk();
+    last.is_some_and(|&word| others | Word::new(word).not_latin() == 0)
+}
+
+/// Eight bytes that are looked at at once. What is found is marked by the high bit of its byte.
+#[derive(Clone, Copy)]
+struct Word(u64);
+
+impl Word {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH_BITS: u64 = Self::ONES << 7;
+
+    fn new(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
+    }
+
+    /// The bytes whose lower seven bits are no less than a number from 1 on.
+    fn at_least(self, number: u8) -> u64 {
+        (self.0 & !Self::HIGH_BITS) + Self::ONES * u64::from(0x80 - number)
+    }
+
+    /// The bytes that are no printable ASCII. A borrow or a carry reaches only bytes behind one that is
+    /// found anyway.
+    fn not_ascii(self) -> u64 {
+        let below_space = self.0.wrapping_sub(Self::ONES * 0x20);
+        let delete = self.0.wrapping_add(Self::ONES);
+        (below_space | delete | self.0) & Self::HIGH_BITS
+    }
+
+    /// In UTF-8 the first byte of a character decides for those behind it: 0xC2 begins those below U+00C0,
+    /// 0xCC those from U+0300 on.
+    fn not_latin(self) -> u64 {
+        let in_ascii = !self.at_least(b' ') | self.at_least(0x7f);
+        let above =
+            self.at_least(0xcc & 0x7f) | self.at_least(0xc2 & 0x7f) & !self.at_least(0xc3 & 0x7f);
+        (!self.0 & in_ascii | self.0 & above) & Self::HIGH_BITS
+    }
 }
 
 /// Whether a character can end a line, drive a terminal, reorder text, or not be seen at all.
@@ -167,13 +204,6 @@ fn must_be_escaped(c: char) -> bool {
 struct Marks(u8);
 
 impl Marks {
-    /// Starts again after `skipped` bytes of other text.
-    fn end_at(&mut self, skipped: usize) {
-        if skipped > 0 {
-            self.0 = 0;
-        }
-    }
-
     fn is_one_too_many(&mut self, c: char) -> bool {
         let is_mark = matches!(c,
             '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
@@ -192,6 +222,10 @@ struct Escaper {
     /// Where the text can be cut so that the mark still fits.
     cut_at: usize,
     full: bool,
+    /// White space came that does not fit any more.
+    spilled: bool,
+    /// How many characters of white space were left out.
+    left_out: usize,
     /// Leave out white space at both ends.
     trim: bool,
     marks: Marks,
@@ -205,6 +239,8 @@ impl Default for Escaper {
             end: 0,
             cut_at: 0,
             full: false,
+            spilled: false,
+            left_out: 0,
             trim: false,
             marks: Marks::default(),
         }
@@ -235,10 +271,15 @@ impl Escaper {
             // A value's `Display` may go on after an error.
             return Err(fmt::Error);
         }
-        if self.trim && is_space && self.end == 0 {
-            return Ok(());
+        let spills = self.spilled || self.len + unit.len() > MAX_LEN;
+        if self.trim && is_space && (spills || self.end == 0) {
+            // Nothing of it stays unless more text follows.
+            self.spilled = spills;
+            self.left_out += 1;
+            self.full = self.left_out > MAX_LEFT_OUT;
+            return if self.full { Err(fmt::Error) } else { Ok(()) };
         }
-        self.full = self.len + unit.len() > MAX_LEN;
+        self.full = spills;
         if self.full {
             self.len = self.cut_at;
             self.append(CUT_MARK);
@@ -261,25 +302,42 @@ impl Escaper {
         self.len = end;
     }
 
-    /// Appends printable ASCII, as a whole where it fits with room for the mark.
-    fn push_ascii(&mut self, text: &str) -> fmt::Result {
-        let fits = self.len + text.len() + CUT_MARK.len() <= MAX_LEN;
-        if fits && !self.full && !text.starts_with(' ') && !text.ends_with(' ') {
-            return self.push(text, false);
+    /// Appends text in which nothing is escaped, as a whole where it fits with room for the mark.
+    fn push_clean(&mut self, text: &str) -> fmt::Result {
+        let is_short = self.len + text.len() + CUT_MARK.len() <= MAX_LEN;
+        if self.full || self.spilled || !is_short {
+            let mut units = text.split_inclusive(|_| true);
+            return units.try_for_each(|unit| self.push(unit, unit == " "));
         }
-        let mut units = (0..text.len()).map(|at| &text[at..=at]);
-        units.try_for_each(|unit| self.push(unit, unit == " "))
+        let is_blank_yet = self.trim && self.end == 0;
+        let body = text.trim_start_matches(|c| is_blank_yet && c == ' ');
+        for _ in body.len()..text.len() {
+            self.push(" ", true)?;
+        }
+        self.append(body);
+        self.cut_at = self.len;
+        let spaces = body.len() - body.trim_end_matches(' ').len();
+        if spaces < body.len() {
+            self.end = self.len - spaces;
+        }
+        Ok(())
     }
 }
 
 impl Write for Escaper {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= MAX_LEN && is_latin(text) {
+            self.marks = Marks::default();
+            return self.push_clean(text);
+        }
         let mut rest = text;
         loop {
-            let at = next_suspect(rest.as_bytes());
-            self.marks.end_at(at);
+            // More would not fit.
+            let ahead = &rest.as_bytes()[..rest.len().min(MAX_LEN)];
+            let at = next_suspect(ahead);
             if at > 0 {
-                self.push_ascii(&rest[..at])?;
+                self.marks = Marks::default();
+                self.push_clean(&rest[..at])?;
             }
             let Some(c) = rest[at..].chars().next() else {
                 return Ok(());

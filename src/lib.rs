@@ -1,38 +1,45 @@
 //! Why did it disconnect? Typed, structured log fields for the end of a connection.
 //!
-//! Classify where the connection ends, and attach the result to the log line that is there already:
+//! A guard holds the log line that is there already, and logs it exactly once with the true cause:
 //!
 //! ```
-//! # #[cfg(unix)] {
 //! # use slog::{Discard, Logger, info, o};
 //! # let log = Logger::root(Discard, o!());
-//! use disconnect_attribution::{DisconnectReason, classify_session_exit};
-//! use std::process::Command;
+//! use disconnect_attribution::{ConnectType, DisconnectGuard};
+//! use std::io::Read;
+//! use std::net::{TcpListener, TcpStream};
 //!
-//! let agent_is_shutting_down = false;
-//! let result = Command::new("sh").args(["-c", "exit 7"]).status();
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let client = TcpStream::connect(listener.local_addr()?)?;
+//! let (socket, _) = listener.accept()?;
 //!
-//! let end = classify_session_exit(agent_is_shutting_down, &result);
-//! # #[cfg(feature = "slog")]
-//! info!(log, "ssh session closed"; &end);
+//! let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
+//!     # #[cfg(feature = "slog")]
+//!     info!(log, "ssh session closed"; end);
+//! });
+//! let mut stream = guard.track(socket); // sees how the transport ends
 //!
-//! assert_eq!(end.reason(), DisconnectReason::ProcessExited);
-//! assert!(!end.expected(), "somebody may want to look");
-//! # }
+//! drop(client); // the laptop's lid closes
+//! stream.read_to_end(&mut Vec::new())?;
+//! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! slog-json prints, after message, level and time:
+//! slog-json prints, on one line:
 //!
 //! ```json
-//! "exit_code":7,"disconnect_detail":"process exited with error status: 7","disconnect_expected":false,"disconnect_reason":"process_exited","connect_type":"agent_to_client"}
+//! {"msg":"ssh session closed","level":"INFO","ts":"2026-01-02T03:04:05.678901234Z",
+//!  "bytes_sent":0,"bytes_received":0,"peer_silence_ms":0,"connection_duration_ms":0,
+//!  "disconnect_trigger":"end_of_file","disconnect_initiator":"network",
+//!  "disconnect_expected":false,"disconnect_reason":"network_error",
+//!  "connect_type":"agent_to_client"}
 //! ```
 //!
 //! With `tracing` (feature `tracing`), the same record as an event:
 //!
 //! ```
 //! # #[cfg(all(unix, feature = "tracing"))] {
-//! # use std::process::Command;
 //! use disconnect_attribution::{classify_session_exit, disconnect_event};
+//! use std::process::Command;
 //! use tracing::Level;
 //!
 //! let result = Command::new("sh").args(["-c", "exit 7"]).status();
@@ -44,63 +51,89 @@
 //! tracing-subscriber prints, after time, level and target:
 //!
 //! ```text
-//! ssh session closed connect_type="agent_to_client" disconnect_reason="process_exited" disconnect_expected=false disconnect_detail="process exited with error status: 7" exit_code=7 peer="10.0.0.7"
+//! ssh session closed connect_type="agent_to_client" disconnect_reason="process_exited"
+//!   disconnect_expected=false disconnect_detail="process exited with error status: 7"
+//!   exit_code=7 peer="10.0.0.7"
 //! ```
 //!
 //! # The parts
 //!
 //! - **Words**: [`ConnectType`] (which layer), [`DisconnectReason`] (why, and whether that is expected),
-//!   [`Initiator`] (who), [`ConnectionMethod`] (how the packets travelled), under the [keys] of the log
-//!   schema. They are a contract with dashboards.
-//! - **Record**: [`Disconnect`] holds them, with a detail, a [`CloseCode`] and an exit code where there is
-//!   one. It is a `slog::KV`, reads and writes with serde, and has [labels](Disconnect::labels) for
-//!   metrics.
+//!   [`Initiator`] (which side), [`Trigger`] (what was seen), [`ConnectionMethod`] (how the packets
+//!   travelled) and [`CloseCode`], under the [keys] of the log schema. They are a contract with dashboards.
+//! - **Record**: [`Disconnect`] holds them, with a detail and numbers. It is a `slog::KV`, reads and writes
+//!   with serde, and has [labels](Disconnect::labels) for metrics.
 //! - **Classification**: one `classify_*` function for each kind of site, [`CloseCode::reason`] for what a
-//!   protocol said, [`DisconnectReason::from_error`] for what an error says.
-//! - **One end, one line, the true cause**: [`Cause`] keeps the first true cause of a connection's end,
-//!   [`DisconnectGuard`] logs it exactly once on every way out (its [page](guard) tells why the line
-//!   after the loop is not enough), [`TrackedStream`] observes the transport.
+//!   protocol closed with, [`Disconnect::from_error`] for what an error explains.
+//! - **One end, one line, the true cause**: [`Cause`] keeps the first true cause of a connection's end and
+//!   hands it to what runs over the connection, [`DisconnectGuard`] logs it exactly once on every way out
+//!   (its [page](guard) has the rule, the traps and the limits), [`TrackedStream`] observes the transport.
 //!
-//! Two pages for those who read the logs: the [fault matrix](faults) (what breaks, and what the line
-//! then says) and [operating it](operations) (what to alert on, ready queries).
+//! # What to call
+//!
+//! | it ended because ... | call |
+//! |---|---|
+//! | the transport ended or failed | nothing: [`guard.track(socket)`](DisconnectGuard::track) records it |
+//! | `?` returned an error | [`guard.failed(error)`](DisconnectGuard::failed) in `inspect_err` |
+//! | the peer sent a close code | [`guard.close_as(Evidence::Peer, ..)`](DisconnectGuard::close_as) with [`from_close_code`](Disconnect::from_close_code) |
+//! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by) |
+//! | this process shuts down | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |
+//! | a session, a terminal, an RPC or a channel returned a result | [`classify_session_exit`], [`classify_pty_exit`], [`classify_rpc_exit`], [`classify_channel_close`] |
+//! | another future won a `select!` | [`cause.record_when(..)`](Cause::record_when) |
+//! | it went silent in a phase where that means something | [`cause.presume(..)`](Cause::presume) before, `presume(None)` after |
+//!
+//! # Pages
+//!
+//! For those who read the logs: the [fault matrix](faults) (what breaks, and what the line then holds),
+//! [operations] (what to alert on, ready queries), and [coming from Go](go_agents).
 //!
 //! # Features
 //!
 //! | feature | default | |
 //! |---|---|---|
-//! | `slog` | yes | `slog::KV` for the record and each enum, `slog::Value` for each enum |
+//! | `slog` | yes | `slog::KV` for the record and each enum, `slog::Value` for each enum, `disconnect_log!` |
 //! | `serde` | yes | reads and writes the record as a flat map; any self-describing format |
-//! | `tracing` | no | [`disconnect_event!`]: the same fields as a `tracing` event |
+//! | `tracing` | no | `disconnect_event!`: the same fields as a `tracing` event |
 //! | `tokio` | no | [`TrackedStream`] over `AsyncRead` and `AsyncWrite` |
 //!
 //! # Limits
 //!
 //! The crate does not log by itself, set levels, reconnect or run anything. It does not guess: what no
-//! site, code or error says is [`unknown`](DisconnectReason::Unknown). Text from a peer is escaped and
+//! site, code or error explains is [`unknown`](DisconnectReason::Unknown). Text from a peer is escaped and
 //! cut to 256 bytes when it enters a record, so that it can neither forge nor flood a log line.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(not(feature = "tracing"), allow(rustdoc::broken_intra_doc_links))]
 
-mod cause;
-mod classify;
-mod clock;
+// Words.
 mod close_code;
+pub mod keys;
+mod vocabulary;
+
+// Record.
+mod classify;
 mod disconnect;
 mod escaped;
-#[doc = include_str!("pages/faults.md")]
-pub mod faults {}
+
+// One line.
+mod cause;
+mod clock;
 pub mod guard;
-pub mod keys;
-#[doc = include_str!("pages/operations.md")]
-pub mod operations {}
+mod stream;
+
+// Adapters.
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]
 mod slog;
-mod stream;
 #[cfg(feature = "tracing")]
 mod tracing;
-mod vocabulary;
+
+// Pages.
+#[doc = include_str!("pages/faults.md")]
+pub mod faults {}
+#[doc = include_str!("pages/go_agents.md")]
+pub mod go_agents {}
+#[doc = include_str!("pages/operations.md")]
+pub mod operations {}
 
 pub use cause::{Cause, Evidence};
 pub use classify::{
@@ -108,20 +141,23 @@ pub use classify::{
     classify_pty_exit, classify_rpc_exit, classify_session_exit,
 };
 pub use close_code::CloseCode;
-#[doc(hidden)]
-pub use disconnect::__Fields;
 pub use disconnect::Disconnect;
+#[doc(inline)]
 pub use guard::DisconnectGuard;
-#[cfg(feature = "slog")]
-#[doc(hidden)]
-pub use slog::__slog;
 pub use stream::TrackedStream;
-#[cfg(feature = "tracing")]
-#[doc(hidden)]
-pub use tracing::__tracing;
 pub use vocabulary::{
     ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
 };
+
+// What macros expand to.
+#[doc(hidden)]
+pub use disconnect::__Fields;
+#[cfg(feature = "slog")]
+#[doc(hidden)]
+pub use slog::__slog;
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+pub use tracing::__tracing;
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, unix, feature = "slog"))]

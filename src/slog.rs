@@ -151,15 +151,22 @@ value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 #[macro_export]
 #[cfg_attr(docsrs, doc(cfg(feature = "slog")))]
 macro_rules! disconnect_log {
+    // The message and its arguments go before the record, so each token up to the semicolon is moved there.
+    (@log $log:expr, $level:expr, $end:ident, [$($message:tt)+] $(; $($fields:tt)*)?) => {
+        $crate::__slog::log!($log, $level, "", $($message)+; $end $(, $($fields)*)?)
+    };
+    (@log $log:expr, $level:expr, $end:ident, [$($message:tt)*] $next:tt $($rest:tt)*) => {
+        $crate::disconnect_log!(@log $log, $level, $end, [$($message)* $next] $($rest)*)
+    };
     (
         $log:expr, expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr,
-        $format:literal $(, $argument:expr)* $(,)? $(; $($fields:tt)*)?
+        $($message:tt)+
     ) => {{
         let end: &$crate::Disconnect = &$disconnect;
         if end.expected() {
-            $crate::__slog::log!($log, $expected, "", $format $(, $argument)*; end $(, $($fields)*)?);
+            $crate::disconnect_log!(@log $log, $expected, end, [] $($message)+);
         } else {
-            $crate::__slog::log!($log, $unexpected, "", $format $(, $argument)*; end $(, $($fields)*)?);
+            $crate::disconnect_log!(@log $log, $unexpected, end, [] $($message)+);
         }
     }};
 }

@@ -92,6 +92,7 @@ macro_rules! __disconnect_event {
                 disconnect_initiator = initiator.map(|initiator| initiator.as_str()),
                 disconnect_trigger = trigger.map(|trigger| trigger.as_str()),
                 disconnect_code = code.map($crate::__tracing::field::display),
+                disconnect_detail = detail,
                 disconnect_origin = origin.map(|origin| origin.as_str()),
                 exit_code,
                 connection_method = connection_method.map(|method| method.as_str()),
@@ -100,7 +101,6 @@ macro_rules! __disconnect_event {
                 bytes_received,
                 bytes_sent,
                 clock_jump_ms,
-                disconnect_detail = detail,
                 $($($fields)*)?
             );
         }

@@ -1,56 +1,218 @@
-//! A cause can be refined, never contradicted.
+//! A cause can be refined, never contradicted; and causes form a tree.
 
 use std::sync::Barrier;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use disconnect_attribution::Evidence::{Local, Peer, Presumed, Transport};
-use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence};
+use disconnect_attribution::{
+    Cause, CloseCode, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger,
+};
 
 fn end(detail: impl Into<String>) -> Disconnect {
     Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Unknown)
         .with_detail(detail.into())
 }
 
+fn bare_unknown() -> Disconnect {
+    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Unknown)
+}
+
+#[track_caller]
+fn assert_known(cause: &Cause, detail: &str) {
+    assert_eq!(cause.get(), Some(end(detail)));
+}
+
 const ALL: [Evidence; 4] = [Presumed, Transport, Local, Peer];
 
-/// Row: what is kept. Column: what comes later, in the order of [`ALL`].
-const REPLACES: [[bool; 4]; 4] = [
+/// Row: what comes first, in the order of [`ALL`]. Column: what comes later, and whether it is kept.
+const ALONE: [[bool; 4]; 4] = [
     [false, true, true, true],
     [false, false, false, true],
     [false, false, false, false],
     [false, false, false, false],
 ];
 
+/// The same where the later one is a child's, who learns after its parent: one rule for both.
+const CHILD_LATER: [[bool; 4]; 4] = ALONE;
+
+/// The same where the later one is the parent's: it refines what is weak, and nothing that the child
+/// knew.
+const PARENT_LATER: [[bool; 4]; 4] = [
+    [false, true, true, true],
+    [false, false, false, false],
+    [false, false, false, false],
+    [false, false, false, false],
+];
+
+fn every_pair(table: [[bool; 4]; 4]) -> impl Iterator<Item = (Evidence, Evidence, bool)> {
+    ALL.into_iter().zip(table).flat_map(|(first, row)| {
+        ALL.into_iter()
+            .zip(row)
+            .map(move |(later, replaces)| (first, later, replaces))
+    })
+}
+
 #[test]
-fn all_transitions() {
-    for (first, row) in ALL.into_iter().zip(REPLACES) {
-        for (later, replaces) in ALL.into_iter().zip(row) {
-            let cause = Cause::default();
-            assert!(
-                cause.record(first, end("first")),
-                "anything is better than nothing"
-            );
-            assert_eq!(
-                cause.record(later, end("later")),
-                replaces,
-                "{first:?} then {later:?}"
-            );
-            let kept = if replaces { "later" } else { "first" };
-            assert_eq!(cause.get(), Some(end(kept)), "{first:?} then {later:?}");
+fn all_transitions_of_one_cause() {
+    for (first, later, replaces) in every_pair(ALONE) {
+        let cause = Cause::default();
+        assert!(cause.record(first, end("first")), "anything beats nothing");
+        let is_kept = cause.record(later, end("later"));
+        assert_eq!(is_kept, replaces, "{first:?} then {later:?}");
+        assert_known(&cause, if replaces { "later" } else { "first" });
+    }
+}
+
+#[test]
+fn all_transitions_with_a_parent_on_either_side() {
+    for (table, child_is_later) in [(CHILD_LATER, true), (PARENT_LATER, false)] {
+        for (first, later, replaces) in every_pair(table) {
+            let parent = Cause::default();
+            let child = parent.child();
+            let (one, other) = if child_is_later {
+                (&parent, &child)
+            } else {
+                (&child, &parent)
+            };
+            one.record(first, end("first"));
+            assert!(other.record(later, end("later")), "each keeps its own");
+            let known = child.get().expect("two were recorded");
+            let expected = if replaces { "later" } else { "first" };
+            let case = format!("child is later: {child_is_later}, {first:?} then {later:?}");
+            assert_eq!(known.detail(), Some(expected), "{case}");
         }
     }
 }
 
 #[test]
-fn clones_share_one_cell_and_new_ones_do_not() {
+fn a_child_never_writes_to_its_parent_and_siblings_never_see_each_other() {
+    let connection = Cause::default();
+    let [tab, other_tab] = [connection.child(), connection.child()];
+    tab.record(Peer, end("goodbye"));
+    assert_eq!(connection.get(), None);
+    assert_eq!(other_tab.get(), None);
+
+    connection.record(Transport, end("link died"));
+    assert_known(&other_tab, "link died");
+    assert_known(&tab, "goodbye");
+}
+
+#[test]
+fn clones_share_one_cause_and_new_ones_do_not() {
     let cause = Cause::default();
-    let handle = cause.clone();
-    handle.record(Local, end("seen"));
-    assert_eq!(cause.get(), Some(end("seen")));
+    cause.clone().record(Local, end("seen"));
+    assert_known(&cause, "seen");
     assert_eq!(Cause::default().get(), None);
 }
 
-/// Every order of four observations ends with what the rule says, whoever comes first.
+/// One line a story: what is recorded, in order, in the agent (a), the connection (c), the session (s) and
+/// the channel (x), and what the channel then knows.
+#[test]
+fn the_whole_path_is_folded_at_once() {
+    let rows: [(&[(char, Evidence)], usize); 15] = [
+        // A channel that breaks because its connection broke has the connection's end.
+        (&[('c', Transport), ('x', Transport)], 0),
+        // A target that reset before the client's goodbye is the cause.
+        (&[('x', Transport), ('s', Peer)], 0),
+        // A goodbye that a session decodes after its connection broke explains it.
+        (&[('c', Transport), ('s', Peer)], 1),
+        (&[('c', Transport), ('x', Peer)], 1),
+        // An agent's shutdown explains what had not ended by then, and nothing that had.
+        (&[('a', Local)], 0),
+        (&[('a', Local), ('c', Transport), ('s', Peer)], 0),
+        (&[('x', Transport), ('a', Local)], 0),
+        (&[('s', Peer), ('a', Local)], 0),
+        // Weak observations yield to all, wherever they were made.
+        (&[('x', Presumed), ('a', Local)], 1),
+        (&[('a', Presumed), ('x', Transport)], 1),
+        (&[('x', Presumed), ('c', Presumed)], 0),
+        // What is learned higher and later refines nothing, though it would have lower or earlier.
+        (&[('c', Transport), ('x', Transport), ('s', Peer)], 0),
+        (&[('s', Transport), ('x', Transport), ('c', Peer)], 0),
+        // Pair by pair this would end with the session's decision: T+(L+P) is not (T+L)+P.
+        (&[('c', Transport), ('s', Local), ('x', Peer)], 2),
+        // A refinement keeps the place of what it refines.
+        (&[('c', Transport), ('x', Local), ('c', Peer)], 2),
+    ];
+    for (records, expected) in rows {
+        let agent = Cause::default();
+        let connection = agent.child();
+        let session = connection.child();
+        let channel = session.child();
+        for (number, (level, evidence)) in records.iter().enumerate() {
+            let cause = match level {
+                'a' => &agent,
+                'c' => &connection,
+                's' => &session,
+                _ => &channel,
+            };
+            cause.record(*evidence, end(number.to_string()));
+        }
+        let known = channel
+            .get()
+            .and_then(|end| end.detail().map(str::to_owned));
+        assert_eq!(known, Some(expected.to_string()), "{records:?}");
+    }
+}
+
+#[test]
+fn a_bare_unknown_is_never_stored_but_its_exit_code_is() {
+    for evidence in ALL {
+        let cause = Cause::default();
+        assert!(!cause.record(evidence, bare_unknown()));
+        assert_eq!(cause.get(), None);
+        assert!(!cause.record(evidence, bare_unknown().with_exit_code(7)));
+        assert_eq!(cause.get(), None);
+        assert!(cause.record(Transport, end("reset")));
+        assert_eq!(cause.get(), Some(end("reset").with_exit_code(7)));
+    }
+    for told in [
+        bare_unknown().with_trigger(Trigger::Deadline),
+        bare_unknown().with_code(CloseCode::Ssh(4)),
+        bare_unknown().with_detail("why"),
+    ] {
+        assert!(Cause::default().record(Presumed, told));
+    }
+}
+
+#[test]
+fn facts_that_only_refused_observations_knew_are_kept_the_first_such() {
+    let cause = Cause::default();
+    cause.record(Transport, end("reset"));
+    assert!(!cause.record(Local, end("late").with_exit_code(1).with_bytes(1, 2)));
+    assert!(!cause.record(Local, end("later").with_exit_code(2)));
+    let known = end("reset").with_exit_code(1).with_bytes(1, 2);
+    assert_eq!(cause.get(), Some(known));
+
+    assert!(cause.record(Peer, end("goodbye").with_exit_code(3)));
+    let known = end("goodbye").with_exit_code(3).with_bytes(1, 2);
+    assert_eq!(
+        cause.get(),
+        Some(known),
+        "what the kept record knows stands"
+    );
+}
+
+#[test]
+fn get_shows_weak_observations_and_no_presumption() {
+    let parent = Cause::default();
+    let child = parent.child();
+    let client = Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Client);
+    parent.presume(client.clone());
+    child.presume(client);
+    assert_eq!((parent.get(), child.get()), (None, None));
+    parent.record(Presumed, end("closed here"));
+    assert_known(&child, "closed here");
+}
+
+#[test]
+fn debug_shows_what_is_known_and_not_the_parents() {
+    let child = Cause::default().child().child();
+    assert_eq!(format!("{child:?}"), "Cause(None)");
+    child.record(Local, end("why"));
+    assert!(format!("{child:?}").contains("\"why\""));
+}
+
 #[test]
 fn races_end_with_the_first_true_cause() {
     const ROUNDS: usize = 2_000;
@@ -59,48 +221,36 @@ fn races_end_with_the_first_true_cause() {
     let start = Barrier::new(TASKS);
     // For each task and round: whether its observation was kept when it came.
     let kept: Vec<Vec<bool>> = thread::scope(|scope| {
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|task| {
-                let (causes, start) = (&causes, &start);
-                scope.spawn(move || {
-                    start.wait();
-                    let record = |(round, cause): (usize, &Cause)| {
-                        let evidence = ALL[(task + round) % ALL.len()];
-                        cause.record(evidence, end(format!("{evidence:?} {task}")))
-                    };
-                    causes.iter().enumerate().map(record).collect()
-                })
+        let race = |task| {
+            let (causes, start) = (&causes, &start);
+            scope.spawn(move || {
+                start.wait();
+                let record = |(round, cause): (usize, &Cause)| {
+                    let evidence = ALL[(task + round) % ALL.len()];
+                    cause.record(evidence, end(format!("{evidence:?} {task}")))
+                };
+                causes.iter().enumerate().map(record).collect()
             })
-            .collect();
-        tasks
-            .into_iter()
-            .map(|task| task.join().expect("no panic"))
-            .collect()
+        };
+        let tasks: Vec<_> = (0..TASKS).map(race).collect();
+        let results = tasks.into_iter().map(ScopedJoinHandle::join);
+        results.map(|kept| kept.expect("no panic")).collect()
     });
     for (round, cause) in causes.iter().enumerate() {
         let answers: Vec<(Evidence, usize)> = (0..TASKS)
             .filter(|task| kept[*task][round])
             .map(|task| (ALL[(task + round) % ALL.len()], task))
             .collect();
-        // One Presumed, one Transport and one final answer at the most, and a final one for sure.
+        // At most one of each evidence, and one that nothing replaces.
         for evidence in ALL {
             let count = answers.iter().filter(|(kept, _)| *kept == evidence).count();
-            assert!(
-                count <= 1,
-                "round {round}: two of {evidence:?} were kept: {answers:?}"
-            );
+            assert!(count <= 1, "round {round}: {answers:?}");
         }
-        let finals: Vec<_> = answers
-            .iter()
-            .filter(|(kept, _)| matches!(kept, Local | Peer))
-            .collect();
+        let is_final = |answer: &&(Evidence, usize)| matches!(answer.0, Local | Peer);
+        let finals: Vec<_> = answers.iter().filter(is_final).collect();
         assert_eq!(finals.len(), 1, "round {round}: {answers:?}");
         let (evidence, task) = finals[0];
-        assert_eq!(
-            cause.get(),
-            Some(end(format!("{evidence:?} {task}"))),
-            "round {round}"
-        );
+        assert_known(cause, &format!("{evidence:?} {task}"));
     }
 }
 
@@ -111,24 +261,50 @@ fn a_panic_of_a_thread_that_holds_a_handle_leaves_the_cause_usable() {
     let died = thread::spawn(move || {
         handle.record(Transport, end("reset"));
         panic!("after recording");
-    })
-    .join();
-    assert!(died.is_err());
-    assert_eq!(cause.get(), Some(end("reset")));
+    });
+    assert!(died.join().is_err());
+    assert_known(&cause, "reset");
     assert!(cause.record(Peer, end("goodbye")));
 }
 
 #[test]
-fn a_cause_is_one_small_allocation() {
-    let measured = allocation_counter::measure(|| {
-        let cause = Cause::default();
-        let handle = cause.clone();
-        let end = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful);
-        handle.record(Presumed, end.clone());
-        handle.record(Peer, end);
-        assert!(cause.get().is_some());
+fn a_chain_as_long_as_a_process_lives_needs_no_deep_stack() {
+    const DEPTH: usize = 1_000_000;
+    let deep = || {
+        let root = Cause::default();
+        let leaf = (0..DEPTH).fold(root.clone(), |cause, _| cause.child());
+        root.record(Local, end("shutdown"));
+        assert_known(&leaf, "shutdown");
+        assert!(format!("{leaf:?}").contains("shutdown"));
+        drop(root);
+        drop(leaf);
+    };
+    let small = thread::Builder::new().stack_size(64 * 1024);
+    small
+        .spawn(deep)
+        .expect("spawned")
+        .join()
+        .expect("no overflow");
+}
+
+#[test]
+fn a_cause_is_one_allocation_and_recording_is_none() {
+    let mut causes = None;
+    let made = allocation_counter::measure(|| {
+        let parent = Cause::default();
+        causes = Some((parent.child(), parent));
     });
-    assert_eq!(measured.count_total, 1);
+    assert_eq!(made.count_total, 2, "a child adds nothing to its parent");
     #[cfg(target_pointer_width = "64")]
-    assert_eq!(measured.bytes_total, 80);
+    assert!(made.bytes_total <= 2 * 208, "{made:?}");
+
+    let (child, parent) = causes.expect("made");
+    let reset = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::NetworkError);
+    let recorded = allocation_counter::measure(|| {
+        parent.record(Presumed, reset.clone());
+        child.record(Transport, reset.clone());
+        child.record(Peer, reset);
+        assert!(child.get().is_some());
+    });
+    assert_eq!(recorded.count_total, 0);
 }

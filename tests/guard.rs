@@ -1,56 +1,357 @@
-//! Exactly one line for every guard, on every way out.
+//! Exactly one line for every guard, on every way out, and the seven steps of what it holds.
 
-mod support;
+mod lines;
+#[path = "support/words.rs"]
+mod words;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use disconnect_attribution::{
-    Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
+    Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
 };
-use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use lines::{Lines, end};
+use words::words;
 
-const PANICKED: &str = "ended by a panic";
-const DROPPED: &str = "dropped without a reason: cancelled task or early return";
+const DROPPED: &str = "agent_to_client ended: unknown (dropped): \
+                       no cause was recorded: cancelled task or early return";
+const PANICKED: &str = "agent_to_client ended: unknown (panic): ended by a panic";
+const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
 
-/// Collects what guards emit.
-#[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<Disconnect>>>);
-
-impl Lines {
-    fn emit(&self) -> impl FnOnce(Disconnect) + Send + Sync + use<> {
-        let lines = Arc::clone(&self.0);
-        move |end| lines.lock().expect("no panic while pushing").push(end)
-    }
-
-    fn guard(&self) -> DisconnectGuard<impl FnOnce(Disconnect) + Send + Sync + use<>> {
-        DisconnectGuard::new(ConnectType::AgentToClient, self.emit())
-    }
-
-    #[track_caller]
-    fn one(&self) -> Disconnect {
-        let lines = self.0.lock().expect("no panic while pushing");
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        lines[0].clone()
-    }
+/// The line of a guard after `story`.
+fn line(story: impl FnOnce(&DisconnectGuard)) -> String {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    story(&guard);
+    drop(guard);
+    words(&lines.one())
 }
 
-fn end(reason: DisconnectReason) -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, reason)
+/// The line of a guard over something else, after `story`: the first cause is the parent's.
+fn line_below(story: impl FnOnce(&Cause, &DisconnectGuard)) -> String {
+    let (lines, parent) = (Lines::default(), Cause::default());
+    let guard = lines.guard().with_cause(parent.child());
+    story(&parent, &guard);
+    drop(guard);
+    words(&lines.one())
 }
 
-fn unknown(detail: &'static str) -> Disconnect {
-    end(DisconnectReason::Unknown).with_detail(detail)
+fn server_end(reason: DisconnectReason) -> Disconnect {
+    Disconnect::new(ConnectType::ServerToAgent, reason)
+}
+
+fn client_closed() -> Disconnect {
+    Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Client)
+}
+
+/// Runs a panic with the guard on its way.
+fn panic_with<T>(value: T) {
+    let died = catch_unwind(AssertUnwindSafe(move || {
+        let _value = value;
+        panic!("of the session");
+    }));
+    assert!(died.is_err());
 }
 
 #[test]
-fn close_logs_the_decision() {
+fn step_1_what_the_cause_and_its_parents_know() {
+    for evidence in [Evidence::Transport, Evidence::Local, Evidence::Peer] {
+        let own = line(|guard| {
+            guard
+                .cause()
+                .record(evidence, end(DisconnectReason::Rejected));
+            guard.failed(&io::Error::other("later"));
+            guard.cause().presume(client_closed());
+        });
+        assert_eq!(own, "agent_to_client ended: rejected");
+        let inherited = line_below(|parent, _| {
+            parent.record(
+                evidence,
+                server_end(DisconnectReason::Rejected).with_detail("why"),
+            );
+        });
+        assert_eq!(
+            inherited,
+            "agent_to_client ended: rejected (from server_to_agent): why"
+        );
+    }
+}
+
+#[test]
+fn step_1_is_passed_over_where_an_expected_end_is_inherited_by_a_panic() {
+    let rows = [
+        (DisconnectReason::ServerShutdown, PANICKED),
+        (
+            DisconnectReason::NetworkError,
+            "agent_to_client ended: network_error (from server_to_agent)",
+        ),
+    ];
+    for (reason, expected) in rows {
+        let (lines, parent) = (Lines::default(), Cause::default());
+        parent.record(Evidence::Local, server_end(reason));
+        panic_with(lines.guard().with_cause(parent.child()));
+        assert_eq!(words(&lines.one()), expected);
+    }
+    let lines = Lines::default();
+    let guard = lines.guard();
+    guard
+        .cause()
+        .record(Evidence::Local, end(DisconnectReason::Graceful));
+    panic_with(guard);
+    assert_eq!(
+        words(&lines.one()),
+        "agent_to_client ended: graceful",
+        "its own stands"
+    );
+}
+
+#[test]
+fn step_2_a_panic_is_stored_for_what_runs_over_it() {
+    let (lines, over) = (Lines::default(), Lines::default());
+    let guard = lines.guard();
+    let session = over.guard().with_cause(guard.cause().child());
+    panic_with(guard);
+    drop(session);
+    assert_eq!(words(&lines.one()), PANICKED);
+    let inherited =
+        "agent_to_client ended: unknown (panic, from agent_to_client): ended by a panic";
+    assert_eq!(words(&over.one()), inherited);
+}
+
+#[test]
+fn step_3_a_shutdown_is_stored_for_what_runs_over_it() {
+    let (lines, over) = (Lines::default(), Lines::default());
+    let guard = lines.guard().shutdown_when(Initiator::Agent, || true);
+    let session = over.guard().with_cause(guard.cause().child());
+    drop(guard);
+    drop(session);
+    assert_eq!(words(&lines.one()), SHUTDOWN);
+    let inherited = "agent_to_client ended by agent: server_shutdown (from agent_to_client)";
+    assert_eq!(words(&over.one()), inherited);
+}
+
+#[test]
+fn step_3_asks_when_the_guard_ends() {
+    let rows = [
+        (
+            Initiator::Agent,
+            "agent_to_client ended by agent: server_shutdown",
+        ),
+        (
+            Initiator::Server,
+            "agent_to_client ended by server: server_shutdown",
+        ),
+        (
+            Initiator::Client,
+            "agent_to_client ended by client: client_closed",
+        ),
+        (Initiator::Network, "agent_to_client ended: server_shutdown"),
+    ];
+    for (side, shutdown) in rows {
+        let stopping = Arc::new(AtomicBool::new(false));
+        for (is_stopping, expected) in [(false, DROPPED), (true, shutdown)] {
+            let (lines, asked) = (Lines::default(), Arc::clone(&stopping));
+            let guard = lines
+                .guard()
+                .shutdown_when(side, move || asked.load(Ordering::Relaxed));
+            stopping.store(is_stopping, Ordering::Relaxed);
+            drop(guard);
+            assert_eq!(words(&lines.one()), expected);
+        }
+    }
+}
+
+#[test]
+fn step_4_the_text_of_an_error_that_explained_nothing() {
+    let own = line(|guard| {
+        guard.failed(&io::Error::other("device gone"));
+        guard.failed(&io::Error::other("later"));
+        guard
+            .cause()
+            .record(Evidence::Presumed, end(DisconnectReason::Graceful));
+        guard.cause().presume(client_closed());
+    });
+    assert_eq!(own, "agent_to_client ended: unknown: device gone");
+    let inherited = line_below(|parent, guard| {
+        let connection =
+            DisconnectGuard::new(ConnectType::ServerToAgent, drop).with_cause(parent.clone());
+        connection.failed(&io::Error::other("device gone"));
+        guard.cause().presume(client_closed());
+    });
+    assert_eq!(
+        inherited,
+        "agent_to_client ended: unknown (from server_to_agent): device gone"
+    );
+}
+
+#[test]
+fn step_5_the_presumption_that_stands_its_own_or_its_nearest_parents() {
+    let own = line(|guard| {
+        guard
+            .cause()
+            .record(Evidence::Presumed, end(DisconnectReason::Graceful));
+        guard.cause().presume(client_closed());
+    });
+    assert_eq!(own, "agent_to_client ended by client: client_closed");
+    let taken_back = line(|guard| {
+        guard.cause().presume(client_closed());
+        guard.cause().presume(None);
+    });
+    assert_eq!(taken_back, DROPPED);
+    let parents = line_below(|parent, _| parent.presume(server_end(DisconnectReason::Rejected)));
+    assert_eq!(
+        parents,
+        "agent_to_client ended: rejected (from server_to_agent)"
+    );
+    let nearest = line_below(|parent, guard| {
+        parent.presume(server_end(DisconnectReason::Rejected));
+        guard.cause().presume(client_closed());
+    });
+    assert_eq!(nearest, "agent_to_client ended by client: client_closed");
+    let shutdown_wins = line_below(|parent, guard| {
+        guard.cause().presume(client_closed());
+        let shutdown = Disconnect::shutdown(ConnectType::ServerToAgent, Initiator::Agent);
+        parent.record(Evidence::Local, shutdown);
+    });
+    let expected = "agent_to_client ended by agent: server_shutdown (from server_to_agent)";
+    assert_eq!(shutdown_wins, expected);
+}
+
+#[test]
+fn step_6_what_else_was_observed_weakly() {
+    let presumed = line(|guard| {
+        guard
+            .cause()
+            .record(Evidence::Presumed, end(DisconnectReason::Graceful));
+    });
+    assert_eq!(presumed, "agent_to_client ended: graceful");
+    let failed = line(|guard| {
+        guard
+            .cause()
+            .record(Evidence::Presumed, end(DisconnectReason::Graceful));
+        guard.failed(&io::Error::from(ErrorKind::NotConnected));
+    });
+    let not_connected = "agent_to_client ended by network: network_error (aborted): not connected";
+    assert_eq!(failed, not_connected);
+    let yields_to_a_presumption = line(|guard| {
+        guard.failed(&io::Error::from(ErrorKind::NotConnected));
+        guard.cause().presume(client_closed());
+    });
+    assert_eq!(
+        yields_to_a_presumption,
+        "agent_to_client ended by client: client_closed"
+    );
+}
+
+#[test]
+fn step_7_is_not_stored() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let cause = guard.cause();
+    let over = Lines::default();
+    let session = over.guard().with_cause(cause.child());
+    drop(guard);
+    assert_eq!(words(&lines.one()), DROPPED);
+    assert_eq!(cause.get(), None);
+    // The peer's goodbye, which comes a moment later, is still a cause.
+    cause.record(Evidence::Peer, client_closed());
+    drop(session);
+    let goodbye = "agent_to_client ended by client: client_closed (from agent_to_client)";
+    assert_eq!(words(&over.one()), goodbye);
+}
+
+#[test]
+fn an_error_counts_as_what_it_explains() {
+    type MakeError = fn() -> io::Error;
+    let rows: [(MakeError, &str); 5] = [
+        (
+            || ErrorKind::ConnectionReset.into(),
+            "agent_to_client ended by network: network_error (reset): connection reset",
+        ),
+        (
+            || io::Error::new(ErrorKind::InvalidData, "bad frame"),
+            "agent_to_client ended: protocol_error: bad frame",
+        ),
+        (
+            || io::Error::new(ErrorKind::TimedOut, "deadline has elapsed"),
+            "agent_to_client ended by network: network_error (timed_out): deadline has elapsed",
+        ),
+        (|| ErrorKind::NotConnected.into(), SHUTDOWN),
+        (|| io::Error::other("device gone"), SHUTDOWN),
+    ];
+    for (error, expected) in rows {
+        let (lines, agent) = (Lines::default(), Cause::default());
+        let guard = lines.guard().with_cause(agent.child());
+        guard.failed(&error());
+        let shutdown = Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent);
+        agent.record(Evidence::Local, shutdown);
+        drop(guard);
+        let line = words(&lines.one()).replace(" (from agent_to_client)", "");
+        assert_eq!(line, expected, "{:?}", error());
+    }
+}
+
+#[test]
+fn a_tracked_stream_sees_a_transport_error_itself() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let _stream = guard.track(io::empty());
+    guard.failed(&io::Error::from(ErrorKind::ConnectionReset));
+    let goodbye = client_closed();
+    guard.cause().presume(goodbye);
+    drop(guard);
+    assert_eq!(
+        words(&lines.one()),
+        "agent_to_client ended by client: client_closed"
+    );
+}
+
+#[test]
+fn close_is_a_decision_of_this_side_and_close_as_is_what_it_is_given() {
+    let after_reset = |close: fn(DisconnectGuard)| {
+        let lines = Lines::default();
+        let guard = lines.guard();
+        let reset = end(DisconnectReason::NetworkError).with_trigger(Trigger::Reset);
+        guard.cause().record(Evidence::Transport, reset);
+        close(guard);
+        words(&lines.one())
+    };
+    let reset = "agent_to_client ended: network_error (reset)";
+    assert_eq!(after_reset(|guard| guard.close(client_closed())), reset);
+    let goodbye = "agent_to_client ended by client: client_closed";
+    assert_eq!(
+        after_reset(|guard| guard.close_as(Evidence::Peer, client_closed())),
+        goodbye
+    );
+
     let lines = Lines::default();
     lines.guard().close(end(DisconnectReason::Graceful));
-    assert_eq!(lines.one(), end(DisconnectReason::Graceful));
+    assert_eq!(words(&lines.one()), "agent_to_client ended: graceful");
+}
+
+#[test]
+fn question_mark_loses_no_error() {
+    fn session(guard: DisconnectGuard) -> io::Result<()> {
+        let refused = || Err::<(), _>(io::Error::from(ErrorKind::PermissionDenied));
+        refused().inspect_err(|error| guard.failed(error))?;
+        guard.close(end(DisconnectReason::Graceful));
+        Ok(())
+    }
+    let lines = Lines::default();
+    session(lines.guard()).expect_err("fails");
+    assert_eq!(
+        words(&lines.one()),
+        "agent_to_client ended: unknown: permission denied"
+    );
+}
+
+#[test]
+fn disarm_logs_nothing() {
+    let lines = Lines::default();
+    lines.guard().disarm();
+    assert_eq!(lines.take(), []);
 }
 
 #[test]
@@ -61,53 +362,14 @@ fn debug_shows_the_layer_and_the_cause() {
         .record(Evidence::Peer, end(DisconnectReason::Rejected));
     let text = format!("{guard:?}");
     guard.disarm();
-    for part in ["DisconnectGuard", "AgentToClient", "Peer", "Rejected"] {
+    for part in ["DisconnectGuard", "AgentToClient", "Rejected"] {
         assert!(text.contains(part), "no {part} in {text}");
     }
 }
 
-#[test]
-fn disarm_logs_nothing() {
-    let lines = Lines::default();
-    lines.guard().disarm();
-    assert!(lines.0.lock().expect("alive").is_empty());
-}
-
-#[test]
-fn return_and_question_mark_log_once() {
-    fn early(lines: &Lines) {
-        let _guard = lines.guard();
-    }
-    fn failing(lines: &Lines) -> io::Result<()> {
-        let guard = lines.guard();
-        Err(io::Error::from(io::ErrorKind::BrokenPipe))?;
-        guard.close(end(DisconnectReason::Graceful));
-        Ok(())
-    }
-    let lines = Lines::default();
-    early(&lines);
-    assert_eq!(lines.one(), unknown(DROPPED));
-
-    let lines = Lines::default();
-    failing(&lines).expect_err("fails");
-    assert_eq!(lines.one(), unknown(DROPPED));
-}
-
-#[test]
-fn a_panic_logs_once_and_says_so() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let died = catch_unwind(AssertUnwindSafe(move || {
-        let _guard = guard;
-        panic!("of the session");
-    }));
-    assert!(died.is_err());
-    assert_eq!(lines.one(), unknown(PANICKED));
-}
-
 /// A connection that a destructor opens and closes while its thread unwinds did not panic itself.
 #[test]
-fn a_guard_made_while_unwinding_is_not_blamed_on_that_panic() {
+fn a_guard_made_while_unwinding_does_not_blame_that_panic() {
     struct Cleanup(Lines);
     impl Drop for Cleanup {
         fn drop(&mut self) {
@@ -115,287 +377,34 @@ fn a_guard_made_while_unwinding_is_not_blamed_on_that_panic() {
         }
     }
     let lines = Lines::default();
-    let cleanup = Cleanup(lines.clone());
-    assert!(
-        catch_unwind(AssertUnwindSafe(move || {
-            let _cleanup = cleanup;
-            panic!("of something else");
-        }))
-        .is_err()
-    );
-    assert_eq!(lines.one(), unknown(DROPPED));
+    panic_with(Cleanup(lines.clone()));
+    assert_eq!(words(&lines.one()), DROPPED);
 }
 
 #[test]
-fn what_the_cause_knows_wins_over_every_fallback() {
-    for evidence in [Evidence::Transport, Evidence::Local, Evidence::Peer] {
-        let lines = Lines::default();
-        let guard = lines.guard().shutdown_when(Initiator::Agent, || true);
-        guard
-            .cause()
-            .record(evidence, end(DisconnectReason::NetworkError));
-        drop(guard);
-        assert_eq!(
-            lines.one(),
-            end(DisconnectReason::NetworkError),
-            "{evidence:?}"
-        );
-    }
-}
-
-#[test]
-fn a_presumed_end_counts_only_with_a_reason() {
-    let dropped_stream = |reason| {
-        let lines = Lines::default();
-        let guard = lines.guard().shutdown_when(Initiator::Agent, || true);
-        guard.cause().record(Evidence::Presumed, end(reason));
-        drop(guard);
-        lines.one()
+fn a_guard_with_its_cause_is_one_allocation_and_a_box_one_more() {
+    let parent = Cause::default();
+    let layer = ConnectType::AgentToClient;
+    let count = |run: &dyn Fn()| allocation_counter::measure(run).count_total;
+    assert_eq!(count(&|| DisconnectGuard::new(layer, drop).disarm()), 0);
+    let with_cause = || {
+        let guard = DisconnectGuard::new(layer, drop);
+        assert_eq!(guard.cause().get(), None);
+        guard.disarm();
     };
-    let shutdown = end(DisconnectReason::ServerShutdown).with_initiator(Initiator::Agent);
-    assert_eq!(dropped_stream(DisconnectReason::Unknown), shutdown);
-    assert_eq!(
-        dropped_stream(DisconnectReason::Graceful),
-        end(DisconnectReason::Graceful)
-    );
-}
-
-#[test]
-fn a_shutdown_is_told_by_its_condition() {
-    for (side, reason) in [
-        (Initiator::Agent, DisconnectReason::ServerShutdown),
-        (Initiator::Server, DisconnectReason::ServerShutdown),
-        (Initiator::Client, DisconnectReason::ClientClosed),
-    ] {
-        let stopping = Arc::new(AtomicBool::new(false));
-        for shutdown in [false, true] {
-            let lines = Lines::default();
-            let asked = Arc::clone(&stopping);
-            let guard = lines
-                .guard()
-                .shutdown_when(side, move || asked.load(Ordering::Relaxed));
-            stopping.store(shutdown, Ordering::Relaxed);
-            drop(guard);
-            let expected = if shutdown {
-                end(reason).with_initiator(side)
-            } else {
-                unknown(DROPPED)
-            };
-            assert_eq!(lines.one(), expected);
-        }
-    }
-}
-
-#[test]
-fn a_condition_that_panics_says_nothing() {
-    let lines = Lines::default();
-    let guard = lines
-        .guard()
-        .shutdown_when(Initiator::Agent, || panic!("in the condition"));
-    assert!(
-        catch_unwind(AssertUnwindSafe(move || {
-            let _guard = guard;
-            panic!("of the session");
-        }))
-        .is_err()
-    );
-    assert_eq!(lines.one(), unknown(PANICKED));
-}
-
-#[test]
-fn an_earlier_cause_wins_over_close() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    guard
-        .cause()
-        .record(Evidence::Transport, end(DisconnectReason::NetworkError));
-    guard.close(end(DisconnectReason::ServerShutdown));
-    assert_eq!(lines.one(), end(DisconnectReason::NetworkError));
-}
-
-#[test]
-fn guards_that_share_a_cause_log_a_line_each() {
-    let connection = Cause::default();
-    let (first, second) = (Lines::default(), Lines::default());
-    let guards = [
-        first.guard().with_cause(connection.clone()).cause(),
-        second.guard().with_cause(connection.clone()).cause(),
-    ];
-    drop(guards);
-    assert_eq!(first.one(), unknown(DROPPED));
-    assert_eq!(second.one(), unknown(DROPPED));
-}
-
-#[test]
-fn a_panic_in_close_is_the_callers() {
-    let guard = DisconnectGuard::new(ConnectType::AgentToClient, |_| panic!("disk full"));
-    let panic = catch_unwind(AssertUnwindSafe(|| {
-        guard.close(end(DisconnectReason::Graceful));
-    }));
-    let message = panic.expect_err("goes on to the caller");
-    assert_eq!(message.downcast_ref(), Some(&"disk full"));
-}
-
-#[test]
-fn a_panic_in_a_destructor_is_contained() {
-    let emitted = AtomicUsize::new(0);
-    let failing = || {
-        DisconnectGuard::new(ConnectType::AgentToClient, |_| {
-            emitted.fetch_add(1, Ordering::Relaxed);
-            panic!("disk full");
-        })
+    assert_eq!(count(&with_cause), 1);
+    let child = || {
+        DisconnectGuard::new(layer, drop)
+            .with_cause(parent.child())
+            .disarm();
     };
-    drop(failing());
-    let died = catch_unwind(AssertUnwindSafe(|| {
-        let _outer = failing();
-        let _inner = failing();
-        panic!("of the session");
-    }));
-    assert_eq!(
-        died.expect_err("the session's own").downcast_ref(),
-        Some(&"of the session")
-    );
-    assert_eq!(emitted.load(Ordering::Relaxed), 3, "each was tried once");
-}
-
-/// A session that lives until somebody ends it; says when it is guarded.
-async fn session(lines: Lines, guarded: oneshot::Sender<()>) {
-    let _guard = lines.guard();
-    let _ = guarded.send(());
-    std::future::pending::<()>().await;
-}
-
-#[tokio::test]
-async fn a_task_that_is_aborted_logs_once() {
-    let lines = Lines::default();
-    let (guarded, is_guarded) = oneshot::channel();
-    let task = tokio::spawn(session(lines.clone(), guarded));
-    is_guarded.await.expect("guarded");
-    task.abort();
-    assert!(task.await.expect_err("aborted").is_cancelled());
-    assert_eq!(lines.one(), unknown(DROPPED));
-}
-
-#[tokio::test]
-async fn a_task_that_panics_logs_once() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let task = tokio::spawn(async move {
-        let _guard = guard;
-        tokio::task::yield_now().await;
-        panic!("of the task");
-    });
-    assert!(task.await.expect_err("panicked").is_panic());
-    assert_eq!(lines.one(), unknown(PANICKED));
-}
-
-#[tokio::test]
-async fn a_future_that_loses_a_select_logs_once() {
-    let lines = Lines::default();
-    let (guarded, is_guarded) = oneshot::channel();
-    tokio::select! {
-        () = session(lines.clone(), guarded) => unreachable!("never ends by itself"),
-        _ = is_guarded => {}
-    }
-    assert_eq!(lines.one(), unknown(DROPPED));
-}
-
-#[test]
-fn a_runtime_that_shuts_down_logs_once_for_each_task() {
-    let stopping = Arc::new(AtomicBool::new(false));
-    let runtime = Runtime::new().expect("runtime");
-    let sessions: Vec<Lines> = (0..100).map(|_| Lines::default()).collect();
-    runtime.block_on(async {
-        for lines in &sessions {
-            let asked = Arc::clone(&stopping);
-            let guard = lines
-                .guard()
-                .shutdown_when(Initiator::Agent, move || asked.load(Ordering::Relaxed));
-            let (guarded, is_guarded) = oneshot::channel();
-            tokio::spawn(async move {
-                let _guard = guard;
-                let _ = guarded.send(());
-                std::future::pending::<()>().await;
-            });
-            is_guarded.await.expect("guarded");
-        }
-    });
-    stopping.store(true, Ordering::Relaxed);
-    drop(runtime);
-    for lines in &sessions {
-        let shutdown = end(DisconnectReason::ServerShutdown).with_initiator(Initiator::Agent);
-        assert_eq!(lines.one(), shutdown);
-    }
-}
-
-/// A log that can't be written, in a process of its own: it must live, and say what was lost.
-#[cfg(all(unix, feature = "slog"))]
-mod failing_log {
-    #[cfg(target_os = "linux")]
-    use std::fs::File;
-    use std::process::Stdio;
-    use std::thread;
-
-    use slog::{Drain, Logger, info, o};
-
-    use super::{DisconnectGuard, DisconnectReason, Evidence, Mutex, end, support};
-    use disconnect_attribution::ConnectType;
-
-    fn die_while_logging_to(sink: impl std::io::Write + Send + 'static) {
-        let drain = Mutex::new(slog_json::Json::default(sink)).fuse();
-        let log = Logger::root(drain, o!());
-        let session = thread::spawn(move || {
-            let guard = DisconnectGuard::new(ConnectType::AgentToClient, move |end| {
-                info!(log, "ssh session closed"; end);
-            });
-            guard.cause().record(
-                Evidence::Peer,
-                end(DisconnectReason::Rejected).with_detail("quota\nforged line"),
-            );
-            panic!("of the session");
-        });
-        assert!(session.join().is_err());
-    }
-
-    #[track_caller]
-    fn lives_and_tells(test: &str, sink: impl Into<Stdio>) {
-        let child = support::respawn(test)
-            .stdout(sink)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("respawned");
-        let output = child.wait_with_output().expect("ended");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(stderr.contains("of the session"), "{stderr}");
-        let lost = "disconnect-attribution: log statement panicked, lost: \
-                    agent_to_client ended: rejected: quota\\nforged line\n";
-        assert!(stderr.contains(lost), "{stderr}");
-        // Killed by a signal (SIGABRT) is what must not happen.
-        assert_eq!(output.status.code(), Some(0), "{stderr}");
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")] // has /dev/full
-    fn the_process_survives_a_full_disk_during_an_unwind() {
-        if support::is_respawned() {
-            return die_while_logging_to(File::create("/dev/full").expect("opened"));
-        }
-        lives_and_tells(
-            "failing_log::the_process_survives_a_full_disk_during_an_unwind",
-            Stdio::null(),
-        );
-    }
-
-    #[test]
-    fn the_process_survives_a_closed_pipe_during_an_unwind() {
-        if support::is_respawned() {
-            let (reader, writer) = std::io::pipe().expect("pipe");
-            drop(reader);
-            return die_while_logging_to(writer);
-        }
-        lives_and_tells(
-            "failing_log::the_process_survives_a_closed_pipe_during_an_unwind",
-            Stdio::null(),
-        );
-    }
+    assert_eq!(count(&child), 1);
+    let captured = 7;
+    let boxed = || {
+        let emit = move |end| drop((end, captured));
+        DisconnectGuard::boxed(layer, emit)
+            .with_cause(parent.child())
+            .disarm();
+    };
+    assert_eq!(count(&boxed), 2);
 }

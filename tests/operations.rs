@@ -6,7 +6,7 @@ use disconnect_attribution::DisconnectReason;
 fn documented_variants() -> Vec<(String, Vec<String>)> {
     let source = include_str!("../src/vocabulary/disconnect_reason.rs");
     let (_, body) = source
-        .split_once("pub enum DisconnectReason {")
+        .split_once("pub enum DisconnectReason under DISCONNECT_REASON {")
         .expect("the enum");
     let mut variants = Vec::new();
     let mut docs: Vec<String> = Vec::new();

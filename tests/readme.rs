@@ -1,6 +1,6 @@
-//! The README tells the truth.
+//! The README shows the words as they are.
 
-use disconnect_attribution::{ConnectType, ConnectionMethod, DisconnectReason, Initiator};
+use disconnect_attribution::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, Trigger};
 
 const README: &str = include_str!("../README.md");
 
@@ -38,6 +38,7 @@ fn the_other_words_are_the_enums() {
     for (key, words) in [
         (ConnectType::KEY, words(ConnectType::VARIANTS)),
         (Initiator::KEY, words(Initiator::VARIANTS)),
+        (Trigger::KEY, words(Trigger::VARIANTS)),
         (ConnectionMethod::KEY, words(ConnectionMethod::VARIANTS)),
     ] {
         let row = README

@@ -1,169 +1,358 @@
-//! The record: fields, free text, labels and the one readable text.
+//! The record: constructors, setters and getters, labels, and the one readable text.
 
-use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+mod support;
+
+use std::io;
+use std::time::Duration;
+
+use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer, ServerToAgent};
+use disconnect_attribution::DisconnectReason::{
+    ClientClosed, Graceful, NetworkError, ProtocolError, Rejected, ServerShutdown, Unknown,
 };
+use disconnect_attribution::{
+    Cause, CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason,
+    Evidence, Initiator, Trigger,
+};
+use support::{bare, end, full};
 
-fn end() -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::NetworkError)
-}
-
-fn detail(text: &str) -> Option<String> {
-    end()
-        .with_detail(text.to_owned())
-        .detail()
-        .map(str::to_owned)
-}
-
-#[test]
-fn a_new_record_knows_two_things() {
-    let end = end();
-    assert_eq!(end.connect_type(), ConnectType::AgentToClient);
-    assert_eq!(end.reason(), DisconnectReason::NetworkError);
-    assert_eq!(end.initiator(), None);
-    assert_eq!(end.detail(), None);
-    assert_eq!(end.code(), None);
-    assert_eq!(end.exit_code(), None);
-    assert_eq!(end.connection_method(), None);
-}
-
-#[test]
-fn each_setter_sets_its_own_field() {
-    let full = end()
-        .with_initiator(Initiator::Client)
-        .with_detail("lid closed")
-        .with_code(CloseCode::Ssh(11))
-        .with_exit_code(-1)
-        .with_connection_method(ConnectionMethod::Derp);
-    assert_eq!(full.connect_type(), ConnectType::AgentToClient);
-    assert_eq!(full.reason(), DisconnectReason::NetworkError);
-    assert_eq!(full.initiator(), Some(Initiator::Client));
-    assert_eq!(full.detail(), Some("lid closed"));
-    assert_eq!(full.code(), Some(CloseCode::Ssh(11)));
-    assert_eq!(full.exit_code(), Some(-1));
-    assert_eq!(full.connection_method(), Some(ConnectionMethod::Derp));
+/// Every field that may be absent, in the order of the schema.
+fn optional(end: &Disconnect) -> [Option<String>; 12] {
+    fn text(value: Option<impl std::fmt::Debug>) -> Option<String> {
+        value.map(|value| format!("{value:?}"))
+    }
+    [
+        text(end.initiator()),
+        text(end.trigger()),
+        text(end.code()),
+        text(end.detail()),
+        text(end.origin()),
+        text(end.exit_code()),
+        text(end.connection_method()),
+        text(end.connection_duration()),
+        text(end.peer_silence()),
+        text(end.bytes_received()),
+        text(end.bytes_sent()),
+        text(end.clock_jump()),
+    ]
 }
 
 #[test]
-fn the_reason_alone_decides_what_is_expected() {
-    for connect_type in ConnectType::VARIANTS {
-        for reason in DisconnectReason::VARIANTS {
-            for initiator in Initiator::VARIANTS {
-                let end = Disconnect::new(*connect_type, *reason).with_initiator(*initiator);
-                assert_eq!(end.expected(), reason.expected());
-            }
+fn a_new_record_has_two_fields() {
+    for &connect_type in ConnectType::VARIANTS {
+        for &reason in DisconnectReason::VARIANTS {
+            let end = Disconnect::new(connect_type, reason);
+            assert_eq!((end.connect_type(), end.reason()), (connect_type, reason));
+            assert_eq!(optional(&end), [const { None }; 12]);
         }
     }
 }
 
 #[test]
-fn free_text_is_one_line_that_drives_no_terminal() {
-    let rows = [
-        ("connection reset by peer", "connection reset by peer"),
-        ("two\nlines\r\n", r"two\nlines\r\n"),
-        ("tab\there", r"tab\there"),
-        ("nul\0", r"nul\u{0}"),
-        ("\u{1b}[2Jcleared", r"\u{1b}[2Jcleared"),
-        ("c1 \u{9b}31m next \u{85}", r"c1 \u{9b}31m next \u{85}"),
-        ("del\u{7f}", r"del\u{7f}"),
+fn each_setter_sets_its_own_field_and_no_other() {
+    let second = Duration::from_secs(1);
+    let rows: [(&str, Disconnect, &[(usize, &str)]); 11] = [
         (
-            "separators \u{2028}\u{2029}",
-            r"separators \u{2028}\u{2029}",
+            "initiator",
+            bare().with_initiator(Initiator::Client),
+            &[(0, "Client")],
         ),
         (
-            "bidi \u{202e}desrever\u{2069}\u{200f}\u{61c}",
-            r"bidi \u{202e}desrever\u{2069}\u{200f}\u{61c}",
+            "trigger",
+            bare().with_trigger(Trigger::MaxAge),
+            &[(1, "MaxAge")],
         ),
-        ("Grüße, 日本, 🦀", "Grüße, 日本, 🦀"),
-        (r"C:\new\temp", r"C:\new\temp"),
-        ("\"quoted\" 'text'", "\"quoted\" 'text'"),
+        (
+            "code",
+            bare().with_code(CloseCode::Tls(40)),
+            &[(2, "Tls(40)")],
+        ),
+        (
+            "detail",
+            bare().with_detail("lid closed"),
+            &[(3, "\"lid closed\"")],
+        ),
+        ("exit code", bare().with_exit_code(-1), &[(5, "-1")]),
+        (
+            "method",
+            bare().with_connection_method(ConnectionMethod::Derp),
+            &[(6, "Derp")],
+        ),
+        (
+            "duration",
+            bare().with_connection_duration(second),
+            &[(7, "1s")],
+        ),
+        ("silence", bare().with_peer_silence(second), &[(8, "1s")]),
+        ("bytes", bare().with_bytes(1, 2), &[(9, "1"), (10, "2")]),
+        ("clock jump", bare().with_clock_jump(-1), &[(11, "-1")]),
+        ("reason", bare().with_reason(Rejected), &[]),
     ];
-    for (text, kept) in rows {
-        assert_eq!(detail(text).as_deref(), Some(kept), "{text:?}");
+    for (setter, end, fields) in rows {
+        let mut expected = [const { None }; 12];
+        for (index, value) in fields {
+            expected[*index] = Some((*value).to_owned());
+        }
+        assert_eq!(optional(&end), expected, "{setter}");
+        let reason = if setter == "reason" {
+            Rejected
+        } else {
+            Graceful
+        };
+        assert_eq!((end.connect_type(), end.reason()), (ServerToAgent, reason));
+        assert_ne!(end, bare(), "{setter} counts in a comparison");
     }
 }
 
 #[test]
-fn blank_text_is_no_detail() {
-    for blank in ["", " ", "  \u{3000}"] {
-        assert_eq!(detail(blank), None, "{blank:?}");
+fn the_record_with_every_field_has_them_all() {
+    assert_eq!(
+        optional(&full()).map(|value| value.expect("every field")),
+        [
+            "Agent",
+            "MaxAge",
+            "Ssh(11)",
+            "\"process exited with error status: 7\"",
+            "ServerToAgent",
+            "7",
+            "Direct",
+            "61.234s",
+            "60s",
+            "18446744073709551615",
+            "0",
+            "-3600000",
+        ],
+    );
+}
+
+#[test]
+fn the_last_value_that_a_setter_was_given_counts() {
+    let end = bare()
+        .with_initiator(Initiator::Client)
+        .with_trigger(Trigger::Reset)
+        .with_bytes(1, 2)
+        .with_clock_jump(5000)
+        .with_exit_code(1);
+    let end = end
+        .with_initiator(Initiator::Unknown)
+        .with_trigger(Trigger::Aborted)
+        .with_bytes(0, 0)
+        .with_clock_jump(0)
+        .with_exit_code(0);
+    assert_eq!(end.initiator(), Some(Initiator::Unknown));
+    assert_eq!(end.trigger(), Some(Trigger::Aborted));
+    assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(0), Some(0)));
+    assert_eq!(end.clock_jump(), None, "0 is none");
+    assert_eq!(end.exit_code(), Some(0));
+}
+
+#[test]
+fn durations_are_kept_as_whole_milliseconds() {
+    let longest = Duration::from_millis(u64::MAX);
+    let rows = [
+        (Duration::ZERO, Duration::ZERO),
+        (Duration::from_nanos(999_999), Duration::ZERO),
+        (Duration::from_micros(61_000_999), Duration::from_secs(61)),
+        (longest, longest),
+        (longest + Duration::from_millis(1), longest),
+        (Duration::MAX, longest),
+    ];
+    for (given, kept) in rows {
+        let end = bare()
+            .with_connection_duration(given)
+            .with_peer_silence(given);
+        assert_eq!(end.connection_duration(), Some(kept));
+        assert_eq!(end.peer_silence(), Some(kept));
     }
-    assert_eq!(end().with_detail("first").with_detail("").detail(), None);
+    for jump in [i64::MIN, -1, 1, 999, i64::MAX] {
+        assert_eq!(bare().with_clock_jump(jump).clock_jump(), Some(jump));
+    }
 }
 
 #[test]
-fn long_text_is_cut_on_a_character_and_marked() {
-    let cut = |unit: &str, count: usize| format!("{}…", unit.repeat(count));
-    assert_eq!(detail(&"x".repeat(256)), Some("x".repeat(256)));
-    assert_eq!(detail(&"x".repeat(257)), Some(cut("x", 253)));
-    assert_eq!(detail(&"é".repeat(128)), Some("é".repeat(128)));
-    assert_eq!(detail(&"é".repeat(129)), Some(cut("é", 126)));
-    assert_eq!(detail(&"🦀".repeat(1_000_000)), Some(cut("🦀", 63)));
-    // Two bytes for `\n` just fit, or just do not.
-    let escaped = |count: usize| detail(&format!("{}\n", "x".repeat(count)));
-    assert_eq!(escaped(254), Some(format!("{}\\n", "x".repeat(254))));
-    assert_eq!(escaped(255), Some(cut("x", 253)));
-    // An escape stays whole: `\u{1b}` is six bytes, 42 of them leave one for the mark's three.
-    assert_eq!(detail(&"\u{1b}".repeat(300)), Some(cut(r"\u{1b}", 42)));
+fn what_can_be_is_a_constant() {
+    const END: Disconnect = Disconnect::closed_by(AgentToClient, Initiator::Client)
+        .with_reason(Rejected)
+        .with_trigger(Trigger::Superseded)
+        .with_code(CloseCode::QuicApplication(17))
+        .with_exit_code(1)
+        .with_connection_method(ConnectionMethod::Derp)
+        .with_connection_duration(Duration::from_secs(1))
+        .with_peer_silence(Duration::from_secs(2))
+        .with_bytes(3, 4)
+        .with_clock_jump(5);
+    const SHUTDOWN: Disconnect = Disconnect::shutdown(ServerToAgent, Initiator::Agent);
+    const CODE: Disconnect =
+        Disconnect::from_close_code(AgentToClient, CloseCode::Ssh(11), Initiator::Client);
+    assert_eq!(END.error_type(), Some("rejected"));
+    assert_eq!((END.bytes_received(), END.bytes_sent()), (Some(3), Some(4)));
+    assert_eq!(
+        (SHUTDOWN.reason(), CODE.reason()),
+        (ServerShutdown, ClientClosed)
+    );
 }
 
 #[test]
-fn text_that_went_through_once_goes_through_again_unchanged() {
-    for text in ["two\nlines", &"x".repeat(1000), &"\u{1b}é".repeat(100)] {
-        let once = detail(text).expect("kept");
-        assert_eq!(detail(&once), Some(once));
+fn a_shutdown_and_a_deliberate_end_are_a_sides() {
+    use Initiator::{Agent, Client, Network, Server};
+    // The side, then reason and initiator of its shutdown, then of its deliberate end.
+    let rows = [
+        (
+            Client,
+            (ClientClosed, Some(Client)),
+            (ClientClosed, Some(Client)),
+        ),
+        (
+            Agent,
+            (ServerShutdown, Some(Agent)),
+            (Graceful, Some(Agent)),
+        ),
+        (
+            Server,
+            (ServerShutdown, Some(Server)),
+            (Graceful, Some(Server)),
+        ),
+        // These are no sides.
+        (Network, (ServerShutdown, None), (Graceful, None)),
+        (Initiator::Unknown, (ServerShutdown, None), (Graceful, None)),
+    ];
+    for &connect_type in ConnectType::VARIANTS {
+        let record = |(reason, side): (_, Option<Initiator>)| {
+            let end = Disconnect::new(connect_type, reason);
+            side.map_or(end.clone(), |side| end.with_initiator(side))
+        };
+        for (side, shutdown, closed) in rows {
+            assert_eq!(Disconnect::shutdown(connect_type, side), record(shutdown));
+            assert_eq!(Disconnect::closed_by(connect_type, side), record(closed));
+        }
+    }
+}
+
+#[test]
+fn a_record_from_an_error_has_reason_trigger_text_and_initiator() {
+    let error = |kind, text: &'static str| io::Error::new(kind, text);
+    for &connect_type in ConnectType::VARIANTS {
+        let record = |reason, text| Disconnect::new(connect_type, reason).with_detail(text);
+        let rows = [
+            (
+                error(io::ErrorKind::ConnectionReset, "gone"),
+                record(NetworkError, "gone")
+                    .with_initiator(Initiator::Network)
+                    .with_trigger(Trigger::Reset),
+            ),
+            (
+                error(io::ErrorKind::InvalidData, "no frame"),
+                record(ProtocolError, "no frame"),
+            ),
+            (
+                error(io::ErrorKind::PermissionDenied, "no"),
+                record(Unknown, "no"),
+            ),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(Disconnect::from_error(connect_type, &error), expected);
+        }
+    }
+}
+
+#[test]
+fn an_origin_comes_from_a_guard_whose_cause_is_a_parents() {
+    let parent = Cause::default();
+    let emit = |end: Disconnect| {
+        assert_eq!(end.connect_type(), ClientToServer);
+        assert_eq!(end.origin(), Some(ServerToAgent));
+    };
+    let guard = DisconnectGuard::new(ClientToServer, emit).with_cause(parent.child());
+    parent.record(Evidence::Local, bare());
+    assert_eq!(bare().origin(), None);
+    drop(guard);
+}
+
+#[test]
+fn the_reason_alone_decides_what_is_expected_and_what_is_an_error() {
+    for &reason in DisconnectReason::VARIANTS {
+        let bare = Disconnect::new(ServerToAgent, reason);
+        for end in [full().with_reason(reason), bare] {
+            assert_eq!(end.expected(), reason.expected());
+            let error_type = (!reason.expected()).then_some(reason.as_str());
+            assert_eq!(end.error_type(), error_type);
+        }
     }
 }
 
 #[test]
 fn a_report_has_a_reason_whatever_happens() {
     for reason in DisconnectReason::VARIANTS {
-        let end = Disconnect::new(ConnectType::AgentToClient, *reason);
-        assert_eq!(end.report_reason(), reason.as_str());
+        assert_eq!(end(*reason).report_reason(), reason.as_str());
         assert_eq!(
-            end.clone().with_detail(" ").report_reason(),
+            end(*reason).with_detail(" ").report_reason(),
             reason.as_str()
         );
-        assert_eq!(end.with_detail("why").report_reason(), "why");
+        assert_eq!(end(*reason).with_detail("why").report_reason(), "why");
     }
 }
 
 #[test]
 fn labels_hold_the_vocabulary_and_no_free_text() {
+    assert_eq!(
+        full().labels(),
+        [
+            ("connect_type", "agent_to_client"),
+            ("disconnect_reason", "process_exited"),
+            ("disconnect_expected", "false"),
+            ("disconnect_initiator", "agent"),
+        ],
+    );
+    assert_eq!(
+        bare().labels()[2..],
+        [
+            ("disconnect_expected", "true"),
+            ("disconnect_initiator", "unknown")
+        ]
+    );
     let mut series = std::collections::HashSet::new();
-    for connect_type in ConnectType::VARIANTS {
-        for reason in DisconnectReason::VARIANTS {
-            let end = Disconnect::new(*connect_type, *reason).with_detail("free text");
+    for &connect_type in ConnectType::VARIANTS {
+        for &reason in DisconnectReason::VARIANTS {
+            let end = Disconnect::new(connect_type, reason).with_detail("free text");
             series.insert(end.labels());
-            for initiator in Initiator::VARIANTS {
-                let labels = end.clone().with_initiator(*initiator).labels();
-                assert_eq!(labels[0], ("connect_type", connect_type.as_str()));
-                assert_eq!(labels[1], ("disconnect_reason", reason.as_str()));
-                let expected = if reason.expected() { "true" } else { "false" };
-                assert_eq!(labels[2], ("disconnect_expected", expected));
-                assert_eq!(labels[3], ("disconnect_initiator", initiator.as_str()));
-                series.insert(labels);
+            for &initiator in Initiator::VARIANTS {
+                series.insert(end.clone().with_initiator(initiator).labels());
             }
         }
     }
     assert_eq!(
         series.len(),
         150,
-        "a missing initiator is a series of its own"
+        "a missing initiator is no series of its own"
     );
 }
 
 #[test]
-fn display_is_one_part_of_a_sentence() {
-    assert_eq!(end().to_string(), "agent_to_client ended: network_error");
-    assert_eq!(
-        end()
-            .with_initiator(Initiator::Client)
-            .with_code(CloseCode::Ssh(10))
-            .with_exit_code(255)
-            .with_connection_method(ConnectionMethod::Derp)
-            .with_detail("read failed\nreset")
-            .to_string(),
-        r"agent_to_client ended by client: network_error (ssh:10) (exit code 255): read failed\nreset",
-    );
+fn a_record_reads_as_one_part_of_a_sentence() {
+    let rows = [
+        (bare(), "server_to_agent ended: graceful"),
+        (
+            bare().with_detail("two\nlines"),
+            r"server_to_agent ended: graceful: two\nlines",
+        ),
+        (
+            bare().with_exit_code(0),
+            "server_to_agent ended: graceful (exit code 0)",
+        ),
+        (
+            end(NetworkError)
+                .with_initiator(Initiator::Network)
+                .with_trigger(Trigger::Reset),
+            "agent_to_client ended by network: network_error (reset)",
+        ),
+        (
+            full(),
+            "agent_to_client ended by agent: process_exited (max_age, ssh:11, exit code 7, direct, \
+             from server_to_agent, open 61234 ms, peer silent 60000 ms, \
+             received 18446744073709551615 B, sent 0 B, clock jumped -3600000 ms): \
+             process exited with error status: 7",
+        ),
+    ];
+    for (end, text) in rows {
+        assert_eq!(end.to_string(), text);
+    }
 }

@@ -1,6 +1,9 @@
 //! How connections really end: real sockets and processes, and the line that must come out.
 
+mod lines;
 mod support;
+#[path = "support/words.rs"]
+mod words;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,36 +16,37 @@ use std::time::Duration;
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::{
     Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    TrackedStream, classify_coordinator_rpc_exit,
+    TrackedStream, Trigger, classify_coordinator_rpc_exit,
 };
+use lines::{Lines, end};
 use socket2::SockRef;
+use words::words;
 
 type Tracked = TrackedStream<TcpStream>;
 
-/// Runs one side of a real connection under a guard, and returns the one line it logs.
+const END_OF_FILE: &str = "agent_to_client ended by network: network_error (end_of_file)";
+const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
+
+/// Runs this side of a real connection under a guard, and returns the one line it logs.
 fn line(
     client: impl FnOnce(SocketAddr),
-    agent: impl FnOnce(Tracked, &Cause) -> Option<Disconnect> + Send,
-) -> Disconnect {
+    agent: impl FnOnce(&DisconnectGuard, Tracked) -> Option<Disconnect> + Send,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let (emit, lines) = mpsc::channel();
+    let lines = Lines::default();
     thread::scope(|scope| {
+        let guard = lines.guard();
         scope.spawn(move || {
             let (socket, _) = listener.accept().expect("a client");
-            let guard =
-                DisconnectGuard::new(AgentToClient, move |end| emit.send(end).expect("heard"));
-            let cause = guard.cause();
-            let stream = TrackedStream::new(socket, AgentToClient, cause.clone());
-            if let Some(end) = agent(stream, &cause) {
+            let stream = guard.track(socket);
+            if let Some(end) = agent(&guard, stream) {
                 guard.close(end);
             }
         });
         client(address);
     });
-    let lines: Vec<_> = lines.iter().collect();
-    let [line] = lines.try_into().expect("exactly one line");
-    line
+    words(&lines.one())
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -50,34 +54,29 @@ fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Reads until the stream ends one way or the other; the session itself knows no reason.
-fn read_to_the_end(mut stream: Tracked, _: &Cause) -> Option<Disconnect> {
+fn read_to_the_end(_: &DisconnectGuard, mut stream: Tracked) -> Option<Disconnect> {
     let _ = stream.read_to_end(&mut Vec::new());
     None
 }
 
-fn end(reason: DisconnectReason) -> Disconnect {
-    Disconnect::new(AgentToClient, reason)
-}
-
-fn network_error() -> Disconnect {
-    end(DisconnectReason::NetworkError).with_initiator(Initiator::Network)
+fn client_closed() -> Disconnect {
+    Disconnect::closed_by(AgentToClient, Initiator::Client)
 }
 
 fn shutdown() -> Disconnect {
-    end(DisconnectReason::ServerShutdown).with_initiator(Initiator::Agent)
+    Disconnect::shutdown(AgentToClient, Initiator::Agent)
 }
 
 /// Resets instead of saying goodbye, as a host that has lost its state does.
 fn reset(socket: TcpStream) {
-    SockRef::from(&socket)
-        .set_linger(Some(Duration::ZERO))
-        .expect("set");
+    let linger = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+    linger.expect("set");
     drop(socket);
 }
 
 #[test]
 #[cfg(unix)] // elsewhere a killed process may reset
-fn a_client_process_killed_with_sigkill() {
+fn a_client_process_that_is_killed_is_an_end_of_file() {
     if let Some(address) = std::env::var_os("STORY_AGENT") {
         let address = address.to_str().expect("text").parse().expect("an address");
         let mut socket = connect(address);
@@ -89,7 +88,7 @@ fn a_client_process_killed_with_sigkill() {
     let (greeted, is_greeted) = mpsc::channel();
     let line = line(
         |address| {
-            let mut client = support::respawn("a_client_process_killed_with_sigkill")
+            let mut client = support::respawn("a_client_process_that_is_killed_is_an_end_of_file")
                 .env("STORY_AGENT", address.to_string())
                 .stdout(Stdio::null())
                 .spawn()
@@ -98,48 +97,68 @@ fn a_client_process_killed_with_sigkill() {
             client.kill().expect("SIGKILL");
             client.wait().expect("reaped");
         },
-        |mut stream, cause| {
+        |guard, mut stream| {
             stream.read_exact(&mut [0; 5]).expect("a greeting");
             greeted.send(()).expect("heard");
-            read_to_the_end(stream, cause)
+            read_to_the_end(guard, stream)
         },
     );
-    assert_eq!(line, network_error());
+    assert_eq!(line, END_OF_FILE);
 }
 
 #[test]
-fn a_connection_reset() {
+fn a_connection_that_is_reset() {
     let line = line(|address| reset(connect(address)), read_to_the_end);
-    let detail = line.detail().expect("the error's text").to_owned();
-    assert!(detail.starts_with("read failed: "), "{detail}");
+    let expected = "agent_to_client ended by network: network_error (reset): read failed: ";
+    assert!(line.starts_with(expected), "{line}");
     #[cfg(target_os = "linux")]
-    assert_eq!(
-        detail,
-        "read failed: Connection reset by peer (os error 104)"
+    assert!(
+        line.ends_with("Connection reset by peer (os error 104)"),
+        "{line}"
     );
-    assert_eq!(line, network_error().with_detail(detail));
 }
 
 #[test]
-fn a_clean_end_of_file_means_what_the_protocol_says() {
-    let vanished = line(|address| drop(connect(address)), read_to_the_end);
-    assert_eq!(vanished, network_error());
+fn an_end_of_file_means_what_the_protocol_makes_of_it() {
+    let leave = |address| drop(connect(address));
+    assert_eq!(line(leave, read_to_the_end), END_OF_FILE);
 
-    let closed = line(
-        |address| drop(connect(address)),
-        |stream, cause| {
-            let told = stream.with_end_of_file(DisconnectReason::ClientClosed, Initiator::Client);
-            read_to_the_end(told, cause)
+    let goodbye = line(leave, |guard, stream| {
+        let (reason, who) = (DisconnectReason::ClientClosed, Initiator::Client);
+        read_to_the_end(guard, stream.with_end_of_file(reason, who))
+    });
+    assert_eq!(
+        goodbye,
+        "agent_to_client ended by client: client_closed (end_of_file)"
+    );
+
+    // A connection that is kept alive: between two requests, a client that leaves just leaves.
+    let idle = line(leave, |guard, stream| {
+        guard.cause().presume(client_closed());
+        read_to_the_end(guard, stream)
+    });
+    assert_eq!(
+        idle,
+        "agent_to_client ended by client: client_closed (end_of_file)"
+    );
+
+    // A login that was refused: what the client does then is no news.
+    let refused = line(
+        |address| reset(connect(address)),
+        |guard, stream| {
+            let rejected = end(DisconnectReason::Rejected).with_initiator(Initiator::Agent);
+            guard.cause().presume(rejected.with_detail("no such user"));
+            read_to_the_end(guard, stream)
         },
     );
     assert_eq!(
-        closed,
-        end(DisconnectReason::ClientClosed).with_initiator(Initiator::Client)
+        refused,
+        "agent_to_client ended by agent: rejected (reset): no such user"
     );
 }
 
 #[test]
-fn a_half_close_that_goes_on_receiving() {
+fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
     let line = line(
         |address| {
             let mut socket = connect(address);
@@ -149,35 +168,39 @@ fn a_half_close_that_goes_on_receiving() {
             socket.read_to_string(&mut answers).expect("answered");
             assert_eq!(answers, "all my answers");
         },
-        |stream, cause| {
-            let mut stream = stream.with_half_close();
+        |guard, stream| {
+            let mut stream = stream.with_half_close(Initiator::Client);
             stream.read_to_end(&mut Vec::new()).expect("questions");
-            assert_eq!(cause.get(), None, "the connection lives on");
+            assert_eq!(guard.cause().get(), None, "the connection lives on");
             stream.write_all(b"all my answers").expect("sent");
-            Some(end(DisconnectReason::Graceful))
+            None
         },
     );
-    assert_eq!(line, end(DisconnectReason::Graceful));
+    assert_eq!(
+        line,
+        "agent_to_client ended by client: client_closed (end_of_file)"
+    );
 }
 
 #[test]
 fn a_write_to_a_peer_that_is_gone() {
     let line = line(
         |address| reset(connect(address)),
-        |mut stream, _| {
+        |_, mut stream| {
             // The first ones may still go into the kernel's buffer.
             while stream.write_all(&[0; 1024]).is_ok() {}
             None
         },
     );
-    assert_eq!(line.reason(), DisconnectReason::NetworkError);
-    assert_eq!(line.initiator(), Some(Initiator::Network));
-    let detail = line.detail().expect("the error's text");
-    assert!(detail.starts_with("write failed: "), "{detail}");
+    let expected = "agent_to_client ended by network: network_error (";
+    assert!(
+        line.starts_with(expected) && line.contains("): write failed: "),
+        "{line}"
+    );
 }
 
 #[test]
-fn a_read_deadline_that_passes_and_the_connection_lives_on() {
+fn a_read_deadline_that_passes_ends_nothing() {
     let (passed, has_passed) = mpsc::channel();
     let line = line(
         |address| {
@@ -185,25 +208,28 @@ fn a_read_deadline_that_passes_and_the_connection_lives_on() {
             has_passed.recv().expect("a deadline");
             socket.write_all(b"late").expect("sent");
         },
-        |mut stream, cause| {
-            stream
-                .get_ref()
-                .set_read_timeout(Some(Duration::from_millis(1)))
-                .expect("set");
+        |guard, mut stream| {
+            let timeout = |millis: u64| Some(Duration::from_millis(millis));
+            stream.get_ref().set_read_timeout(timeout(1)).expect("set");
             let error = stream.read(&mut [0; 4]).expect_err("nothing to read yet");
             assert!(
                 matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
                 "{error}"
             );
-            assert_eq!(cause.get(), None);
             stream.get_ref().set_read_timeout(None).expect("set");
             passed.send(()).expect("heard");
             stream.read_exact(&mut [0; 4]).expect("late, but there");
-            assert_eq!(cause.get(), None);
-            Some(end(DisconnectReason::Graceful))
+            assert_eq!(guard.cause().get(), None);
+            Some(
+                Disconnect::closed_by(AgentToClient, Initiator::Agent)
+                    .with_trigger(Trigger::IdleTimeout),
+            )
         },
     );
-    assert_eq!(line, end(DisconnectReason::Graceful));
+    assert_eq!(
+        line,
+        "agent_to_client ended by agent: graceful (idle_timeout)"
+    );
 }
 
 #[test]
@@ -214,159 +240,180 @@ fn garbage_that_breaks_the_protocol() {
             socket
                 .write_all(b"hello\n\xff\xfe\x00garbage\n")
                 .expect("sent");
-            // Stays until the agent hangs up.
-            let _ = socket.read(&mut [0]);
+            let _ = socket.read(&mut [0]); // stays until this side hangs up
         },
-        |stream, _| {
-            let error = BufReader::new(stream)
-                .lines()
-                .find_map(Result::err)
-                .expect("a protocol of text lines");
-            Some(end(DisconnectReason::from_error(&error)).with_detail(error.to_string()))
+        |guard, stream| {
+            let error = BufReader::new(stream).lines().find_map(Result::err);
+            guard.failed(&error.expect("a protocol of text lines"));
+            None
         },
     );
-    let protocol_error = end(DisconnectReason::ProtocolError);
-    assert_eq!(
-        line,
-        protocol_error.with_detail("stream did not contain valid UTF-8")
-    );
+    let expected = "agent_to_client ended: protocol_error: stream did not contain valid UTF-8";
+    assert_eq!(line, expected);
 }
 
 #[test]
-fn the_client_vanished_and_then_the_agent_shut_down() {
-    let line = line(
-        |address| drop(connect(address)),
-        |stream, cause| {
-            read_to_the_end(stream, cause);
-            Some(shutdown())
-        },
-    );
-    assert_eq!(line, network_error());
-}
-
-#[test]
-fn the_agent_shut_down_and_then_the_client_vanished() {
-    let line = line(
-        |address| drop(connect(address)),
-        |stream, cause| {
-            cause.record(Evidence::Local, shutdown());
-            read_to_the_end(stream, cause)
-        },
-    );
-    assert_eq!(line, shutdown());
-}
-
-#[test]
-fn the_workspace_was_stopped_and_then_the_socket_ended() {
-    let stopped = end(DisconnectReason::WorkspaceStopped).with_initiator(Initiator::Server);
-    let line = line(
+fn what_ended_first_is_the_cause() {
+    let vanish = |address| drop(connect(address));
+    let vanished_then_shutdown = line(vanish, |guard, stream| {
+        read_to_the_end(guard, stream);
+        Some(shutdown())
+    });
+    assert_eq!(vanished_then_shutdown, END_OF_FILE);
+    let shutdown_then_vanished = line(vanish, |guard, stream| {
+        guard.cause().record(Evidence::Local, shutdown());
+        read_to_the_end(guard, stream)
+    });
+    assert_eq!(shutdown_then_vanished, SHUTDOWN);
+    let stopped_then_reset = line(
         |address| reset(connect(address)),
-        |stream, cause| {
-            cause.record(Evidence::Peer, stopped.clone());
-            read_to_the_end(stream, cause)
+        |guard, stream| {
+            let stopped = end(DisconnectReason::WorkspaceStopped).with_initiator(Initiator::Server);
+            guard.cause().record(Evidence::Peer, stopped);
+            read_to_the_end(guard, stream)
         },
     );
-    assert_eq!(line, stopped);
+    assert_eq!(
+        stopped_then_reset,
+        "agent_to_client ended by server: workspace_stopped"
+    );
 }
 
 #[test]
 #[cfg(unix)]
-fn a_bare_close_came_before_the_exit_status() {
+fn a_process_that_exits_after_its_stream_was_closed_here() {
     let line = line(
-        |address| {
-            // Stays until the agent hangs up.
-            let _ = connect(address).read(&mut [0]);
-        },
-        |stream, cause| {
+        |address| drop(connect(address).read(&mut [0])), // stays until this side hangs up
+        |_, stream| {
             drop(stream); // what a library does on its way out
-            assert_eq!(
-                cause.get().map(|end| end.reason()),
-                Some(DisconnectReason::Unknown)
-            );
             let status = Command::new("sh").args(["-c", "exit 7"]).status();
             Some(disconnect_attribution::classify_session_exit(
                 false, &status,
             ))
         },
     );
-    assert_eq!(line.reason(), DisconnectReason::ProcessExited);
-    assert_eq!(line.exit_code(), Some(7));
+    let expected = "agent_to_client ended: process_exited (exit code 7): \
+                    process exited with error status: 7";
+    assert_eq!(line, expected);
 }
 
-/// The agent's code reads ahead: it sees the socket end before it looks at the goodbye.
+/// A library that reads ahead sees the socket end before it looks at the goodbye.
 #[test]
-fn a_close_code_was_still_buffered_when_the_socket_ended() {
+fn a_close_code_that_was_still_buffered_when_the_socket_ended() {
     let line = line(
         |address| connect(address).write_all(b"websocket:1001").expect("sent"),
-        |mut stream, cause| {
+        |guard, mut stream| {
             let mut buffered = String::new();
             stream.read_to_string(&mut buffered).expect("read ahead");
-            assert_eq!(
-                cause.get(),
-                Some(network_error()),
-                "all that is known so far"
-            );
+            let known = guard.cause().get().expect("an end of file");
+            assert_eq!(words(&known), END_OF_FILE, "all that is known so far");
             let code: CloseCode = buffered.parse().expect("a close code");
             let goodbye = Disconnect::from_close_code(AgentToClient, code, Initiator::Client);
-            assert!(cause.record(Evidence::Peer, goodbye));
+            assert!(guard.cause().record(Evidence::Peer, goodbye));
             None
         },
     );
-    let goodbye = end(DisconnectReason::ClientClosed).with_initiator(Initiator::Client);
-    assert_eq!(line, goodbye.with_code(CloseCode::WebSocket(1001)));
+    assert_eq!(
+        line,
+        "agent_to_client ended by client: client_closed (websocket:1001)"
+    );
 }
 
 /// Two RPCs run over one connection; the failure of the first cancels the second.
 #[test]
-fn a_siblings_network_failure_cancels_the_shared_token() {
-    let (emit, lines) = mpsc::channel();
-    let connection = Cause::default();
-    let guard = || {
-        let emit = emit.clone();
-        DisconnectGuard::new(ServerToAgent, move |end| emit.send(end).expect("heard"))
-            .with_cause(connection.clone())
+fn a_siblings_network_failure_that_cancels_a_shared_token() {
+    let (client, socket) = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let client = connect(listener.local_addr().expect("bound"));
+        (client, listener.accept().expect("connected").0)
     };
-    let (coordination, relay_map) = (guard(), guard());
-
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let server = connect(listener.local_addr().expect("bound"));
-    let (socket, _) = listener.accept().expect("connected");
+    let lines = Lines::default();
+    let connection = Cause::default();
     let mut stream = TrackedStream::new(socket, ServerToAgent, connection.clone());
-    reset(server);
-
+    let [coordination, relay_map] = [(), ()]
+        .map(|()| DisconnectGuard::new(ServerToAgent, lines.emit()).with_cause(connection.child()));
+    reset(client);
     let result = stream.read(&mut [0]);
     coordination.close(classify_coordinator_rpc_exit(false, &result));
-    let token_is_cancelled = result.is_err();
+    let is_cancelled = result.is_err();
     relay_map.close(classify_coordinator_rpc_exit(
-        token_is_cancelled,
-        &Ok::<_, ()>(()),
+        is_cancelled,
+        &Ok::<_, std::io::Error>(()),
     ));
+    for line in lines.take() {
+        assert_eq!(line.reason(), DisconnectReason::NetworkError);
+        assert_eq!(line.trigger(), Some(Trigger::Reset));
+        assert_eq!(line.origin(), Some(ServerToAgent));
+    }
+}
 
-    drop(emit);
-    let lines: Vec<_> = lines
-        .iter()
-        .map(|end| (end.reason(), end.initiator()))
-        .collect();
-    let network_error = (DisconnectReason::NetworkError, Some(Initiator::Network));
-    assert_eq!(lines, [network_error; 2]);
+#[test]
+fn a_user_who_closes_one_tab_does_not_explain_the_outage_of_the_next() {
+    let (tab, other_tab) = (Lines::default(), Lines::default());
+    let connection = line(
+        |address| reset(connect(address)),
+        |guard, stream| {
+            let [closed, open] =
+                [&tab, &other_tab].map(|lines| lines.guard().with_cause(guard.cause().child()));
+            closed.close_as(Evidence::Peer, client_closed());
+            read_to_the_end(guard, stream);
+            drop(open);
+            None
+        },
+    );
+    assert_eq!(
+        words(&tab.one()),
+        "agent_to_client ended by client: client_closed"
+    );
+    assert!(
+        connection.contains("network_error (reset): read failed"),
+        "{connection}"
+    );
+    let inherited = other_tab.one();
+    assert_eq!(inherited.origin(), Some(AgentToClient));
+    assert_eq!(inherited.trigger(), Some(Trigger::Reset));
+}
+
+#[test]
+fn one_outage_under_65_channels_is_one_line_without_an_origin() {
+    let channels = Lines::default();
+    let connection = line(
+        |address| reset(connect(address)),
+        |guard, stream| {
+            let open: Vec<_> = (0..65)
+                .map(|_| channels.guard().with_cause(guard.cause().child()))
+                .collect();
+            read_to_the_end(guard, stream);
+            drop(open);
+            None
+        },
+    );
+    assert!(!connection.contains("from "), "{connection}");
+    let lines = channels.take();
+    assert_eq!(lines.len(), 65);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.origin() == Some(AgentToClient))
+    );
 }
 
 #[test]
 fn a_connection_that_was_never_established_logs_nothing() {
-    let (emit, lines) = mpsc::channel();
+    let lines = Lines::default();
     let closed_port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.local_addr().expect("bound")
     };
-    let dial = move || -> std::io::Result<()> {
+    let dial = || -> std::io::Result<()> {
         let socket = TcpStream::connect(closed_port)?;
-        let guard = DisconnectGuard::new(AgentToClient, move |end| emit.send(end).expect("heard"));
-        let _stream = TrackedStream::new(socket, AgentToClient, guard.cause());
+        let guard = lines.guard();
+        let _stream = guard.track(socket);
         Ok(())
     };
     assert_eq!(
         dial().expect_err("refused").kind(),
         ErrorKind::ConnectionRefused
     );
-    assert_eq!(lines.iter().count(), 0);
+    assert_eq!(lines.take(), []);
 }

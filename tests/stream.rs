@@ -1,125 +1,279 @@
-//! A tracked stream tells how its transport ended, and changes nothing else.
+//! A tracked stream records how its transport ended, and changes nothing else.
+
+#[path = "support/words.rs"]
+mod words;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Initiator, TrackedStream};
+use disconnect_attribution::{
+    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream,
+    Trigger,
+};
+use words::words;
 
-fn end(reason: DisconnectReason) -> Disconnect {
-    Disconnect::new(AgentToClient, reason)
-}
+const END_OF_FILE: &str = "agent_to_client ended by network: network_error (end_of_file)";
 
 fn tracked<S>(stream: S) -> (TrackedStream<S>, Cause) {
     let cause = Cause::default();
-    (
-        TrackedStream::new(stream, AgentToClient, cause.clone()),
-        cause,
-    )
+    let stream = TrackedStream::new(stream, AgentToClient, cause.clone());
+    (stream, cause)
 }
 
-/// Answers every call with the same result.
-struct Always(fn() -> io::Result<usize>);
+fn known(cause: &Cause) -> Option<String> {
+    cause.get().as_ref().map(words)
+}
 
-impl Read for Always {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        (self.0)()
+fn client_closed() -> Disconnect {
+    Disconnect::closed_by(AgentToClient, Initiator::Client)
+}
+
+/// Answers each call with the next of some results.
+struct Script(Vec<io::Result<usize>>);
+
+impl Script {
+    fn failing(error: io::Error) -> Self {
+        Self(vec![Err(error)])
+    }
+
+    fn next(&mut self) -> io::Result<usize> {
+        self.0.remove(0)
     }
 }
 
-impl Write for Always {
+impl Read for Script {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.next()
+    }
+}
+
+impl Write for Script {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        (self.0)()
+        self.next()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        (self.0)().map(drop)
+        self.next().map(drop)
     }
 }
 
-/// Makes an error, and what has to be recorded for it.
-type Row = (fn() -> io::Error, Option<Disconnect>);
-
 #[test]
 fn errors_that_end_a_connection_and_errors_that_do_not() {
-    let network = |detail: &str| {
-        Some(
-            end(DisconnectReason::NetworkError)
-                .with_initiator(Initiator::Network)
-                .with_detail(detail.to_owned()),
-        )
-    };
-    let rows: [Row; 7] = [
-        (|| ErrorKind::Interrupted.into(), None),
-        (|| ErrorKind::WouldBlock.into(), None),
-        (|| ErrorKind::TimedOut.into(), None),
+    let rows: [(io::Error, Option<&str>); 8] = [
+        (ErrorKind::Interrupted.into(), None),
+        (ErrorKind::WouldBlock.into(), None),
+        (ErrorKind::TimedOut.into(), None),
         (
-            || io::Error::new(ErrorKind::TimedOut, "deadline has elapsed"),
+            io::Error::new(ErrorKind::TimedOut, "deadline has elapsed"),
             None,
         ),
         (
-            || ErrorKind::ConnectionReset.into(),
-            network("read failed: connection reset"),
+            ErrorKind::ConnectionReset.into(),
+            Some("by network: network_error (reset): read failed: connection reset"),
         ),
         (
-            || io::Error::other("device gone"),
-            network("read failed: device gone"),
+            ErrorKind::HostUnreachable.into(),
+            Some("by network: network_error (unreachable): read failed: host unreachable"),
         ),
         (
-            || io::Error::new(ErrorKind::InvalidData, "bad record\n"),
-            Some(end(DisconnectReason::ProtocolError).with_detail(r"read failed: bad record\n")),
+            io::Error::other("device gone"),
+            Some("by network: network_error: read failed: device gone"),
+        ),
+        (
+            io::Error::new(ErrorKind::InvalidData, "bad\nrecord"),
+            Some(": protocol_error: read failed: bad\\nrecord"),
         ),
     ];
-    #[cfg(target_os = "linux")]
-    let rows = {
-        let linux: [Row; 2] = [
-            (|| io::Error::from_raw_os_error(11), None), // EAGAIN: SO_RCVTIMEO
-            (
-                || io::Error::from_raw_os_error(110), // ETIMEDOUT: TCP itself gave up
-                network("read failed: Connection timed out (os error 110)"),
-            ),
-        ];
-        rows.into_iter().chain(linux)
-    };
-    for (error, recorded) in rows {
-        struct Failing(fn() -> io::Error);
-        impl Read for Failing {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err((self.0)())
-            }
-        }
-        let (mut stream, cause) = tracked(Failing(error));
+    for (error, expected) in rows {
+        let text = error.to_string();
+        let (mut stream, cause) = tracked(Script::failing(error));
         let seen = stream.read(&mut [0]).expect_err("the stream's own error");
-        assert_eq!(seen.to_string(), error().to_string());
-        assert_eq!(cause.get(), recorded, "{seen}");
+        assert_eq!(seen.to_string(), text);
+        let expected =
+            expected.map(|end| format!("agent_to_client ended {end}").replace(" :", ":"));
+        assert_eq!(known(&cause), expected, "{text}");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_timeout_of_tcp_is_told_from_a_deadline() {
+    let rows = [
+        (11, None), // EAGAIN: SO_RCVTIMEO
+        (
+            110,
+            Some("timed_out): read failed: Connection timed out (os error 110)"),
+        ), // ETIMEDOUT
+    ];
+    for (errno, expected) in rows {
+        let (mut stream, cause) = tracked(Script::failing(io::Error::from_raw_os_error(errno)));
+        stream.read(&mut [0]).expect_err("the stream's own error");
+        let expected =
+            expected.map(|end| format!("agent_to_client ended by network: network_error ({end}"));
+        assert_eq!(known(&cause), expected);
+    }
+}
+
+#[test]
+fn what_is_presumed_serves_an_end_of_file_a_reset_and_a_broken_pipe_alone() {
+    let client =
+        |trigger: &str| format!("agent_to_client ended by client: client_closed ({trigger})");
+    let rows: [(io::Result<usize>, String); 5] = [
+        (Ok(0), client("end_of_file")),
+        (
+            Err(ErrorKind::ConnectionReset.into()),
+            client("reset") + ": read failed: connection reset",
+        ),
+        (
+            Err(ErrorKind::BrokenPipe.into()),
+            client("broken_pipe") + ": read failed: broken pipe",
+        ),
+        (
+            Err(ErrorKind::UnexpectedEof.into()),
+            END_OF_FILE.to_owned() + ": read failed: unexpected end of file",
+        ),
+        (
+            Err(ErrorKind::ConnectionAborted.into()),
+            "agent_to_client ended by network: network_error (aborted): \
+             read failed: connection aborted"
+                .to_owned(),
+        ),
+    ];
+    for (result, expected) in rows {
+        let given = format!("{result:?}");
+        let (mut stream, cause) = tracked(Script(vec![result]));
+        cause.presume(client_closed().with_trigger(Trigger::Superseded));
+        let _ = stream.read(&mut [0]);
+        assert_eq!(known(&cause), Some(expected), "{given}");
+    }
+}
+
+#[test]
+fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
+    let (mut stream, cause) = tracked(Script::failing(ErrorKind::ConnectionReset.into()));
+    let rejected = Disconnect::new(AgentToClient, DisconnectReason::Rejected);
+    cause.presume(rejected.with_detail("password refused"));
+    let _ = stream.read(&mut [0]);
+    let expected = "agent_to_client ended: rejected (reset): password refused";
+    assert_eq!(known(&cause).as_deref(), Some(expected));
+
+    let parent = Cause::default();
+    parent.presume(client_closed());
+    let mut stream = TrackedStream::new(io::empty(), AgentToClient, parent.child());
+    assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
+    assert_eq!(known(&stream.cause()).as_deref(), Some(END_OF_FILE));
+}
+
+type Configure = fn(TrackedStream<io::Empty>) -> TrackedStream<io::Empty>;
+
+#[test]
+fn what_an_end_of_file_means() {
+    let graceful = |stream: TrackedStream<io::Empty>| {
+        stream.with_end_of_file(DisconnectReason::Graceful, Initiator::Unknown)
+    };
+    let half_close = |stream: TrackedStream<io::Empty>| stream.with_half_close(Initiator::Client);
+    let rows: [(Configure, bool, Option<&str>); 6] = [
+        (|stream| stream, false, Some(END_OF_FILE)),
+        (
+            graceful,
+            false,
+            Some("agent_to_client ended: graceful (end_of_file)"),
+        ),
+        (half_close, false, None),
+        (
+            |stream| stream,
+            true,
+            Some("agent_to_client ended by client: client_closed (end_of_file)"),
+        ),
+        (
+            graceful,
+            true,
+            Some("agent_to_client ended by client: client_closed (end_of_file)"),
+        ),
+        (half_close, true, None),
+    ];
+    for (configure, is_presumed, expected) in rows {
+        let (stream, cause) = tracked(io::empty());
+        if is_presumed {
+            cause.presume(client_closed());
+        }
+        let read = configure(stream).read(&mut [0]);
+        assert_eq!(read.expect("the end"), 0);
+        assert_eq!(known(&cause).as_deref(), expected);
+    }
+}
+
+/// The line of a guard whose one stream reads and writes by a script.
+fn line_after(
+    results: Vec<io::Result<usize>>,
+    story: impl FnOnce(&Cause, &mut dyn FnMut()),
+) -> String {
+    let mut line = None;
+    let guard = DisconnectGuard::new(AgentToClient, |end| line = Some(words(&end)));
+    let mut stream = guard
+        .track(Script(results))
+        .with_half_close(Initiator::Client);
+    story(&guard.cause(), &mut || drop(stream.read(&mut [0])));
+    drop(guard);
+    line.expect("one line")
+}
+
+#[test]
+fn a_half_close_shows_who_stopped_first_and_no_more() {
+    let stopped = "agent_to_client ended by client: client_closed (end_of_file)";
+    let reset = || Err(ErrorKind::ConnectionReset.into());
+    let alone = line_after(vec![Ok(0)], |_, read| read());
+    assert_eq!(alone, stopped);
+    let and_its_own_reset_is_nothing_new = line_after(vec![Ok(0), reset()], |_, read| {
+        read();
+        read();
+    });
+    assert_eq!(and_its_own_reset_is_nothing_new, stopped);
+    let presume_none_leaves_it = line_after(vec![Ok(0)], |cause, read| {
+        read();
+        cause.presume(None);
+    });
+    assert_eq!(presume_none_leaves_it, stopped);
+    let presume_wins = line_after(vec![Ok(0)], |cause, read| {
+        cause.presume(Disconnect::new(AgentToClient, DisconnectReason::Rejected));
+        read();
+    });
+    assert_eq!(presume_wins, "agent_to_client ended: rejected");
+    let another_streams_reset = line_after(vec![Ok(0)], |cause, read| {
+        read();
+        let script = Script(vec![Err(ErrorKind::ConnectionReset.into())]);
+        let _ = TrackedStream::new(script, AgentToClient, cause.clone()).read(&mut [0]);
+    });
+    let network = "agent_to_client ended by network: network_error (reset): \
+                   read failed: connection reset";
+    assert_eq!(another_streams_reset, network);
+}
+
+#[test]
+fn not_connected_is_weak() {
+    let (mut stream, cause) = tracked(Script::failing(ErrorKind::NotConnected.into()));
+    let _ = stream.read(&mut [0]);
+    assert!(cause.record(Evidence::Local, client_closed()));
 }
 
 #[test]
 fn a_read_of_nothing_is_no_end_of_file() {
     let (mut stream, cause) = tracked(io::empty());
-    assert_eq!(
-        stream.read(&mut []).expect("nothing asked, nothing given"),
-        0
-    );
-    assert_eq!(
-        stream
-            .read_vectored(&mut [IoSliceMut::new(&mut [])])
-            .expect("nothing"),
-        0
-    );
+    assert_eq!(stream.read(&mut []).expect("nothing"), 0);
+    let nothing = &mut [IoSliceMut::new(&mut [])];
+    assert_eq!(stream.read_vectored(nothing).expect("nothing"), 0);
     assert_eq!(cause.get(), None);
-    assert_eq!(
-        stream
-            .read_vectored(&mut [IoSliceMut::new(&mut [0])])
-            .expect("the end"),
-        0
-    );
-    assert!(cause.get().is_some());
+    let mut byte = [0];
+    let something = &mut [IoSliceMut::new(&mut byte)];
+    assert_eq!(stream.read_vectored(something).expect("the end"), 0);
+    assert_eq!(known(&cause).as_deref(), Some(END_OF_FILE));
 }
 
 #[test]
 fn a_write_that_takes_nothing_ends_the_connection() {
-    let (mut stream, cause) = tracked(Always(|| Ok(0)));
+    let broken = "agent_to_client ended by network: network_error (broken_pipe): \
+                  write failed: write zero";
+    let (mut stream, cause) = tracked(Script(vec![Ok(0), Ok(0), Ok(0)]));
     assert_eq!(stream.write(&[]).expect("nothing"), 0);
     assert_eq!(
         stream
@@ -129,69 +283,71 @@ fn a_write_that_takes_nothing_ends_the_connection() {
     );
     assert_eq!(cause.get(), None);
     assert_eq!(stream.write(&[1]).expect("unchanged"), 0);
-    assert_eq!(
-        cause.get().map(|end| end.reason()),
-        Some(DisconnectReason::NetworkError)
-    );
-}
+    assert_eq!(known(&cause).as_deref(), Some(broken));
 
-#[test]
-fn a_vectored_write_that_takes_nothing_ends_the_connection_too() {
-    let (mut stream, cause) = tracked(Always(|| Ok(0)));
+    let (mut stream, cause) = tracked(Script(vec![Ok(0)]));
     let buffers = [IoSlice::new(&[]), IoSlice::new(&[1])];
     assert_eq!(stream.write_vectored(&buffers).expect("unchanged"), 0);
-    let detail = cause.get().and_then(|end| end.detail().map(str::to_owned));
-    assert_eq!(detail.as_deref(), Some("write failed: write zero"));
+    assert_eq!(known(&cause).as_deref(), Some(broken));
 }
 
 #[test]
 fn each_operation_that_fails_is_named() {
-    let broken = || Always(|| Err(ErrorKind::BrokenPipe.into()));
-    let detail = |run: fn(&mut TrackedStream<Always>) -> bool| {
-        let (mut stream, cause) = tracked(broken());
-        assert!(run(&mut stream), "the error goes through");
-        cause
-            .get()
-            .and_then(|end| end.detail().map(str::to_owned))
-            .expect("recorded")
-    };
-    assert_eq!(
-        detail(|stream| stream.read(&mut [0]).is_err()),
-        "read failed: broken pipe"
-    );
-    assert_eq!(
-        detail(|stream| stream.write(&[0]).is_err()),
-        "write failed: broken pipe"
-    );
-    assert_eq!(
-        detail(|stream| stream.write_vectored(&[IoSlice::new(&[0])]).is_err()),
-        "write failed: broken pipe",
-    );
-    assert_eq!(
-        detail(|stream| stream.flush().is_err()),
-        "flush failed: broken pipe"
-    );
+    type Operation = fn(&mut TrackedStream<Script>) -> bool;
+    let rows: [(Operation, &str); 4] = [
+        (
+            |stream| stream.read(&mut [0]).is_err(),
+            "read failed: broken pipe",
+        ),
+        (
+            |stream| stream.write(&[0]).is_err(),
+            "write failed: broken pipe",
+        ),
+        (
+            |stream| stream.write_vectored(&[IoSlice::new(&[0])]).is_err(),
+            "write failed: broken pipe",
+        ),
+        (
+            |stream| stream.flush().is_err(),
+            "flush failed: broken pipe",
+        ),
+    ];
+    for (operation, expected) in rows {
+        let (mut stream, cause) = tracked(Script::failing(ErrorKind::BrokenPipe.into()));
+        assert!(operation(&mut stream), "the error goes through");
+        assert_eq!(cause.get().expect("recorded").detail(), Some(expected));
+    }
 }
 
 #[test]
-fn a_drop_is_presumed_and_unwrapping_is_no_end() {
+fn a_drop_and_an_unwrapping_record_nothing() {
     let (stream, cause) = tracked(io::empty());
     drop(stream);
-    assert_eq!(
-        cause.get(),
-        Some(end(DisconnectReason::Unknown).with_detail("closed here, nobody said why")),
-    );
+    assert_eq!(cause.get(), None);
     let (stream, cause) = tracked(vec![7]);
     assert_eq!(stream.into_inner(), [7]);
+    assert_eq!(cause.get(), None);
+    let (stream, cause) = tracked(vec![7]);
+    assert_eq!(stream.carrying("value").into_parts(), (vec![7], "value"));
     assert_eq!(cause.get(), None);
 }
 
 #[test]
-fn an_end_of_file_by_nobody_in_particular_leaves_the_initiator_out() {
-    let (stream, cause) = tracked(io::empty());
-    let mut stream = stream.with_end_of_file(DisconnectReason::Graceful, Initiator::Unknown);
-    stream.read_to_end(&mut Vec::new()).expect("empty");
-    assert_eq!(cause.get(), Some(end(DisconnectReason::Graceful)));
+fn what_is_carried_goes_after_the_stream() {
+    use std::cell::RefCell;
+    struct Named<'a>(&'static str, &'a RefCell<Vec<&'static str>>);
+    impl Drop for Named<'_> {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push(self.0);
+        }
+    }
+    let dropped = RefCell::default();
+    drop(
+        tracked(Named("stream", &dropped))
+            .0
+            .carrying(Named("guard", &dropped)),
+    );
+    assert_eq!(*dropped.borrow(), ["stream", "guard"]);
 }
 
 #[test]
@@ -204,156 +360,13 @@ fn bytes_go_through_unchanged() {
     assert_eq!(writer.get_mut(), &bytes);
 }
 
-#[cfg(feature = "tokio")]
-mod tokio_traits {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::{
-        Always, DisconnectReason, ErrorKind, Initiator, IoSlice, Read, Write, end, io, tracked,
-    };
-
-    async fn connection() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (client.expect("connected"), accepted.expect("accepted").0)
-    }
-
-    #[tokio::test]
-    async fn an_end_of_file_and_a_drop() {
-        let (client, socket) = connection().await;
-        let (mut stream, cause) = tracked(socket);
-        drop(client);
-        assert_eq!(stream.read(&mut []).await.expect("nothing"), 0);
-        assert_eq!(cause.get(), None);
-        assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-        let network_error = end(DisconnectReason::NetworkError).with_initiator(Initiator::Network);
-        assert_eq!(cause.get(), Some(network_error));
-    }
-
-    /// A reader may pass a buffer that holds earlier bytes.
-    #[tokio::test]
-    async fn an_end_of_file_is_seen_behind_earlier_bytes() {
-        let (client, socket) = connection().await;
-        let (mut stream, cause) = tracked(socket);
-        drop(client);
-        let mut storage = [0; 16];
-        let mut buffer = ReadBuf::new(&mut storage);
-        buffer.put_slice(b"earlier");
-        std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer))
-            .await
-            .expect("the end");
-        assert_eq!(buffer.filled(), b"earlier");
-        assert!(cause.get().is_some());
-    }
-
-    #[tokio::test]
-    async fn a_reset_while_reading() {
-        let (client, socket) = connection().await;
-        let (mut stream, cause) = tracked(socket);
-        socket2::SockRef::from(&client)
-            .set_linger(Some(std::time::Duration::ZERO))
-            .expect("set");
-        drop(client);
-        let error = stream.read(&mut [0]).await.expect_err("reset");
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        let end = cause.get().expect("recorded");
-        assert_eq!(end.detail(), Some(format!("read failed: {error}").as_str()));
-    }
-
-    #[tokio::test]
-    async fn an_end_of_file_that_answers_a_shutdown_says_nothing_new() {
-        let (mut client, socket) = connection().await;
-        let (mut stream, cause) = tracked(socket);
-        stream.shutdown().await.expect("shut down");
-        assert_eq!(client.read(&mut [0]).await.expect("the end"), 0);
-        drop(client);
-        assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-        assert_eq!(
-            cause.get().map(|end| end.reason()),
-            Some(DisconnectReason::Unknown)
-        );
-    }
-
-    #[tokio::test]
-    async fn vectored_writes_reach_the_socket_as_such() {
-        let (mut client, socket) = connection().await;
-        assert!(socket.is_write_vectored());
-        let (mut stream, cause) = tracked(socket);
-        assert!(stream.is_write_vectored());
-        let written = stream
-            .write_vectored(&[IoSlice::new(b"one "), IoSlice::new(b"two")])
-            .await;
-        assert_eq!(written.expect("small enough for one go"), 7);
-        let mut text = [0; 7];
-        client.read_exact(&mut text).await.expect("sent");
-        assert_eq!(&text, b"one two");
-        assert_eq!(cause.get(), None);
-
-        let (stream, _) = tracked(Polled(Always(|| Ok(1))));
-        assert!(!stream.is_write_vectored());
-    }
-
-    /// A stream that is always ready.
-    struct Polled(Always);
-
-    impl AsyncRead for Polled {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            _: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            Poll::Ready(self.0.read(&mut []).map(drop))
-        }
-    }
-
-    impl AsyncWrite for Polled {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Poll::Ready(self.0.write(bytes))
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(self.0.flush())
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(self.0.flush())
-        }
-    }
-
-    #[tokio::test]
-    async fn each_operation_that_fails_is_named() {
-        for operation in ["read", "write", "flush", "shutdown"] {
-            let (mut stream, cause) = tracked(Polled(Always(|| Err(ErrorKind::BrokenPipe.into()))));
-            let failed = match operation {
-                "read" => stream.read(&mut [0]).await.is_err(),
-                "write" => stream.write(&[0]).await.is_err(),
-                "flush" => stream.flush().await.is_err(),
-                _ => stream.shutdown().await.is_err(),
-            };
-            assert!(failed, "the error goes through");
-            let detail = cause.get().and_then(|end| end.detail().map(str::to_owned));
-            assert_eq!(detail, Some(format!("{operation} failed: broken pipe")));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_write_that_takes_nothing_ends_the_connection() {
-        let (mut stream, cause) = tracked(Polled(Always(|| Ok(0))));
-        assert_eq!(stream.write(&[]).await.expect("nothing"), 0);
-        assert_eq!(cause.get(), None);
-        assert_eq!(stream.write(&[1]).await.expect("unchanged"), 0);
-        assert_eq!(
-            cause.get().map(|end| end.reason()),
-            Some(DisconnectReason::NetworkError)
-        );
-    }
+#[test]
+#[cfg(unix)]
+fn the_handle_of_a_socket_is_its_own() {
+    use std::os::fd::{AsFd, AsRawFd};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let handle = listener.as_raw_fd();
+    let (stream, _) = tracked(listener);
+    assert_eq!(stream.as_raw_fd(), handle);
+    assert_eq!(stream.as_fd().as_raw_fd(), handle);
 }

@@ -1,202 +1,234 @@
 //! The words on the wire: dashboards match on them, so a change here is a broken dashboard.
 
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
 use disconnect_attribution::{
-    ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, keys,
+    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
+    keys,
 };
 
-fn words<T: Copy>(variants: &[T], as_str: fn(T) -> &'static str) -> Vec<&'static str> {
-    variants.iter().map(|variant| as_str(*variant)).collect()
+const CONNECT_TYPES: [(ConnectType, &str); 3] = [
+    (ConnectType::ServerToAgent, "server_to_agent"),
+    (ConnectType::AgentToClient, "agent_to_client"),
+    (ConnectType::ClientToServer, "client_to_server"),
+];
+
+/// The word, and whether the end is expected.
+const REASONS: [(DisconnectReason, &str, bool); 10] = [
+    (DisconnectReason::Graceful, "graceful", true),
+    (DisconnectReason::ClientClosed, "client_closed", true),
+    (DisconnectReason::ServerShutdown, "server_shutdown", true),
+    (
+        DisconnectReason::WorkspaceStopped,
+        "workspace_stopped",
+        true,
+    ),
+    (DisconnectReason::NetworkError, "network_error", false),
+    (DisconnectReason::ProtocolError, "protocol_error", false),
+    (
+        DisconnectReason::ControlPlaneLost,
+        "control_plane_lost",
+        false,
+    ),
+    (DisconnectReason::ProcessExited, "process_exited", false),
+    (DisconnectReason::Rejected, "rejected", false),
+    (DisconnectReason::Unknown, "unknown", false),
+];
+
+const INITIATORS: [(Initiator, &str); 5] = [
+    (Initiator::Client, "client"),
+    (Initiator::Agent, "agent"),
+    (Initiator::Server, "server"),
+    (Initiator::Network, "network"),
+    (Initiator::Unknown, "unknown"),
+];
+
+const TRIGGERS: [(Trigger, &str); 15] = [
+    (Trigger::EndOfFile, "end_of_file"),
+    (Trigger::Reset, "reset"),
+    (Trigger::BrokenPipe, "broken_pipe"),
+    (Trigger::Aborted, "aborted"),
+    (Trigger::Refused, "refused"),
+    (Trigger::Unreachable, "unreachable"),
+    (Trigger::TimedOut, "timed_out"),
+    (Trigger::IdleTimeout, "idle_timeout"),
+    (Trigger::KeepaliveTimeout, "keepalive_timeout"),
+    (Trigger::HandshakeTimeout, "handshake_timeout"),
+    (Trigger::Deadline, "deadline"),
+    (Trigger::MaxAge, "max_age"),
+    (Trigger::Superseded, "superseded"),
+    (Trigger::Panic, "panic"),
+    (Trigger::Dropped, "dropped"),
+];
+
+const METHODS: [(ConnectionMethod, &str); 3] = [
+    (ConnectionMethod::Direct, "direct"),
+    (ConnectionMethod::Derp, "derp"),
+    (ConnectionMethod::Unknown, "unknown"),
+];
+
+/// Holds an enum against its table: all of it, in this order, in both directions, and nothing else.
+#[track_caller]
+fn check<T>(rows: &[(T, &'static str)], variants: &[T], as_str: fn(T) -> &'static str)
+where
+    T: Copy + Debug + Display + PartialEq + FromStr<Err = ParseError>,
+{
+    let listed: Vec<T> = rows.iter().map(|(variant, _)| *variant).collect();
+    assert_eq!(variants, listed);
+    for &(variant, word) in rows {
+        assert_eq!(as_str(variant), word);
+        assert_eq!(variant.to_string(), word);
+        assert_eq!(word.parse(), Ok(variant));
+        for near_miss in [
+            word.to_uppercase(),
+            format!(" {word}"),
+            format!("{word}\n"),
+            format!("{word}s"),
+            word[1..].to_owned(),
+            // The name of the variant.
+            format!("{variant:?}"),
+        ] {
+            assert!(near_miss.parse::<T>().is_err(), "accepted {near_miss:?}");
+        }
+    }
+    assert!("".parse::<T>().is_err());
+}
+
+#[test]
+fn each_word_stands_for_its_variant_and_no_other_text_does() {
+    check(&CONNECT_TYPES, ConnectType::VARIANTS, ConnectType::as_str);
+    check(
+        &REASONS.map(|(reason, word, _)| (reason, word)),
+        DisconnectReason::VARIANTS,
+        DisconnectReason::as_str,
+    );
+    check(&INITIATORS, Initiator::VARIANTS, Initiator::as_str);
+    check(&TRIGGERS, Trigger::VARIANTS, Trigger::as_str);
+    check(
+        &METHODS,
+        ConnectionMethod::VARIANTS,
+        ConnectionMethod::as_str,
+    );
+}
+
+#[test]
+fn each_reason_is_expected_or_not() {
+    for (reason, word, expected) in REASONS {
+        assert_eq!(reason.expected(), expected, "{word}");
+    }
 }
 
 #[test]
 fn keys_are_golden() {
-    let keys = [
-        keys::CONNECT_TYPE,
-        keys::DISCONNECT_REASON,
-        keys::DISCONNECT_EXPECTED,
-        keys::DISCONNECT_INITIATOR,
-        keys::DISCONNECT_DETAIL,
-        keys::DISCONNECT_CODE,
-        keys::EXIT_CODE,
-        keys::CONNECTION_METHOD,
+    let rows = [
+        (keys::CONNECT_TYPE, "connect_type"),
+        (keys::DISCONNECT_REASON, "disconnect_reason"),
+        (keys::DISCONNECT_EXPECTED, "disconnect_expected"),
+        (keys::DISCONNECT_INITIATOR, "disconnect_initiator"),
+        (keys::DISCONNECT_TRIGGER, "disconnect_trigger"),
+        (keys::DISCONNECT_CODE, "disconnect_code"),
+        (keys::DISCONNECT_DETAIL, "disconnect_detail"),
+        (keys::DISCONNECT_ORIGIN, "disconnect_origin"),
+        (keys::EXIT_CODE, "exit_code"),
+        (keys::CONNECTION_METHOD, "connection_method"),
+        (keys::CONNECTION_DURATION_MS, "connection_duration_ms"),
+        (keys::PEER_SILENCE_MS, "peer_silence_ms"),
+        (keys::BYTES_RECEIVED, "bytes_received"),
+        (keys::BYTES_SENT, "bytes_sent"),
+        (keys::CLOCK_JUMP_MS, "clock_jump_ms"),
+        (ConnectType::KEY, "connect_type"),
+        (DisconnectReason::KEY, "disconnect_reason"),
+        (Initiator::KEY, "disconnect_initiator"),
+        (Trigger::KEY, "disconnect_trigger"),
+        (CloseCode::KEY, "disconnect_code"),
+        (ConnectionMethod::KEY, "connection_method"),
     ];
-    let golden = "connect_type disconnect_reason disconnect_expected disconnect_initiator \
-                  disconnect_detail disconnect_code exit_code connection_method";
-    assert_eq!(keys.join(" "), golden);
-    assert_eq!(ConnectType::KEY, keys::CONNECT_TYPE);
-    assert_eq!(DisconnectReason::KEY, keys::DISCONNECT_REASON);
-    assert_eq!(Initiator::KEY, keys::DISCONNECT_INITIATOR);
-    assert_eq!(ConnectionMethod::KEY, keys::CONNECTION_METHOD);
-}
-
-#[test]
-fn words_are_golden() {
-    assert_eq!(
-        words(ConnectType::VARIANTS, ConnectType::as_str),
-        ["server_to_agent", "agent_to_client", "client_to_server"],
-    );
-    assert_eq!(
-        words(DisconnectReason::VARIANTS, DisconnectReason::as_str),
-        [
-            "graceful",
-            "client_closed",
-            "server_shutdown",
-            "workspace_stopped",
-            "network_error",
-            "protocol_error",
-            "control_plane_lost",
-            "process_exited",
-            "rejected",
-            "unknown",
-        ],
-    );
-    assert_eq!(
-        words(Initiator::VARIANTS, Initiator::as_str),
-        ["client", "agent", "server", "network", "unknown"],
-    );
-    assert_eq!(
-        words(ConnectionMethod::VARIANTS, ConnectionMethod::as_str),
-        ["direct", "derp", "unknown"],
-    );
-}
-
-/// `as_str` looks a name up by position, so each variant is held against its own word.
-#[test]
-fn each_variant_has_its_own_word() {
-    for reason in DisconnectReason::VARIANTS {
-        let word = match reason {
-            DisconnectReason::Graceful => "graceful",
-            DisconnectReason::ClientClosed => "client_closed",
-            DisconnectReason::ServerShutdown => "server_shutdown",
-            DisconnectReason::WorkspaceStopped => "workspace_stopped",
-            DisconnectReason::NetworkError => "network_error",
-            DisconnectReason::ProtocolError => "protocol_error",
-            DisconnectReason::ControlPlaneLost => "control_plane_lost",
-            DisconnectReason::ProcessExited => "process_exited",
-            DisconnectReason::Rejected => "rejected",
-            DisconnectReason::Unknown => "unknown",
-        };
-        assert_eq!(reason.as_str(), word);
-    }
-    for initiator in Initiator::VARIANTS {
-        let word = match initiator {
-            Initiator::Client => "client",
-            Initiator::Agent => "agent",
-            Initiator::Server => "server",
-            Initiator::Network => "network",
-            Initiator::Unknown => "unknown",
-        };
-        assert_eq!(initiator.as_str(), word);
-    }
-    for connect_type in ConnectType::VARIANTS {
-        let word = match connect_type {
-            ConnectType::ServerToAgent => "server_to_agent",
-            ConnectType::AgentToClient => "agent_to_client",
-            ConnectType::ClientToServer => "client_to_server",
-        };
-        assert_eq!(connect_type.as_str(), word);
-    }
-    for method in ConnectionMethod::VARIANTS {
-        let word = match method {
-            ConnectionMethod::Direct => "direct",
-            ConnectionMethod::Derp => "derp",
-            ConnectionMethod::Unknown => "unknown",
-        };
-        assert_eq!(method.as_str(), word);
+    for (key, word) in rows {
+        assert_eq!(key, word);
     }
 }
 
 #[test]
-fn four_reasons_are_expected() {
-    let expected: Vec<_> = DisconnectReason::VARIANTS
-        .iter()
-        .copied()
-        .filter(|reason| reason.expected())
-        .collect();
-    assert_eq!(
-        expected,
-        [
-            DisconnectReason::Graceful,
-            DisconnectReason::ClientClosed,
-            DisconnectReason::ServerShutdown,
-            DisconnectReason::WorkspaceStopped,
-        ],
-    );
-}
-
-#[test]
-fn nobody_knows_by_default() {
+fn the_default_is_unknown() {
     assert_eq!(DisconnectReason::default(), DisconnectReason::Unknown);
     assert_eq!(Initiator::default(), Initiator::Unknown);
     assert_eq!(ConnectionMethod::default(), ConnectionMethod::Unknown);
 }
 
 #[test]
-fn text_is_padded_like_any_other() {
+fn a_word_can_be_padded() {
     assert_eq!(format!("[{:>8}]", Initiator::Agent), "[   agent]");
+    assert_eq!(format!("[{:<7}]", Trigger::Reset), "[reset  ]");
+    assert_eq!(format!("[{:.3}]", DisconnectReason::Graceful), "[gra]");
 }
 
 #[test]
-fn every_word_parses_back_and_nothing_else_does() {
-    for reason in DisconnectReason::VARIANTS {
-        let word = reason.as_str();
-        assert_eq!(word.parse(), Ok(*reason));
-        for near_miss in [
-            word.to_uppercase(),
-            format!(" {word}"),
-            format!("{word}\n"),
-            word.replace('_', "-"),
-        ] {
-            if near_miss != word {
-                assert!(
-                    near_miss.parse::<DisconnectReason>().is_err(),
-                    "accepted {near_miss:?}"
-                );
-            }
-        }
-    }
-    assert!("".parse::<ConnectType>().is_err());
-    assert!("Client".parse::<Initiator>().is_err());
-    assert!("relay".parse::<ConnectionMethod>().is_err());
+fn words_and_expectation_are_constants() {
+    const WORD: &str = Trigger::MaxAge.as_str();
+    const EXPECTED: bool = DisconnectReason::Graceful.expected();
+    const COUNT: usize = Trigger::VARIANTS.len();
+    assert_eq!((WORD, EXPECTED, COUNT), ("max_age", true, 15));
 }
 
-fn parse_error<T: std::str::FromStr<Err = ParseError>>(text: &str) -> String {
-    text.parse::<T>().err().expect("refused").to_string()
+#[track_caller]
+fn check_error<T: FromStr<Err = ParseError> + Debug>(text: &str, message: &str) {
+    let error = text.parse::<T>().expect_err("refused");
+    assert_eq!(error.to_string(), message);
 }
 
 #[test]
-fn a_parse_error_tells_what_would_have_been_right() {
-    assert_eq!(
-        parse_error::<ConnectType>("agent"),
+fn a_parse_error_names_the_key_the_text_and_all_that_is_accepted() {
+    check_error::<ConnectType>(
+        "agent",
         "invalid connect_type \"agent\": \
          expected one of server_to_agent, agent_to_client, client_to_server",
     );
-    assert_eq!(
-        parse_error::<DisconnectReason>("process exited with error status: 1"),
+    check_error::<DisconnectReason>(
+        "process exited with error status: 1",
         "invalid disconnect_reason \"process exited with error status: 1\": expected one of \
          graceful, client_closed, server_shutdown, workspace_stopped, network_error, \
          protocol_error, control_plane_lost, process_exited, rejected, unknown",
     );
-    assert_eq!(
-        parse_error::<Initiator>(""),
+    check_error::<Initiator>(
+        "",
         "invalid disconnect_initiator \"\": expected one of client, agent, server, network, unknown",
     );
-    assert_eq!(
-        parse_error::<ConnectionMethod>("relay"),
+    check_error::<Trigger>(
+        "eof",
+        "invalid disconnect_trigger \"eof\": expected one of end_of_file, reset, broken_pipe, \
+         aborted, refused, unreachable, timed_out, idle_timeout, keepalive_timeout, \
+         handshake_timeout, deadline, max_age, superseded, panic, dropped",
+    );
+    check_error::<ConnectionMethod>(
+        "relay",
         "invalid connection_method \"relay\": expected one of direct, derp, unknown",
+    );
+    check_error::<CloseCode>(
+        "smtp:421",
+        "invalid disconnect_code \"smtp:421\": expected one of ssh:<u32>, websocket:<u16>, \
+         grpc:<i32>, http2:<u32>, tls:<u8>, quic:<u64>, quic_app:<u64>, http3:<u64>",
     );
 }
 
 #[test]
-fn a_parse_error_shows_hostile_text_escaped_and_bounded() {
-    assert_eq!(
-        parse_error::<ConnectionMethod>("x\r\n\u{1b}[31m\u{202e}"),
-        r#"invalid connection_method "x\r\n\u{1b}[31m\u{202e}": expected one of direct, derp, unknown"#,
-    );
-    let flood = parse_error::<ConnectionMethod>(&"é".repeat(1_000_000));
-    let shown = format!("{}…", "é".repeat(126));
-    assert_eq!(
-        flood,
-        format!("invalid connection_method \"{shown}\": expected one of direct, derp, unknown"),
-    );
+fn a_parse_error_shows_the_text_escaped_and_bounded() {
+    let rows = [
+        ("direct ", "direct "),
+        (" direct", " direct"),
+        ("direct\n", r"direct\n"),
+        ("\tdirect", r"\tdirect"),
+        ("direct\u{2028}", r"direct\u{2028}"),
+        ("direct\u{200b}", r"direct\u{200b}"),
+        ("x\r\n\u{1b}[31m\u{202e}", r"x\r\n\u{1b}[31m\u{202e}"),
+        (&"é".repeat(1_000_000), &format!("{}…", "é".repeat(126))),
+    ];
+    for (text, shown) in rows {
+        check_error::<ConnectionMethod>(
+            text,
+            &format!(
+                "invalid connection_method \"{shown}\": expected one of direct, derp, unknown"
+            ),
+        );
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use criterion::Criterion;
 use disconnect_attribution::{
-    ConnectType, DisconnectReason, Initiator, classify_coordinator_rpc_exit, disconnect_event,
+    ConnectType, Disconnect, DisconnectReason, Initiator, disconnect_event,
 };
 use slog::{
     Discard, Drain, KV, Key, Level, LevelFilter, Logger, Never, OwnedKVList, Record, Serializer,
@@ -53,6 +53,14 @@ impl Site {
                 Err(()) => (DisconnectReason::NetworkError, Initiator::Network),
             }
         }
+    }
+}
+
+impl Site {
+    #[inline]
+    fn record(&self) -> Disconnect {
+        let (reason, initiator) = self.as_enums();
+        Disconnect::new(ConnectType::ServerToAgent, reason).with_initiator(initiator)
     }
 }
 
@@ -153,7 +161,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             bench.iter(|| {
                 let site = black_box(&SITE);
                 info!(log, "disconnected from coordination RPC";
-                    classify_coordinator_rpc_exit(site.shutting_down, &site.result));
+                    site.record());
             });
         });
         group.bench_function(BY_HAND_DETAIL, |bench| {
@@ -172,7 +180,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             bench.iter(|| {
                 let site = black_box(&SITE);
                 info!(log, "disconnected from coordination RPC";
-                    classify_coordinator_rpc_exit(site.shutting_down, &site.result)
+                    site.record()
                         .with_detail(site.detail));
             });
         });
@@ -212,7 +220,7 @@ fn tracing(criterion: &mut Criterion) {
                     let site = black_box(&SITE);
                     disconnect_event!(
                         Level::INFO,
-                        classify_coordinator_rpc_exit(site.shutting_down, &site.result),
+                        site.record(),
                         "disconnected from coordination RPC"
                     );
                 });

@@ -54,7 +54,7 @@ fn end() -> Disconnect {
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(GROUP);
-    let result: Result<(), ()> = Err(());
+    let result: Result<(), &str> = Err("connection reset by peer");
     group.bench_function("classify", |bench| {
         bench.iter(|| classify_coordinator_rpc_exit(black_box(false), black_box(&result)).reason());
     });

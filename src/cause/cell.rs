@@ -213,6 +213,7 @@ impl Cause {
 
     /// The best of what was observed weakly on the path, the first of several alike.
     pub(crate) fn observed_weakly(&self) -> Option<Found> {
+        let horizon = clock::latest_stamp();
         let mut best: Option<(Weight, u64, &Cell)> = None;
         for cell in self.path() {
             let state = cell.lock();
@@ -220,10 +221,13 @@ impl Cause {
                 continue;
             };
             let is_weak = !kept.weight.knows() && kept.weight > Weight::Fact;
+            if !is_weak || kept.stamp > horizon {
+                continue;
+            }
             let is_better = best.is_none_or(|(weight, stamp, _)| {
                 weight.yields_to(kept.weight) || (weight == kept.weight && kept.stamp < stamp)
             });
-            if is_weak && is_better {
+            if is_better {
                 best = Some((kept.weight, kept.stamp, cell));
             }
         }

@@ -34,7 +34,7 @@ pub(crate) use evidence::Weight;
 ///   one rule. So a channel that breaks because its connection broke has the connection's cause, and an
 ///   agent's shutdown, recorded once, explains every connection that had not ended by then.
 /// - What a cause higher on the path learns later refines nothing that a lower one knew: a channel whose
-///   target reset it keeps the reset, whatever its client says afterwards.
+///   target reset it keeps the reset, whatever its client announces afterwards.
 ///
 /// A clone is another handle to the same cause. A cause is one allocation of about 200 bytes, and
 /// recording takes one uncontended lock that no user code runs under. A thread that panics does not

@@ -3,23 +3,31 @@
 use std::error::Error;
 use std::io;
 use std::iter;
+use std::sync::Arc;
 
 use crate::{DisconnectReason, Trigger};
 
 /// An error and its sources, from the outside in.
 ///
-/// `source()` of an [`io::Error`] skips the error that it wraps; this does not. A `source()` that ends
-/// in itself must not hang the caller, so the depth is bounded.
+/// A `source()` that ends in itself must not hang the caller, so the depth is bounded.
 pub(crate) fn sources<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     const MAX_DEPTH: usize = 64;
 
-    iter::successors(Some(error), |&error| {
-        let wrapped = error.downcast_ref().and_then(io::Error::get_ref);
-        wrapped.map_or_else(|| error.source(), |inner| Some(inner))
-    })
-    .take(MAX_DEPTH)
+    iter::successors(Some(error), |&error| below(error)).take(MAX_DEPTH)
+}
+
+/// The next error inwards. `source()` of an [`io::Error`] skips the error that it wraps, and that of an
+/// `Arc`, which errors that can be cloned hold, the error that it shares.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(shared) = error.downcast_ref::<Arc<io::Error>>() {
+        return Some(&**shared);
+    }
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 /// The kind of the first [`io::Error`] in the chain that has a reason.
@@ -34,8 +42,8 @@ impl DisconnectReason {
     ///
     /// The first [`io::Error`] whose kind has a reason decides, by
     /// [`from_io_error_kind`](Self::from_io_error_kind). One that has none itself but wraps another
-    /// error (`ErrorKind::Other`, as TLS and HTTP libraries like to do) is looked through. An error
-    /// without such a source is [`Unknown`](Self::Unknown).
+    /// error (`ErrorKind::Other`, as TLS and HTTP libraries like to do) is looked through, and so is the
+    /// `Arc` of one. An error without such a source is [`Unknown`](Self::Unknown).
     ///
     /// # Examples
     ///

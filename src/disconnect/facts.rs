@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
@@ -6,7 +8,7 @@ use crate::{
 /// What is no cause: the thing's own, whatever ended it.
 ///
 /// The numbers share one byte of flags, since four `Option<u64>` would take 32 bytes more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Facts {
     pub(crate) exit_code: Option<i32>,
     pub(crate) connection_method: Option<ConnectionMethod>,
@@ -64,6 +66,24 @@ impl Facts {
         if self.clock_jump_ms == 0 {
             self.clock_jump_ms = others.clock_jump_ms;
         }
+    }
+}
+
+#[allow(clippy::missing_fields_in_debug)] // the numbers under their names, without the flags
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts")
+            .field("exit_code", &self.exit_code)
+            .field("connection_method", &self.connection_method)
+            .field(
+                "connection_duration_ms",
+                &self.number(Number::ConnectionDurationMs),
+            )
+            .field("peer_silence_ms", &self.number(Number::PeerSilenceMs))
+            .field("bytes_received", &self.number(Number::BytesReceived))
+            .field("bytes_sent", &self.number(Number::BytesSent))
+            .field("clock_jump_ms", &self.clock_jump_ms)
+            .finish()
     }
 }
 

@@ -1,13 +1,14 @@
 //! What the line holds.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use super::DisconnectGuard;
+use super::{DisconnectGuard, Shutdown, drop_quietly};
 use crate::cause::{Found, Weight};
 use crate::clock::{self, Moment};
 use crate::disconnect::{Facts, Number};
-use crate::{Disconnect, DisconnectReason, Trigger};
+use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
 
 const PANICKED: &str = "ended by a panic";
 const DROPPED: &str = "no cause was recorded: cancelled task or early return";
@@ -47,6 +48,23 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         } else {
             // Something was recorded in between.
             self.cause_ref().known()
+        }
+    }
+
+    /// Whether this side is shutting down. A condition that panics does not answer, and its own destructor
+    /// may panic too.
+    fn side_that_shuts_down(&mut self) -> Option<Initiator> {
+        let Shutdown { side, condition } = self.shutdown.take()?;
+        match catch_unwind(AssertUnwindSafe(&condition)) {
+            Ok(is_shutting_down) => {
+                drop_quietly(condition);
+                is_shutting_down.then_some(side)
+            }
+            Err(panic) => {
+                drop_quietly(condition);
+                drop_quietly(panic);
+                None
+            }
         }
     }
 

@@ -365,23 +365,6 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         }
         emitted
     }
-
-    /// Whether this side is shutting down. A condition that panics does not answer, and its own destructor
-    /// may panic too.
-    fn side_that_shuts_down(&mut self) -> Option<Initiator> {
-        let Shutdown { side, condition } = self.shutdown.take()?;
-        match catch_unwind(AssertUnwindSafe(&condition)) {
-            Ok(is_shutting_down) => {
-                drop_quietly(condition);
-                is_shutting_down.then_some(side)
-            }
-            Err(panic) => {
-                drop_quietly(condition);
-                drop_quietly(panic);
-                None
-            }
-        }
-    }
 }
 
 /// Drops a value whose destructor may panic, such as the payload of a panic.

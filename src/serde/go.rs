@@ -1,6 +1,6 @@
 //! The free texts that Go agents write as a reason.
 //!
-//! Their SSH lines put what a session said into `disconnect_reason` (coder/coder, agentssh). The texts
+//! Their SSH lines put the text of a session into `disconnect_reason` (coder/coder, agentssh). The texts
 //! below are the ones that mean something in particular.
 
 use crate::{DisconnectReason, Trigger};

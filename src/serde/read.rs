@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{
-    Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+    Deserialize, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected,
+    Visitor,
 };
 
 use super::go;
@@ -81,6 +82,33 @@ impl<T: Scalar> SlotVisitor<T> {
     const fn wrong(found: Unexpected<'static>) -> Slot<T> {
         Slot::Wrong(Wrong::Type(found, T::EXPECTED))
     }
+
+    /// A number of `serde_json` whose feature `arbitrary_precision` is on, which one crate of a program
+    /// turns on for all: its digits as a text, under a key of its own.
+    fn number(digits: Slot<Escaped>) -> Slot<T> {
+        match digits {
+            Slot::Value(digits) => match digits.as_str().parse() {
+                Ok(integer) => T::from_integer(integer),
+                Err(_) => Self::wrong(Unexpected::Other("number")),
+            },
+            Slot::Absent | Slot::Wrong(_) => Self::wrong(Unexpected::Map),
+        }
+    }
+}
+
+/// See [`SlotVisitor::number`].
+struct NumberKey;
+
+impl Scalar for NumberKey {
+    const EXPECTED: &'static str = "a key";
+
+    fn from_text(text: &str) -> Slot<Self> {
+        if text == "$serde_json::private::Number" {
+            Slot::Value(Self)
+        } else {
+            Slot::Absent
+        }
+    }
 }
 
 impl<'de, T: Scalar> Visitor<'de> for SlotVisitor<T> {
@@ -138,14 +166,24 @@ impl<'de, T: Scalar> Visitor<'de> for SlotVisitor<T> {
         Slot::deserialize(inner)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Slot<T>, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Slot<T>, A::Error> {
+        IgnoredAny.visit_seq(items)?;
         Ok(Self::wrong(Unexpected::Seq))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Slot<T>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        match map.next_key()? {
+            Some(Slot::Value(NumberKey)) => return Ok(Self::number(map.next_value()?)),
+            Some(Slot::Absent | Slot::Wrong(_)) => drop(map.next_value::<IgnoredAny>()?),
+            None => {}
+        }
+        IgnoredAny.visit_map(map)?;
         Ok(Self::wrong(Unexpected::Map))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Slot<T>, A::Error> {
+        IgnoredAny.visit_enum(data)?;
+        Ok(Self::wrong(Unexpected::Enum))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::de::{
-    Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+    Deserialize, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected,
+    Visitor,
 };
 
 use super::read::{ExitCode, Reason, Slot, Word};
@@ -34,7 +35,8 @@ use crate::{
 /// A missing or unknown connect type, a missing reason, a value of the wrong type.
 impl<'de> Deserialize<'de> for Disconnect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RecordVisitor)
+        // As anything: some formats show a text of any length where they expect a map.
+        deserializer.deserialize_any(RecordVisitor)
     }
 }
 
@@ -211,8 +213,13 @@ impl<'de> Visitor<'de> for NestedVisitor {
         Nested::deserialize(inner)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Nested, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Nested, A::Error> {
+        IgnoredAny.visit_seq(items)?;
+        Ok(Nested(None))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Nested, A::Error> {
+        IgnoredAny.visit_enum(data)?;
         Ok(Nested(None))
     }
 

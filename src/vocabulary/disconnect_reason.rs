@@ -1,9 +1,9 @@
 super::vocabulary! {
     /// Why a connection ended.
     ///
-    /// Every reason is either part of normal operation or worth a look: [`expected`](Self::expected)
-    /// says which, and nothing else does. There is no catch-all for readers to fall into: a reason that
-    /// a newer version adds is a breaking release here, so that every `match` gets to decide.
+    /// Every reason is either part of normal operation or worth a look, and
+    /// [`expected`](Self::expected) alone decides which. The enum is exhaustive: a new word is a breaking
+    /// release, so that every `match` gets to decide.
     ///
     /// # Examples
     ///
@@ -19,7 +19,7 @@ super::vocabulary! {
         /// `graceful`: ended cleanly. Expected.
         ///
         /// **Observed:** a goodbye was acknowledged, a session exited with status 0, or a terminal
-        /// closed without an error. For example, somebody types `exit` in a shell.
+        /// closed without an error. For example, a user types `exit` in a shell.
         ///
         /// **Usual causes:** the work was done.
         ///
@@ -29,13 +29,13 @@ super::vocabulary! {
 
         /// `client_closed`: the client closed without an error. Expected.
         ///
-        /// **Observed:** the client said goodbye on purpose: a close frame, an SSH disconnect "by
+        /// **Observed:** the client closed on purpose: a close frame, an SSH disconnect "by
         /// application". For example, an IDE window is closed.
         ///
         /// **Usual causes:** terminal closed, IDE quit, browser tab left, laptop put to sleep by software
-        /// that says goodbye first.
+        /// that closes its connections first.
         ///
-        /// **Check:** nothing, unless users say that they did *not* close it: then look for a proxy
+        /// **Check:** nothing, unless users report that they did *not* close it: then look for a proxy
         /// between them and the agent that ends idle connections politely.
         ClientClosed,
 
@@ -53,8 +53,8 @@ super::vocabulary! {
 
         /// `workspace_stopped`: the workspace was stopped or deleted under an open connection. Expected.
         ///
-        /// **Observed:** the server said that the workspace stops while somebody was connected. For
-        /// example, the autostop schedule ends a workspace in the evening.
+        /// **Observed:** the server announced that the workspace stops while a client was connected.
+        /// For example, the autostop schedule ends a workspace in the evening.
         ///
         /// **Usual causes:** autostop, a user's stop or delete, a template update that rebuilds.
         ///
@@ -70,19 +70,20 @@ super::vocabulary! {
         /// firewall or load balancer that drops idle connections.
         ///
         /// **Check:** one user or many? One: their link. Many at the same second: the relay, the load
-        /// balancer or the server that they share. Ends after a round number of idle seconds: an idle
-        /// timeout; send keepalives more often.
+        /// balancer or the server that they share. `peer_silence_ms` near a round number of seconds: an
+        /// idle timeout in between; send keepalives more often. The [trigger](crate::Trigger) separates resets,
+        /// ends of file and timeouts.
         NetworkError,
 
         /// `protocol_error`: the bytes flowed but broke the protocol. Look.
         ///
-        /// **Observed:** a frame, a packet or a handshake that could not be understood, or the peer said
-        /// that ours could not. For example, an HTTP proxy answers an SSH client in HTML.
+        /// **Observed:** a frame, a packet or a handshake that could not be understood, or the peer
+        /// answered that ours could not. For example, an HTTP proxy answers an SSH client in HTML.
         ///
         /// **Usual causes:** versions that do not match, something in between that rewrites traffic, a
         /// port that belongs to another service, a bug on either side.
         ///
-        /// **Check:** the detail and the close code, then the versions of both ends. A captive portal or
+        /// **Check:** the detail and the close code, then the versions of both sides. A captive portal or
         /// an inspecting proxy shows up as one network's users only.
         ProtocolError,
 
@@ -119,10 +120,10 @@ super::vocabulary! {
         /// **Check:** the detail and the close code; then who may do what, and the limits.
         Rejected,
 
-        /// `unknown`: nobody could tell. Look: each such line is a bug.
+        /// `unknown`: no cause was recorded. Look: each such line is a bug.
         ///
         /// **Observed:** a connection ended at a place that did not classify it, or with an error or code
-        /// that means nothing in particular. For example, a task was cancelled before it could say why.
+        /// that means nothing in particular. For example, a task was cancelled before it recorded why.
         ///
         /// **Usual causes:** a call site without a classification, a panic, an unlisted close code, a
         /// reason from a newer version (its text is then the detail).
@@ -136,7 +137,7 @@ super::vocabulary! {
 impl DisconnectReason {
     /// Returns whether an end for this reason is part of normal operation.
     ///
-    /// `false` means that somebody may want to look.
+    /// `false` asks for a look.
     ///
     /// # Examples
     ///

@@ -4,21 +4,51 @@
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator,
+    Cause, CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason,
+    Evidence, Initiator, Trigger,
 };
 use slog::{Drain, Logger, o};
 
 /// A record with every field.
+///
+/// The origin has no setter: a guard sets it where the cause is a parent's.
 pub(crate) fn full() -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
-        .with_initiator(Initiator::Agent)
-        .with_detail("process exited with error status: 7")
-        .with_code(CloseCode::Ssh(11))
-        .with_exit_code(7)
-        .with_connection_method(ConnectionMethod::Direct)
+    let (sender, lines) = mpsc::channel();
+    let parent = Cause::default();
+    parent.record(
+        Evidence::Local,
+        Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::ProcessExited)
+            .with_initiator(Initiator::Agent)
+            .with_trigger(Trigger::MaxAge)
+            .with_code(CloseCode::Ssh(11))
+            .with_detail("process exited with error status: 7"),
+    );
+    let emit = move |end| sender.send(end).expect("received");
+    let guard = DisconnectGuard::new(ConnectType::AgentToClient, emit).with_cause(parent.child());
+    guard.close(
+        bare()
+            .with_exit_code(7)
+            .with_connection_method(ConnectionMethod::Direct)
+            .with_connection_duration(Duration::from_millis(61_234))
+            .with_peer_silence(Duration::from_secs(60))
+            .with_bytes(u64::MAX, 0)
+            .with_clock_jump(-3_600_000),
+    );
+    lines.recv().expect("one line")
+}
+
+/// A record of the data plane with a reason alone.
+pub(crate) fn end(reason: DisconnectReason) -> Disconnect {
+    Disconnect::new(ConnectType::AgentToClient, reason)
+}
+
+/// An end of the data plane that the network caused.
+pub(crate) fn network_error() -> Disconnect {
+    end(DisconnectReason::NetworkError).with_initiator(Initiator::Network)
 }
 
 /// A record with the two fields that every line has.
@@ -46,6 +76,14 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Sink {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
     }
 }
 

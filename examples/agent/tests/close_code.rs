@@ -15,6 +15,54 @@ fn check<T>(code: impl Fn(T) -> CloseCode, named: impl IntoIterator<Item = (T, D
     }
 }
 
+/// Holds the name of each code against the one that another crate prints, case and `_` apart.
+///
+/// `theirs` is empty for a number that the crate does not know; at least `known` of ours must be known.
+#[track_caller]
+fn check_names<T>(
+    codes: impl Iterator<Item = (CloseCode, T)>,
+    theirs: impl Fn(T) -> Option<String>,
+    known: usize,
+) {
+    let plain = |name: &str| name.replace(['_', ' '], "").to_lowercase();
+    let mut compared = 0;
+    for (code, number) in codes {
+        let (ours, theirs) = (code.name(), theirs(number));
+        assert_eq!(
+            ours.is_some(),
+            theirs.is_some(),
+            "{code}: {ours:?}, {theirs:?}"
+        );
+        if let (Some(ours), Some(theirs)) = (ours, theirs) {
+            assert_eq!(plain(ours), plain(&theirs), "{code}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, known);
+}
+
+#[test]
+fn the_names_of_h2() {
+    let codes = (0..=0xffff).map(|number| (CloseCode::Http2(number), number));
+    let theirs = |number: u32| Some(format!("{:?}", h2::Reason::from(number)));
+    check_names(
+        codes,
+        |number| theirs(number).filter(|name| !name.starts_with("Reason(")),
+        14,
+    );
+}
+
+#[test]
+fn the_names_of_tonic() {
+    // Every number that it does not know becomes `Unknown`.
+    let codes = (0..=0xffff).map(|number| (CloseCode::Grpc(number), number));
+    let theirs = |number| {
+        (i32::from(tonic::Code::from(number)) == number)
+            .then(|| format!("{:?}", tonic::Code::from(number)))
+    };
+    check_names(codes, theirs, 17);
+}
+
 #[test]
 fn tungstenite() {
     use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;

@@ -1,23 +1,26 @@
-//! The one-minute example of the README: one real process, one line that says why.
+//! The one-minute example of the README: one real connection, one line with its true cause.
 
-use std::process::Command;
+use std::io::{self, Read};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 
-use disconnect_attribution::classify_session_exit;
+use disconnect_attribution::{ConnectType, DisconnectGuard};
 use slog::{Drain, Logger, info, o};
 
-fn main() {
-    let log = Logger::root(
-        Mutex::new(slog_json::Json::default(std::io::stdout())).fuse(),
-        o!(),
-    );
-    let agent_is_shutting_down = false;
+fn main() -> io::Result<()> {
+    let json = slog_json::Json::default(io::stdout());
+    let log = Logger::root(Mutex::new(json).fuse(), o!());
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let (socket, _) = listener.accept()?;
 
-    // Where the session ends, classify, and attach the result to the line that is there already.
-    let result = Command::new("sh").args(["-c", "exit 7"]).status();
-    let end = classify_session_exit(agent_is_shutting_down, &result);
-    info!(log, "ssh session closed"; &end);
+    // The log line that is there already moves into the guard: one line on every way out.
+    let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
+        info!(log, "ssh session closed"; end);
+    });
+    let mut stream = guard.track(socket); // sees how the transport ends
 
-    // One string, for a connection log with a single reason column.
-    println!("reason: {}", end.report_reason());
+    drop(client); // the laptop's lid closes
+    stream.read_to_end(&mut Vec::new())?;
+    Ok(())
 }

@@ -47,6 +47,16 @@ fn a_scrape_shows_the_vocabulary_and_no_free_text() {
         r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="network_error",disconnect_expected="false",disconnect_initiator="network"} 1"#,
     ];
     assert_eq!(series, BTreeSet::from(expected));
+    // Four sessions ran under a guard, each for less than a minute.
+    for line in [
+        r#"connection_duration_seconds_bucket{connect_type="agent_to_client",le="60"} 4"#,
+        r#"connection_duration_seconds_count{connect_type="agent_to_client"} 4"#,
+    ] {
+        assert!(
+            response.lines().any(|found| found == line),
+            "no {line} in:\n{response}"
+        );
+    }
     assert!(
         !response.contains("4711"),
         "free text in a label:\n{response}"

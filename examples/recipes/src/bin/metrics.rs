@@ -1,7 +1,7 @@
 //! Counts disconnects as a Prometheus metric, and serves it over HTTP until Ctrl-C.
 //!
 //! One series for each connect type, reason and initiator that occurs: at most 3 x 10 x 5 = 150, since
-//! free text is never a label.
+//! free text is never a label. Beside it a histogram of how long connections lived, one for each layer.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,10 +9,11 @@ use std::process::Command;
 
 use clap::Parser;
 use disconnect_attribution::{
-    CloseCode, ConnectType, Disconnect, Initiator, classify_coordinator_rpc_exit,
+    CloseCode, ConnectType, Disconnect, DisconnectGuard, Initiator, classify_coordinator_rpc_exit,
     classify_session_exit,
 };
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics::Unit;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 /// Counts a few real disconnects and serves the count as a Prometheus metric.
 #[derive(Debug, Parser)]
@@ -25,7 +26,16 @@ struct Arguments {
 /// All that an agent has to add beside its log line.
 fn count(end: &Disconnect) {
     metrics::counter!("disconnects_total", &end.labels()).increment(1);
+    if let Some(duration) = end.connection_duration() {
+        let layer = [("connect_type", end.connect_type().as_str())];
+        metrics::histogram!("connection_duration_seconds", &layer).record(duration);
+    }
 }
+
+/// From a failed start to a working day; 60 and 300 are the idle timeouts of many load balancers.
+const BUCKETS: [f64; 9] = [
+    0.1, 1.0, 10.0, 60.0, 120.0, 300.0, 3600.0, 14_400.0, 43_200.0,
+];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -33,15 +43,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = free_address(port).map_err(|error| format!("can't use port {port}: {error}"))?;
     PrometheusBuilder::new()
         .with_http_listener(address)
+        .set_buckets_for_metric(
+            Matcher::Full("connection_duration_seconds".into()),
+            &BUCKETS,
+        )?
         .install()?;
     metrics::describe_counter!(
         "disconnects_total",
         "Ended connections by layer, reason and initiator."
     );
+    metrics::describe_histogram!(
+        "connection_duration_seconds",
+        Unit::Seconds,
+        "How long ended connections were open, by layer."
+    );
 
     for script in ["exit 0", "exit 7", "exit 8", "kill -KILL $$"] {
+        let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| count(&end));
         let result = Command::new("sh").args(["-c", script]).status();
-        count(&classify_session_exit(false, &result));
+        guard.close(classify_session_exit(false, &result));
     }
     count(&classify_coordinator_rpc_exit(
         false,
@@ -61,7 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The exporter does not tell which port it took, so a free one is found first.
+/// The exporter keeps the port that it took to itself, so a free one is found first.
 fn free_address(port: u16) -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr()
 }

@@ -1,0 +1,195 @@
+//! Waiting for a cause: record, then wake; with any executor, and nothing is left behind.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use disconnect_attribution::{
+    Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
+};
+
+fn shutdown() -> Disconnect {
+    Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
+}
+
+/// Counts how often it is woken.
+#[derive(Debug, Default)]
+struct Alarm(AtomicUsize);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn poll<T>(future: Pin<&mut impl Future<Output = T>>, alarm: &Arc<Alarm>) -> Poll<T> {
+    let waker = Waker::from(Arc::clone(alarm));
+    future.poll(&mut Context::from_waker(&waker))
+}
+
+#[test]
+fn it_resolves_when_this_cause_or_one_above_it_knows() {
+    for levels_above in 0..4 {
+        let cause = Cause::default();
+        let waiting = (0..levels_above).fold(cause.clone(), |cause, _| cause.child());
+        let alarm = Arc::<Alarm>::default();
+        let mut ended = pin!(waiting.ended());
+        assert!(poll(ended.as_mut(), &alarm).is_pending());
+
+        // Neither a guess, nor a presumption, nor a child's end is an end.
+        cause.record(Evidence::Presumed, shutdown());
+        cause.presume(shutdown());
+        waiting.child().record(Evidence::Local, shutdown());
+        assert!(poll(ended.as_mut(), &alarm).is_pending());
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+
+        cause.record(Evidence::Local, shutdown());
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 1, "woken once");
+        assert_eq!(poll(ended.as_mut(), &alarm), Poll::Ready(shutdown()));
+    }
+}
+
+#[test]
+fn it_resolves_at_once_where_the_end_is_known() {
+    let cause = Cause::default();
+    cause.record(Evidence::Local, shutdown());
+    let alarm = Arc::<Alarm>::default();
+    assert_eq!(
+        poll(pin!(cause.child().ended()), &alarm),
+        Poll::Ready(shutdown())
+    );
+}
+
+#[test]
+fn the_latest_waker_counts() {
+    let cause = Cause::default();
+    let [first, latest] = [Arc::<Alarm>::default(), Arc::default()];
+    let mut ended = pin!(cause.ended());
+    assert!(poll(ended.as_mut(), &first).is_pending());
+    assert!(poll(ended.as_mut(), &latest).is_pending());
+    cause.record(Evidence::Local, shutdown());
+    let woken = [first, latest].map(|alarm| alarm.0.load(Ordering::Relaxed));
+    assert_eq!(woken, [0, 1]);
+}
+
+#[test]
+fn a_cancelled_waiter_leaves_nothing_behind() {
+    let parent = Cause::default();
+    let child = parent.child();
+    let alarm = Arc::<Alarm>::default();
+    let waker = Waker::from(Arc::clone(&alarm));
+    let memory = allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            let mut ended = child.ended();
+            let mut context = Context::from_waker(&waker);
+            assert!(Pin::new(&mut ended).poll(&mut context).is_pending());
+        }
+    });
+    assert_eq!(memory.bytes_current, 0, "{memory:?}");
+    drop(waker);
+    assert_eq!(Arc::strong_count(&alarm), 1, "no waker is held");
+    parent.record(Evidence::Local, shutdown());
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn any_executor_will_do() {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let cause = Cause::default();
+    let waiting = cause.child();
+    let waiter = thread::spawn(move || {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut ended = pin!(waiting.ended());
+        loop {
+            match ended.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(end) => return end,
+                Poll::Pending => thread::park(),
+            }
+        }
+    });
+    cause.record(Evidence::Local, shutdown());
+    assert_eq!(waiter.join().expect("no panic"), shutdown());
+}
+
+#[tokio::test]
+async fn sessions_woken_by_it_log_why() {
+    let agent = Cause::default();
+    let (emit, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let mut sessions = tokio::task::JoinSet::new();
+    for _ in 0..1_000 {
+        let cause = agent.child();
+        let emit = emit.clone();
+        let guard = DisconnectGuard::new(ConnectType::AgentToClient, move |end| {
+            emit.send(end).expect("received");
+        })
+        .with_cause(cause.clone());
+        sessions.spawn(async move {
+            let _guard = guard;
+            cause.ended().await;
+        });
+    }
+    tokio::task::yield_now().await;
+    agent.record(Evidence::Local, shutdown());
+    sessions.join_all().await;
+    drop(emit);
+    let mut count = 0;
+    while let Some(end) = lines.recv().await {
+        assert_eq!(end.reason(), DisconnectReason::ServerShutdown);
+        assert_eq!(end.origin(), Some(ConnectType::AgentToClient));
+        count += 1;
+    }
+    assert_eq!(count, 1_000);
+}
+
+/// `select!` drops the loser before the winner's handler runs.
+#[tokio::test]
+async fn record_when_records_before_select_drops_the_loser() {
+    for inside in [true, false] {
+        let agent = Cause::default();
+        let mut reason = None;
+        let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
+            reason = Some(end.reason());
+        })
+        .with_cause(agent.child());
+        let serve = async move {
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        };
+        let stop = async {
+            tokio::task::yield_now().await;
+            "output"
+        };
+        if inside {
+            tokio::select! {
+                () = serve => unreachable!(),
+                output = agent.record_when(stop, Evidence::Local, shutdown()) => assert_eq!(output, "output"),
+            }
+            assert_eq!(reason, Some(DisconnectReason::ServerShutdown));
+        } else {
+            tokio::select! {
+                () = serve => unreachable!(),
+                _ = stop => { agent.record(Evidence::Local, shutdown()); }
+            }
+            assert_eq!(reason, Some(DisconnectReason::Unknown), "the trap");
+        }
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_records_nothing() {
+    let cause = Cause::default();
+    let alarm = Arc::<Alarm>::default();
+    {
+        let never = std::future::pending::<()>();
+        let mut recording = pin!(cause.record_when(never, Evidence::Local, shutdown()));
+        assert!(poll(recording.as_mut(), &alarm).is_pending());
+    }
+    assert_eq!(cause.get(), None);
+}
