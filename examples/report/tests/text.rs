@@ -30,13 +30,13 @@ fn no_end(log: &str) {
 #[test]
 fn values_are_read_as_go_and_rust_quote_them() {
     for (quoted, expected) in [
-        (r#"plain"#, "plain"),
-        (r#"404"#, "404"),
+        ("plain", "plain"),
+        ("404", "404"),
         (r#""two words""#, "two words"),
         (r#""say \"no\" \\ twice""#, r#"say "no" \ twice"#),
         (
-            r#""tab\there\nthere\r\a\b\v\f""#,
-            r"tab\there\nthere\r\u{7}\u{8}\u{b}\u{c}",
+            r#""tab\there\nthere\r\a\b\v\f.""#,
+            r"tab\there\nthere\r\u{7}\u{8}\u{b}\u{c}.",
         ),
         (r#""\x41\u00fc\U0001F600""#, "Aü😀"),
         (r#""ung\xfcltig""#, "ung\u{fffd}ltig"),
