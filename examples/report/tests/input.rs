@@ -144,6 +144,28 @@ fn the_first_unreadable_record_is_named_with_its_place_and_format() {
     }
 }
 
+#[test]
+fn lines_are_numbered_from_the_start_of_each_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let bad = END.replace("agent_to_client", "moon_to_mars");
+    std::fs::write(
+        directory.path().join("a.log"),
+        format!("{CHATTER}\n").repeat(20_000),
+    )
+    .expect("written");
+    std::fs::write(
+        directory.path().join("b.log"),
+        format!("{CHATTER}\n{bad}\n"),
+    )
+    .expect("written");
+    let report = json_of(&["--threads", "2", "a.log", "b.log"], directory.path(), b"");
+    let first = report["skipped"]["unreadable"]["first"]
+        .as_str()
+        .expect("a text");
+    assert!(first.starts_with("b.log:2: "), "{first}");
+    assert_eq!(report["lines"], 20_002);
+}
+
 /// A person sees it first, and a program gets it on standard error too.
 #[test]
 fn an_unreadable_record_is_loud() {
