@@ -103,6 +103,10 @@ fn groups_of_go_nest_under_their_name() {
     let json = json!({"time": "2026-05-13T17:42:21.701Z", "conn": {"inner":
         {"connect_type": "agent_to_client", "disconnect_reason": "read: EOF"}}});
     assert_eq!(detail(&json.to_string()), "read: EOF");
+    assert_eq!(
+        json_of_input(&[], json.to_string().as_bytes())["first"],
+        "2026-05-13T17:42:21.701Z"
+    );
     let report = json_of_input(&[], format!("{text}{json}\n").as_bytes());
     assert_eq!(
         (&report["first"], &report["last"]),
@@ -112,6 +116,40 @@ fn groups_of_go_nest_under_their_name() {
         )
     );
     assert_eq!(report["kinds"][0]["disconnect_trigger"], "end_of_file");
+}
+
+#[test]
+fn a_collector_that_is_not_known_hides_no_record() {
+    let end = r#"{"connect_type":"agent_to_client","disconnect_reason":"unknown","disconnect_detail":"x"}"#;
+    for line in [
+        end,
+        "x connect_type=agent_to_client disconnect_reason=unknown disconnect_detail=x",
+    ] {
+        let wrapped =
+            json!({"@timestamp": "2026-05-13T17:42:21Z", "event": {"original": line}, "n": 1});
+        assert_eq!(detail(&wrapped.to_string()), "x");
+        assert_eq!(
+            json_of_input(&[], wrapped.to_string().as_bytes())["first"],
+            "2026-05-13T17:42:21Z"
+        );
+        assert_eq!(detail(&format!("<13>host agent: {line}")), "x");
+    }
+}
+
+#[test]
+fn a_layer_beside_a_damaged_key_is_unreadable() {
+    let line = r#"{"connect_type":"agent_to_client","xdisconnect_reason":"graceful"}"#;
+    assert_eq!(
+        json_of_input(&[], line.as_bytes())["skipped"]["unreadable"]["count"],
+        1
+    );
+}
+
+#[test]
+fn messages_drive_no_terminal() {
+    let line = r#"{"msg":"\u001b[2J\u202e","connect_type":"agent_to_client","disconnect_reason":"graceful"}"#;
+    let report = json_of_input(&["--by", "msg"], line.as_bytes());
+    assert_eq!(report["messages"][0]["msg"], r"\u{1b}[2J\u{202e}");
 }
 
 #[test]
