@@ -76,7 +76,7 @@ fn a_block_belongs_to_its_line_whatever_is_in_it() {
     );
     assert_eq!(
         detail(&log),
-        "first\\n2026-05-13 17:42:21.701 [info]  x  connect_type=agent_to_client  disconnect_reason=graceful"
+        "first\\n\\n2026-05-13 17:42:21.701 [info]  x  connect_type=agent_to_client  disconnect_reason=graceful"
     );
     // The reason itself may be the value that left its line.
     let log = format!(
