@@ -40,7 +40,7 @@ fn through_tracing(end: &Disconnect, flat: bool) -> String {
         .with_writer(sink.clone())
         .finish();
     with_default(subscriber, || {
-        disconnect_event!(Level::INFO, end, peer = "ws", "closed")
+        disconnect_event!(Level::INFO, end, peer = "ws", "closed");
     });
     sink.text()
 }

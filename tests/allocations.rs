@@ -122,12 +122,14 @@ fn a_text_that_has_to_be_copied_costs_one_allocation_of_its_size() {
 
 #[test]
 fn the_text_of_an_error_costs_one_allocation() {
+    type Row = (&'static str, Box<dyn FnOnce() -> Disconnect>);
+
     let reset = io::Error::from(io::ErrorKind::ConnectionReset);
     let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, "no frame"));
     let text: Result<(), String> = Err("zurückgesetzt ".repeat(40));
     let pty: Result<(), &str> = Err("two\nlines");
     let layer = ConnectType::AgentToClient;
-    let rows: [(&str, Box<dyn FnOnce() -> Disconnect>); 4] = [
+    let rows: [Row; 4] = [
         (
             "an error",
             Box::new(move || Disconnect::from_error(layer, &reset)),
@@ -162,7 +164,7 @@ fn a_parse_error_costs_one_allocation_and_its_text_none() {
     assert_eq!((measured.count_total, measured.bytes_total), (1, 256));
     let mut sink = String::with_capacity(1024);
     let printed = measure(|| {
-        fmt::write(&mut sink, format_args!("{}", error.expect("refused"))).expect("printed")
+        fmt::write(&mut sink, format_args!("{}", error.expect("refused"))).expect("printed");
     });
     assert_eq!(printed.count_total, 0);
 }

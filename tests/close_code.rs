@@ -210,9 +210,8 @@ fn check(code: CloseCode, name: Option<&str>, meaning: Meaning) {
 fn check_in(rows: &[Row], number: impl Into<i128>, code: CloseCode) {
     let number = number.into();
     match rows.iter().find(|(listed, ..)| *listed == number) {
-        Some((_, name, meaning)) => {
-            check(code, Some(*name).filter(|name| !name.is_empty()), *meaning)
-        }
+        Some((_, "", meaning)) => check(code, None, *meaning),
+        Some((_, name, meaning)) => check(code, Some(name), *meaning),
         None => check(code, None, Always(Unknown)),
     }
 }

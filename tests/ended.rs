@@ -1,8 +1,9 @@
 //! Waiting for a cause: record, then wake; with any executor, and nothing is left behind.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
@@ -92,6 +93,67 @@ fn a_cancelled_waiter_leaves_nothing_behind() {
     assert_eq!(Arc::strong_count(&alarm), 1, "no waker is held");
     parent.record(Evidence::Local, shutdown());
     assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+}
+
+/// A waker that panics.
+struct Bell;
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        panic!("of the waker");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_asleep_and_loses_no_line() {
+    let mut line = None;
+    let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| line = Some(end))
+        .shutdown_when(Initiator::Agent, || true);
+    let (alarm, bell) = (Arc::<Alarm>::default(), Waker::from(Arc::new(Bell)));
+    let mut waiters = [(); 2].map(|()| guard.cause().ended());
+    let first = Pin::new(&mut waiters[0]).poll(&mut Context::from_waker(&bell));
+    assert!(first.is_pending());
+    assert!(poll(Pin::new(&mut waiters[1]), &alarm).is_pending());
+    // The guard records the shutdown itself, in its destructor.
+    catch_unwind(AssertUnwindSafe(|| drop(guard))).expect("contained");
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+    assert!(line.is_some());
+}
+
+#[test]
+fn a_waker_may_use_the_cause_and_drop_a_guard_of_it() {
+    struct Reenter(Mutex<Option<DisconnectGuard>>);
+    impl Wake for Reenter {
+        fn wake(self: Arc<Self>) {
+            let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let cause = taken.expect("woken once").cause();
+            assert_eq!(cause.get(), Some(shutdown()));
+            cause.presume(None);
+            assert!(poll(pin!(cause.child().ended()), &Arc::default()).is_ready());
+        }
+    }
+    let cause = Cause::default();
+    let guard = DisconnectGuard::boxed(ConnectType::AgentToClient, |end| {
+        assert_eq!(end.reason(), DisconnectReason::ServerShutdown);
+    })
+    .with_cause(cause.clone());
+    let waker = Waker::from(Arc::new(Reenter(Mutex::new(Some(guard)))));
+    let mut ended = pin!(cause.ended());
+    let first = ended.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(first.is_pending());
+    assert!(cause.record(Evidence::Local, shutdown()));
+}
+
+#[test]
+fn a_waiter_may_be_as_far_down_as_a_process_lives() {
+    let root = Cause::default();
+    let leaf = (0..100_000).fold(root.clone(), |cause, _| cause.child());
+    let alarm = Arc::<Alarm>::default();
+    let mut ended = pin!(leaf.ended());
+    assert!(poll(ended.as_mut(), &alarm).is_pending());
+    root.record(Evidence::Local, shutdown());
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+    assert_eq!(poll(ended.as_mut(), &alarm), Poll::Ready(shutdown()));
 }
 
 #[test]

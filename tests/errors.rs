@@ -242,13 +242,6 @@ fn common_errors_of_std() -> Vec<Row> {
             network,
             "connection reset",
         ),
-        (
-            "x".parse::<u16>().unwrap_err().into(),
-            Unknown,
-            None,
-            None,
-            "invalid digit found in string",
-        ),
     ]
 }
 

@@ -89,10 +89,17 @@ fn step_1_is_passed_over_where_an_expected_end_is_inherited_by_a_panic() {
         ),
     ];
     for (reason, expected) in rows {
-        let (lines, parent) = (Lines::default(), Cause::default());
-        parent.record(Evidence::Local, server_end(reason));
-        panic_with(lines.guard().with_cause(parent.child()));
-        assert_eq!(words(&lines.one()), expected);
+        // Also where the connection's own stream ended after its parent did.
+        for own in [None, Some(end(DisconnectReason::NetworkError))] {
+            let (lines, parent) = (Lines::default(), Cause::default());
+            let guard = lines.guard().with_cause(parent.child());
+            parent.record(Evidence::Local, server_end(reason));
+            if let Some(own) = own {
+                guard.cause().record(Evidence::Transport, own);
+            }
+            panic_with(guard);
+            assert_eq!(words(&lines.one()), expected);
+        }
     }
     let lines = Lines::default();
     let guard = lines.guard();
@@ -184,6 +191,18 @@ fn step_4_the_text_of_an_error_that_explained_nothing() {
         inherited,
         "agent_to_client ended: unknown (from server_to_agent): device gone"
     );
+    let before_what_else_is_weak = line_below(|parent, guard| {
+        let connection =
+            DisconnectGuard::new(ConnectType::ServerToAgent, drop).with_cause(parent.clone());
+        connection.failed(&io::Error::from(ErrorKind::NotConnected));
+        guard.failed(&io::Error::from(ErrorKind::NotConnected));
+        guard.failed(&io::Error::other("device gone"));
+        guard.cause().presume(client_closed());
+    });
+    assert_eq!(
+        before_what_else_is_weak,
+        "agent_to_client ended: unknown: device gone"
+    );
 }
 
 #[test]
@@ -235,6 +254,13 @@ fn step_6_what_else_was_observed_weakly() {
     });
     let not_connected = "agent_to_client ended by network: network_error (aborted): not connected";
     assert_eq!(failed, not_connected);
+    let inherited = line_below(|parent, _| {
+        parent.record(Evidence::Presumed, server_end(DisconnectReason::Graceful));
+    });
+    assert_eq!(
+        inherited,
+        "agent_to_client ended: graceful (from server_to_agent)"
+    );
     let yields_to_a_presumption = line(|guard| {
         guard.failed(&io::Error::from(ErrorKind::NotConnected));
         guard.cause().presume(client_closed());

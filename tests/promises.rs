@@ -109,11 +109,11 @@ sizes!(
     Initiator = 1
     Trigger = 1
     Evidence = 1
-    CloseCode = 16
 );
 #[cfg(target_pointer_width = "64")]
 sizes!(
     Cause = 8
+    CloseCode = 16
     Disconnect = 104
     ParseError = 56
 );

@@ -2,13 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
-
-use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-    classify_channel_close,
-};
-use proptest::option;
+use disconnect_attribution::{CloseCode, DisconnectReason, Initiator, classify_channel_close};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -51,50 +45,6 @@ fn any_text() -> impl Strategy<Value = String> {
         "[ -~]{0,20}",
     ];
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-}
-
-/// Mostly there, so that records with every field are frequent.
-fn present<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
-    option::weighted(0.9, strategy)
-}
-
-/// A record with any of the fields that have a setter.
-fn any_end() -> impl Strategy<Value = Disconnect> {
-    let words = (
-        select(ConnectType::VARIANTS),
-        select(DisconnectReason::VARIANTS),
-        present(select(Initiator::VARIANTS)),
-        present(select(Trigger::VARIANTS)),
-        present(select(ConnectionMethod::VARIANTS)),
-    );
-    let values = (
-        any_text(),
-        present(any_code()),
-        present(any::<i32>()),
-        present(any::<u64>()),
-        present(any::<u64>()),
-        present(any::<(u64, u64)>()),
-        any::<i64>(),
-    );
-    (words, values).prop_map(|((layer, reason, who, trigger, method), values)| {
-        let (detail, code, exit_code, duration, silence, bytes, jump) = values;
-        let end = Disconnect::new(layer, reason)
-            .with_detail(detail)
-            .with_clock_jump(jump);
-        let end = who.map_or(end.clone(), |who| end.with_initiator(who));
-        let end = trigger.map_or(end.clone(), |trigger| end.with_trigger(trigger));
-        let end = method.map_or(end.clone(), |method| end.with_connection_method(method));
-        let end = code.map_or(end.clone(), |code| end.with_code(code));
-        let end = exit_code.map_or(end.clone(), |exit_code| end.with_exit_code(exit_code));
-        let milliseconds = Duration::from_millis;
-        let end = duration.map_or(end.clone(), |it| {
-            end.with_connection_duration(milliseconds(it))
-        });
-        let end = silence.map_or(end.clone(), |it| end.with_peer_silence(milliseconds(it)));
-        bytes.map_or(end.clone(), |(received, sent)| {
-            end.with_bytes(received, sent)
-        })
-    })
 }
 
 proptest! {
@@ -145,12 +95,59 @@ proptest! {
 #[cfg(feature = "serde")]
 mod lines {
     use std::cell::Cell;
+    use std::time::Duration;
 
+    use disconnect_attribution::{ConnectType, ConnectionMethod, Disconnect, Trigger};
     use proptest::collection::{btree_map, vec};
+    use proptest::option;
     use proptest::test_runner::{Config, TestRunner};
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// Mostly there, so that records with every field are frequent.
+    fn present<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
+        option::weighted(0.9, strategy)
+    }
+
+    /// A record with any of the fields that have a setter.
+    fn any_end() -> impl Strategy<Value = Disconnect> {
+        let words = (
+            select(ConnectType::VARIANTS),
+            select(DisconnectReason::VARIANTS),
+            present(select(Initiator::VARIANTS)),
+            present(select(Trigger::VARIANTS)),
+            present(select(ConnectionMethod::VARIANTS)),
+        );
+        let values = (
+            any_text(),
+            present(any_code()),
+            present(any::<i32>()),
+            present(any::<u64>()),
+            present(any::<u64>()),
+            present(any::<(u64, u64)>()),
+            any::<i64>(),
+        );
+        (words, values).prop_map(|((layer, reason, who, trigger, method), values)| {
+            let (detail, code, exit_code, duration, silence, bytes, jump) = values;
+            let end = Disconnect::new(layer, reason)
+                .with_detail(detail)
+                .with_clock_jump(jump);
+            let end = who.map_or(end.clone(), |who| end.with_initiator(who));
+            let end = trigger.map_or(end.clone(), |trigger| end.with_trigger(trigger));
+            let end = method.map_or(end.clone(), |method| end.with_connection_method(method));
+            let end = code.map_or(end.clone(), |code| end.with_code(code));
+            let end = exit_code.map_or(end.clone(), |exit_code| end.with_exit_code(exit_code));
+            let milliseconds = Duration::from_millis;
+            let end = duration.map_or(end.clone(), |it| {
+                end.with_connection_duration(milliseconds(it))
+            });
+            let end = silence.map_or(end.clone(), |it| end.with_peer_silence(milliseconds(it)));
+            bytes.map_or(end.clone(), |(received, sent)| {
+                end.with_bytes(received, sent)
+            })
+        })
+    }
 
     /// Any JSON, of which much is what a record may hold.
     fn any_json() -> impl Strategy<Value = Value> {

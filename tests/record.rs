@@ -49,8 +49,11 @@ fn a_new_record_has_two_fields() {
 
 #[test]
 fn each_setter_sets_its_own_field_and_no_other() {
+    // The setter, the record, and the fields that are there: place and value.
+    type Row = (&'static str, Disconnect, &'static [(usize, &'static str)]);
+
     let second = Duration::from_secs(1);
-    let rows: [(&str, Disconnect, &[(usize, &str)]); 11] = [
+    let rows: [Row; 11] = [
         (
             "initiator",
             bare().with_initiator(Initiator::Client),

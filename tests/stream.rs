@@ -164,6 +164,28 @@ fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
     assert_eq!(known(&stream.cause()).as_deref(), Some(END_OF_FILE));
 }
 
+#[test]
+fn the_word_for_an_end_of_file_serves_neither_a_reset_nor_a_drop() {
+    let (reason, who) = (DisconnectReason::ClientClosed, Initiator::Client);
+    let rows: [(Vec<io::Result<usize>>, Trigger); 2] = [
+        (vec![Err(ErrorKind::ConnectionReset.into())], Trigger::Reset),
+        (vec![], Trigger::Dropped),
+    ];
+    for (results, trigger) in rows {
+        let mut line = None;
+        let guard = DisconnectGuard::new(AgentToClient, |end| line = Some(end));
+        let is_read = !results.is_empty();
+        let mut stream = guard.track(Script(results)).with_end_of_file(reason, who);
+        if is_read {
+            stream.read(&mut [0]).expect_err("reset");
+        }
+        drop(stream);
+        drop(guard);
+        let line = line.expect("one line");
+        assert_eq!((line.expected(), line.trigger()), (false, Some(trigger)));
+    }
+}
+
 type Configure = fn(TrackedStream<io::Empty>) -> TrackedStream<io::Empty>;
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -11,6 +12,7 @@ use std::task::Waker;
 use super::{Cause, Weight};
 use crate::classify::deciding_kind;
 use crate::disconnect::Facts;
+use crate::guard::drop_quietly;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 #[derive(Default)]
@@ -105,6 +107,9 @@ pub(crate) struct Found {
     pub(crate) is_inherited: bool,
 }
 
+/// A cause learned something while its path was read.
+struct Learned;
+
 impl Cell {
     pub(super) fn over(parent: Cause) -> Self {
         let mut cell = Self::default();
@@ -158,9 +163,11 @@ impl Cause {
             None
         };
         drop(state);
-        // Not under the lock: wakers are not ours.
+        // Not under the lock: wakers are not ours. One that panics keeps no other asleep.
         for (_, waker) in waiters.into_iter().flat_map(|waiters| *waiters) {
-            waker.wake();
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                drop_quietly(panic);
+            }
         }
         is_kept && weight != Weight::Fact
     }
@@ -168,7 +175,8 @@ impl Cause {
     /// Records what an error explains, as `DisconnectGuard::failed` documents it.
     pub(crate) fn observe_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
         let weight = match deciding_kind(error) {
-            None | Some(ErrorKind::NotConnected) => Weight::Failed,
+            None => Weight::Unexplained,
+            Some(ErrorKind::NotConnected) => Weight::Failed,
             Some(ErrorKind::InvalidData) => Weight::Local,
             Some(_) if self.cell().lock().is_tracked => Weight::Failed,
             Some(_) => Weight::Transport,
@@ -211,18 +219,35 @@ impl Cause {
         self.found_in(refined.unwrap_or(cell))
     }
 
-    /// The best of what was observed weakly on the path, the first of several alike.
-    pub(crate) fn observed_weakly(&self) -> Option<Found> {
+    /// What is known on the path, else the best of what was observed weakly there, the first of several
+    /// alike.
+    pub(crate) fn known_or_weak(&self) -> Option<Found> {
+        // A cause learns a few times in its life, so this ends.
+        loop {
+            if let Some(known) = self.known() {
+                return Some(known);
+            }
+            if let Ok(weak) = self.observed_weakly() {
+                return weak;
+            }
+        }
+    }
+
+    /// The best of what was observed weakly on a path that knows nothing, or that it learned meanwhile.
+    fn observed_weakly(&self) -> Result<Option<Found>, Learned> {
         let horizon = clock::latest_stamp();
         let mut best: Option<(Weight, u64, &Cell)> = None;
         for cell in self.path() {
             let state = cell.lock();
-            let Some(kept) = state.kept.as_ref() else {
+            let Some(kept) = state
+                .kept
+                .as_ref()
+                .filter(|kept| kept.weight > Weight::Fact)
+            else {
                 continue;
             };
-            let is_weak = !kept.weight.knows() && kept.weight > Weight::Fact;
-            if !is_weak || kept.stamp > horizon {
-                continue;
+            if kept.weight.knows() || kept.stamp > horizon {
+                return Err(Learned);
             }
             let is_better = best.is_none_or(|(weight, stamp, _)| {
                 weight.yields_to(kept.weight) || (weight == kept.weight && kept.stamp < stamp)
@@ -231,7 +256,15 @@ impl Cause {
                 best = Some((kept.weight, kept.stamp, cell));
             }
         }
-        self.found_in(best?.2)
+        let Some((weight, _, cell)) = best else {
+            return Ok(None);
+        };
+        let found = self.found_in(cell);
+        if found.as_ref().is_some_and(|found| found.weight == weight) {
+            Ok(found)
+        } else {
+            Err(Learned)
+        }
     }
 
     fn found_in(&self, cell: &Cell) -> Option<Found> {

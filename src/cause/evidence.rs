@@ -50,8 +50,10 @@ pub(crate) enum Weight {
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     ShutDown,
     Presumed,
-    /// An error that explained nothing, or nothing new.
+    /// An error that explained nothing new.
     Failed,
+    /// An error that explained nothing: its text is all there is.
+    Unexplained,
     Transport,
     Local,
     Peer,
@@ -61,7 +63,9 @@ impl Weight {
     /// Whether a cause with this knows why it ended.
     pub(crate) const fn knows(self) -> bool {
         match self {
-            Self::Fact | Self::ShutDown | Self::Presumed | Self::Failed => false,
+            Self::Fact | Self::ShutDown | Self::Presumed | Self::Failed | Self::Unexplained => {
+                false
+            }
             Self::Transport | Self::Local | Self::Peer => true,
         }
     }
@@ -69,7 +73,9 @@ impl Weight {
     /// Whether `later` refines what was kept with this. Anything else would contradict it.
     pub(crate) fn yields_to(self, later: Self) -> bool {
         match self {
-            Self::Fact | Self::ShutDown | Self::Presumed | Self::Failed => later > self,
+            Self::Fact | Self::ShutDown | Self::Presumed | Self::Failed | Self::Unexplained => {
+                later > self
+            }
             Self::Transport => later == Self::Peer,
             Self::Local | Self::Peer => false,
         }

@@ -115,8 +115,7 @@ impl Cause {
     /// ```
     #[must_use]
     pub fn get(&self) -> Option<Disconnect> {
-        let found = self.known().or_else(|| self.observed_weakly())?;
-        Some(found.end)
+        Some(self.known_or_weak()?.end)
     }
 
     /// Sets what an end without a word means from now on; `None` takes it back, and the latest counts.

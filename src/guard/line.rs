@@ -20,13 +20,19 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// The line, by the seven steps of the module's page.
     pub(super) fn line(&mut self) -> Disconnect {
         let is_panicking = thread::panicking() && !self.made_in_a_panic;
-        let known = self.cause_ref().known();
-        let found = known
-            .filter(|known| !(is_panicking && known.is_inherited && known.end.expected()))
+        let found = self
+            .known(is_panicking)
             .or_else(|| self.concluded(is_panicking))
             .or_else(|| self.guessed());
         let end = found.map_or_else(|| self.dropped(), |found| self.of_this_layer(found));
         self.with_facts(end)
+    }
+
+    /// Step 1.
+    fn known(&self, is_panicking: bool) -> Option<Found> {
+        let known = self.cause_ref().known()?;
+        let is_passed_over = is_panicking && known.is_inherited && known.end.expected();
+        (!is_passed_over).then_some(known)
     }
 
     /// Steps 2 and 3: what this guard concludes is stored, so that what runs over it hears of it.
@@ -46,8 +52,8 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         if self.cause_ref().observe(Weight::Local, end) {
             Some(concluded)
         } else {
-            // Something was recorded in between.
-            self.cause_ref().known()
+            // Its own cause knows: since just now, or behind what was passed over.
+            self.known(is_panicking).or(Some(concluded))
         }
     }
 
@@ -70,14 +76,15 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
 
     /// Steps 4 to 6.
     fn guessed(&self) -> Option<Found> {
-        let weak = self.cause_ref().observed_weakly();
-        let explains_nothing = |weak: &Found| {
-            weak.weight == Weight::Failed && weak.end.reason() == DisconnectReason::Unknown
-        };
-        if weak.as_ref().is_some_and(explains_nothing) {
-            return weak;
+        let cause = self.cause_ref();
+        let best = cause.known_or_weak();
+        if best
+            .as_ref()
+            .is_some_and(|best| best.weight >= Weight::Unexplained)
+        {
+            return best;
         }
-        self.cause_ref().presumption().or(weak)
+        cause.presumption().or(best)
     }
 
     /// Step 7, which is not stored.

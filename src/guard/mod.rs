@@ -368,7 +368,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
 }
 
 /// Drops a value whose destructor may panic, such as the payload of a panic.
-fn drop_quietly<T>(value: T) {
+pub(crate) fn drop_quietly<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         // The payload of that panic could go on like this.
         mem::forget(panic);

@@ -29,6 +29,8 @@ use crate::{
 /// - A key that occurs twice (slog writes a logger's own fields beside the line's) counts with its
 ///   last value, as it does for other readers of JSON.
 /// - An exit code above `i32::MAX` is read as the same 32 bits: Go writes Windows' statuses so.
+/// - Numbers are read with the feature `arbitrary_precision` of `serde_json` too, which one crate of a
+///   program turns on for all.
 ///
 /// # Errors
 ///

@@ -149,7 +149,10 @@ fn each_enum_is_its_text() {
     );
     let error = "new".parse::<Trigger>().expect_err("refused").to_string();
     check(Trigger::VARIANTS, Trigger::as_str, Err(&error));
+}
 
+#[test]
+fn a_close_code_is_its_text() {
     assert_eq!(
         to_value(CloseCode::Quic(2)).expect("written"),
         json!("quic:2")
