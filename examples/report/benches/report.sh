@@ -4,7 +4,7 @@
 #     examples/report/benches/report.sh [MEGABYTES]
 #
 # Two logs: a realistic one, in which 2 % of the lines are ends, and one of nothing but ends. Every command runs
-# on one thread and on two, so often as RUNS says, in turns; the best run counts, since others share the machine.
+# on one thread and on two, as often as RUNS asks, in turns; the best run counts, since others share the machine.
 # `user + sys` is the time on all cores, which does not depend on what else runs. DuckDB needs Python's package
 # `duckdb` for PYTHON; what is not installed is left out.
 set -euo pipefail

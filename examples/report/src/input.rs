@@ -158,7 +158,7 @@ impl Input {
         if let Some((_, advice)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
             return Err(io::Error::other(*advice));
         }
-        // Gzip says so in its first two bytes (RFC 1952), whatever the file is called.
+        // Gzip shows in its first two bytes (RFC 1952), whatever the file is called.
         if start.starts_with(&[0x1f, 0x8b]) {
             return Ok(Box::new(Gunzip::new(file)));
         }

@@ -95,7 +95,7 @@ fn a_line_may_be_almost_a_megabyte_long() {
     );
 }
 
-/// Three dots before a line end say that a block follows; the next megabyte may start in it.
+/// Three dots before a line end announce a block; the next megabyte may start in it.
 #[test]
 fn a_log_of_one_long_block_ends_somewhere() {
     let log = format!("{HUMAN}{}{HUMAN}", "    more\n".repeat(300_000));
