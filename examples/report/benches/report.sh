@@ -4,7 +4,7 @@
 #     examples/report/benches/report.sh [MEGABYTES]
 #
 # Two logs: a realistic one, in which 2 % of the lines are ends, and one of nothing but ends. Every command runs
-# on one thread and on two, so often as RUNS says, in turns; the best run counts, since others share the machine.
+# on one thread and on two, as often as RUNS asks, in turns; the best run counts, since others share the machine.
 # `user + sys` is the time on all cores, which does not depend on what else runs. DuckDB needs Python's package
 # `duckdb` for PYTHON; what is not installed is left out.
 set -euo pipefail
@@ -46,17 +46,20 @@ PY
 report=$(cd "$package" && cargo metadata --format-version 1 --no-deps |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/disconnect-report
 
-# The documented query, from the page on operations, over one file.
+# The documented query, from the page on operations: the view, then the counts over it.
 "$python" - "$package/../../src/pages/operations.md" > "$work/query.sql" <<'PY'
 import re, sys
 page = open(sys.argv[1]).read()
-print(re.search(r"```sql\n-- duckdb\n(.*?);?\n```", page, re.S).group(1))
+for title in "the ends", "how many ends":
+    print(re.search(rf"```sql\n-- duckdb: {title}[^\n]*\n(.*?)```", page, re.S).group(1))
 PY
 cat > "$work/duck.py" <<'PY'
 import duckdb, sys
 log, query, threads = sys.argv[1:]
-duckdb.sql(f"SET threads = {threads}")
-duckdb.sql(open(query).read().replace("agent*.log", log)).fetchall()
+connection = duckdb.connect()
+connection.sql(f"SET threads = {threads}")
+result = connection.execute(open(query).read().replace("agent*.log", log)).fetchall()
+assert result, "no ends"
 PY
 
 "$python" - "$work" "$report" "$python" "${RUNS:-3}" <<'PY'

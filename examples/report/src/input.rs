@@ -12,8 +12,11 @@ use crate::clean::clean;
 use crate::gunzip::Gunzip;
 use crate::read::continues;
 
-/// How much is read and counted at once. No log line of an agent is this long; what is, is not read.
-const BLOCK: usize = 1 << 20;
+/// How much is read and counted at once: what stays in a processor's cache.
+const BLOCK: usize = 1 << 18;
+
+/// No log line of an agent is this long. What is, is not read.
+const LONGEST: usize = 1 << 20;
 
 /// Shorter work needs no progress bar.
 const SHOW_PROGRESS_FROM: u64 = 256 << 20;
@@ -155,7 +158,7 @@ impl Input {
         if let Some((_, advice)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
             return Err(io::Error::other(*advice));
         }
-        // Gzip says so in its first two bytes (RFC 1952), whatever the file is called.
+        // Gzip shows in its first two bytes (RFC 1952), whatever the file is called.
         if start.starts_with(&[0x1f, 0x8b]) {
             return Ok(Box::new(Gunzip::new(file)));
         }
@@ -180,7 +183,7 @@ pub(crate) enum Content {
 impl Block {
     pub(crate) fn new() -> Self {
         Self {
-            buffer: vec![0; BLOCK],
+            buffer: vec![0; LONGEST],
             length: 0,
             content: Content::Lines,
         }
@@ -190,10 +193,10 @@ impl Block {
         &self.buffer[..self.length]
     }
 
-    /// Reads until the block is full or the log ends, and whether it goes on.
-    fn fill(&mut self, reader: &mut dyn Read) -> io::Result<bool> {
-        while self.length < self.buffer.len() {
-            match reader.read(&mut self.buffer[self.length..]) {
+    /// Reads until there is so much in the block or the log ends, and whether it goes on.
+    fn fill(&mut self, reader: &mut dyn Read, length: usize) -> io::Result<bool> {
+        while self.length < length {
+            match reader.read(&mut self.buffer[self.length..length]) {
                 Ok(0) => return Ok(false),
                 Ok(read) => self.length += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -265,20 +268,23 @@ impl Source {
         block.length = self.tail.len();
         block.buffer[..self.tail.len()].copy_from_slice(&self.tail);
         self.tail.clear();
-        match block.fill(reader) {
-            Ok(false) => return false,
-            // What came before an error counts.
-            Err(error) => {
-                self.error = Some(error);
-                return false;
+        // A line that is longer than a block gets what it needs, up to the longest.
+        for length in [BLOCK, LONGEST] {
+            match block.fill(reader, length) {
+                Ok(false) => return false,
+                // What came before an error counts.
+                Err(error) => {
+                    self.error = Some(error);
+                    return false;
+                }
+                Ok(true) => {}
             }
-            Ok(true) => {}
-        }
-        let end = record_end(block.bytes());
-        if end > 0 {
-            self.tail.extend_from_slice(&block.bytes()[end..]);
-            block.length = end;
-            return true;
+            let end = record_end(block.bytes());
+            if end > 0 {
+                self.tail.extend_from_slice(&block.bytes()[end..]);
+                block.length = end;
+                return true;
+            }
         }
         block.content = Content::TooLong;
         let more = self.skip_line(block, reader);
@@ -290,7 +296,7 @@ impl Source {
     fn skip_line(&mut self, block: &mut Block, reader: &mut dyn Read) -> bool {
         loop {
             block.length = 0;
-            let more = match block.fill(reader) {
+            let more = match block.fill(reader, LONGEST) {
                 Ok(more) => more,
                 Err(error) => {
                     self.error = Some(error);

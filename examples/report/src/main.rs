@@ -80,7 +80,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     work::count(source, names, &task, &merged);
     bar.finish_and_clear();
 
-    // Whoever has the lock shows the report.
+    // The thread that has the lock shows the report.
     let mut merged = work::lock(&merged);
     for name in same {
         merged.tally.note(Skipped::SameFile, name);

@@ -16,6 +16,21 @@ struct Shared {
     merged: Arc<Mutex<Merged>>,
     turn: Condvar,
     stop: Arc<AtomicBool>,
+    /// A thread panicked: no turn comes any more.
+    broken: AtomicBool,
+}
+
+/// Lets no other thread wait for one that panicked.
+struct Watch<'a>(&'a Shared);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.broken.store(true, Ordering::SeqCst);
+            self.0.stop.store(true, Ordering::SeqCst);
+            self.0.turn.notify_all();
+        }
+    }
 }
 
 /// What was counted so far.
@@ -46,6 +61,7 @@ pub(crate) fn count(source: Source, names: Vec<String>, task: &Task, merged: &Ar
         merged: Arc::clone(merged),
         turn: Condvar::new(),
         stop: Arc::clone(&task.stop),
+        broken: AtomicBool::new(false),
     };
     thread::scope(|scope| {
         for _ in 1..task.threads {
@@ -57,6 +73,7 @@ pub(crate) fn count(source: Source, names: Vec<String>, task: &Task, merged: &Ar
 
 impl Shared {
     fn work(&self, reader: &Reader, filter: Filter) {
+        let watch = Watch(self);
         let mut block = Block::new();
         while !self.stop.load(Ordering::Relaxed) {
             let (next, number) = {
@@ -80,14 +97,15 @@ impl Shared {
                 }),
             }
         }
+        drop(watch);
     }
 
     /// Waits for all blocks before this one, then adds it.
     fn merge(&self, number: u64, file: usize, add: impl FnOnce(&mut Tally, &str, u64) -> u64) {
         let merged = lock(&self.merged);
-        let merged = self
-            .turn
-            .wait_while(merged, |merged| merged.blocks < number);
+        let merged = self.turn.wait_while(merged, |merged| {
+            merged.blocks < number && !self.broken.load(Ordering::SeqCst)
+        });
         let mut merged = merged.unwrap_or_else(PoisonError::into_inner);
         let merged = &mut *merged;
         if merged.file != file {

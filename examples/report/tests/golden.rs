@@ -206,6 +206,24 @@ fn colours_byte_order_marks_and_windows_line_ends_change_nothing() {
     }
 }
 
+/// Go agents write an empty line of a value as an empty line.
+#[test]
+fn an_empty_line_of_a_block_belongs_to_it_in_every_wrapper() {
+    let block = "2026-05-13 17:42:21.701 [debu]  x  connect_type=agent_to_client ...\n    disconnect_reason= one\n\n      disconnect_reason=two\n";
+    for (wrapper, with) in [("nothing", str::to_owned as Wrap)]
+        .into_iter()
+        .chain(WRAPPERS)
+    {
+        let report = json_of_input(&[], wrap(block, with).as_bytes());
+        assert_eq!(report["ends"], 1, "{wrapper}: {report}");
+        assert_eq!(report["skipped"], json!({}), "{wrapper}");
+        assert_eq!(
+            report["unexpected_details"][0]["disconnect_detail"], "one\\n\\ndisconnect_reason=two",
+            "{wrapper}"
+        );
+    }
+}
+
 #[test]
 fn all_formats_in_one_log_add_up() {
     let logs: String = formats().into_iter().map(|(_, log)| log).collect();

@@ -76,7 +76,26 @@ fn many_blocks_on_any_number_of_threads_give_the_same_report() {
     }
 }
 
-/// Three dots before a line end say that a block follows; the next megabyte may start in it.
+#[test]
+fn a_line_may_be_almost_a_megabyte_long() {
+    let end = |padding: usize| END.replace("closed", &"x".repeat(padding));
+    let log = [
+        end(10),
+        end(300_000),
+        end(1_000_000),
+        end(1_100_000),
+        end(20),
+    ]
+    .join("\n");
+    let report = json_of_input(&[], log.as_bytes());
+    assert_eq!((&report["ends"], &report["lines"]), (&json!(4), &json!(5)));
+    assert_eq!(
+        report["skipped"]["too_long"],
+        json!({"count": 1, "first": "standard input:4"})
+    );
+}
+
+/// Three dots before a line end announce a block; the next megabyte may start in it.
 #[test]
 fn a_log_of_one_long_block_ends_somewhere() {
     let log = format!("{HUMAN}{}{HUMAN}", "    more\n".repeat(300_000));
@@ -123,6 +142,28 @@ fn the_first_unreadable_record_is_named_with_its_place_and_format() {
         let first = unreadable["first"].as_str().expect("a text");
         assert!(first.starts_with("standard input:3: "), "{first}");
     }
+}
+
+#[test]
+fn lines_are_numbered_from_the_start_of_each_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let bad = END.replace("agent_to_client", "moon_to_mars");
+    std::fs::write(
+        directory.path().join("a.log"),
+        format!("{CHATTER}\n").repeat(20_000),
+    )
+    .expect("written");
+    std::fs::write(
+        directory.path().join("b.log"),
+        format!("{CHATTER}\n{bad}\n"),
+    )
+    .expect("written");
+    let report = json_of(&["--threads", "2", "a.log", "b.log"], directory.path(), b"");
+    let first = report["skipped"]["unreadable"]["first"]
+        .as_str()
+        .expect("a text");
+    assert!(first.starts_with("b.log:2: "), "{first}");
+    assert_eq!(report["lines"], 20_002);
 }
 
 /// A person sees it first, and a program gets it on standard error too.

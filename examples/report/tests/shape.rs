@@ -99,6 +99,10 @@ fn clusters_at_round_values_are_named_and_others_are_not() {
         []
     );
     assert_eq!(clusters(log([60.1, 60.2, 1.0, 12.0])), []);
+    assert_eq!(
+        clusters(log((0..40).map(|number| 55.0 + f64::from(number) * 0.28))),
+        []
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn in_terminal(columns: u16, arguments: &[&str], settings: &[(&str, &str)], log:
     input.write_all(log.as_bytes()).expect("written");
     drop(input);
     let mut output = Vec::new();
-    // A terminal that nobody writes to any more is an error to read on Linux.
+    // A terminal that has no writer any more is an error to read on Linux.
     let _ = File::from(terminal.master).read_to_end(&mut output);
     assert!(process.wait().expect("ended").success());
     String::from_utf8(output).expect("UTF-8")

@@ -124,7 +124,7 @@ pub(super) fn write_messages(out: &mut String, messages: &Top<3>, look: &Look) -
     writeln!(out)
 }
 
-/// A count that may be too high says so.
+/// A count, as a range where it may be too high.
 pub(super) fn estimate(at_least: u64, at_most: u64) -> String {
     if at_least == at_most {
         grouped(at_most)

@@ -21,6 +21,7 @@ mod wrap;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use disconnect_attribution::{Disconnect, keys};
 use jiff::Timestamp;
@@ -173,7 +174,7 @@ impl Reader {
     fn text(&self, line: &str, block: &[u8], outer: &Outer) -> Record {
         let block: Vec<_> = block
             .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
+            .skip(1)
             .map(|line| unwrapped(decode(line), 0))
             .collect();
         match text::read(line, &block, self.by_message) {
@@ -297,11 +298,13 @@ fn lines_around(bytes: &[u8], from: usize, line: Range<usize>) -> Range<usize> {
         // Indented for a reason of its own, as JSON that is spread over lines.
         return line;
     }
-    let mut end = line.end.max(line_end(bytes, start));
-    if heads_block(header) {
-        while end + 1 < bytes.len() && continues(&bytes[end + 1..line_end(bytes, end + 1)]) {
-            end = line_end(bytes, end + 1);
-        }
+    let first = line.end.max(line_end(bytes, start));
+    let mut end = first;
+    while end + 1 < bytes.len() && continues(&bytes[end + 1..line_end(bytes, end + 1)]) {
+        end = line_end(bytes, end + 1);
+    }
+    if end > first && !heads_block(header) {
+        end = first;
     }
     start..end
 }
@@ -316,23 +319,24 @@ fn without_colours(line: &str) -> String {
     console::strip_ansi_codes(line).replace('\u{1b}', "")
 }
 
-fn contains(line: &[u8], text: &str) -> bool {
-    memchr::memmem::find(line, text.as_bytes()).is_some()
-}
+/// What a line of a block has in it, as text or as journald's bytes.
+static INDENTATIONS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["    ", "32,32,32,32,"].map(|spaces| Finder::new(spaces).into_owned()));
+
+/// An empty line in its wrapper is shorter than this.
+const SHORT: usize = 100;
 
 /// Whether a line belongs to the one above: indented by four spaces, in whatever wraps it.
 pub(crate) fn continues(line: &[u8]) -> bool {
-    let text = match line.first() {
-        None => return true,
-        Some(b'{')
-            if !["    ", "32,32,32,32,"]
-                .iter()
-                .any(|start| contains(line, start)) =>
-        {
-            return false;
-        }
-        Some(_) => unwrapped(decode(line), 0),
+    let may_be_indented = || {
+        INDENTATIONS
+            .iter()
+            .any(|spaces| spaces.find(line).is_some())
     };
+    if line.len() > SHORT && !may_be_indented() {
+        return false;
+    }
+    let text = unwrapped(decode(line), 0);
     text.starts_with("    ") || text.trim().is_empty()
 }
 
@@ -345,7 +349,7 @@ fn unwrapped(line: Cow<'_, str>, depth: usize) -> Cow<'_, str> {
 }
 
 fn unwrap(line: &str, depth: usize) -> Cow<'_, str> {
-    let line = line.trim_end();
+    let line = line.trim_end_matches(['\r', '\n']);
     if depth >= MOST_WRAPPERS {
         return Cow::Borrowed(line);
     }

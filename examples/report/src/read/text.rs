@@ -38,7 +38,7 @@ pub(crate) fn read(
         group.is_some_and(|group| group.is_empty() || group.ends_with('.'))
     };
     let Some((reason, _)) = fields.iter().rfind(is_reason) else {
-        return without_key(rest, &scanner, in_block.is_some());
+        return without_key(rest, in_block.is_some());
     };
     let group = &reason[..reason.len() - keys::DISCONNECT_REASON.len()];
     let field = |name: &str| {
@@ -69,7 +69,10 @@ pub(crate) fn read(
 }
 
 /// No field is called like the key: it stands in a value, or something is damaged.
-fn without_key(text: &str, scanner: &Scanner<'_>, has_block: bool) -> Result<Option<End>, String> {
+fn without_key(text: &str, has_block: bool) -> Result<Option<End>, String> {
+    let mut scanner = Scanner::new(text);
+    scanner.notes_mentions = true;
+    (&mut scanner).for_each(drop);
     let mut records = scanner
         .raw
         .iter()
@@ -195,6 +198,8 @@ struct Scanner<'a> {
     /// Where the message starts, as far as is known, and the first field after it.
     words: usize,
     first_key: Option<usize>,
+    /// Whether it matters where else the key stands.
+    notes_mentions: bool,
     /// Values that are raw JSON and hold the key.
     raw: Vec<&'a str>,
     /// How often the key stands in a whole value, where it is no key.
@@ -211,6 +216,7 @@ impl<'a> Scanner<'a> {
             words: 0,
             first_key: None,
             raw: Vec::new(),
+            notes_mentions: false,
             quoted_mentions: 0,
             malformed: false,
         }
@@ -242,6 +248,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn mention(&mut self, value: &'a str) {
+        if !self.notes_mentions {
+            return;
+        }
         let mentions = memmem::find_iter(value.as_bytes(), keys::DISCONNECT_REASON).count();
         if mentions > 0 {
             self.quoted_mentions += mentions;
@@ -253,7 +262,7 @@ impl<'a> Scanner<'a> {
 
     fn bare(&mut self, key: &str) -> Value<'a> {
         let rest = self.rest();
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let end = rest.bytes().position(is_space).unwrap_or(rest.len());
         self.at += end;
         if rest[..end].ends_with("}:") {
             self.end_span();
@@ -289,7 +298,7 @@ impl<'a> Iterator for &mut Scanner<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let rest = self.rest();
-            let word = rest.find(|c: char| !c.is_whitespace())?;
+            let word = rest.bytes().position(|byte| !is_space(byte))?;
             self.at += word;
             let word = &rest[word..];
             let bytes = word.as_bytes();
@@ -304,7 +313,9 @@ impl<'a> Iterator for &mut Scanner<'a> {
                 return Some((key, self.value(key)));
             }
             // A word of the message, or the name of a span before its fields.
-            let end = word.find(|c: char| c.is_whitespace() || c == '{');
+            let end = bytes
+                .iter()
+                .position(|byte| is_space(*byte) || *byte == b'{');
             self.at += match end {
                 Some(end) => end + usize::from(bytes[end] == b'{'),
                 None => word.len(),
@@ -314,6 +325,11 @@ impl<'a> Iterator for &mut Scanner<'a> {
             }
         }
     }
+}
+
+/// What loggers put between fields. They quote a value that holds any other white space.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn is_key(byte: u8) -> bool {

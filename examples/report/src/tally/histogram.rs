@@ -47,7 +47,7 @@ const ROUND: [(u64, &str); 27] = [
     (86_400, "a day: an allowed age"),
 ];
 
-/// Whole seconds are told apart up to here; later ones share a cell per minute.
+/// Each second has its own cell up to here; later ones share a cell per minute.
 const SECONDS: u64 = 4 * 3_600;
 
 /// A cell is a second or a minute, and there are no more than this many.

@@ -92,8 +92,9 @@ impl Timeline {
             return (self.seconds, Vec::new());
         };
         let column = |cell: i64, width: i64| (cell * self.seconds).div_euclid(width);
+        // Cells that are wider than a second are so many that a column is a whole number of them.
         let seconds = width(&COLUMNS_OF, |width| {
-            width % self.seconds == 0 && column(*last, width) - column(*first, width) < most
+            column(*last, width) - column(*first, width) < most
         });
         let first = column(*first, seconds);
         let columns = usize::try_from(column(*last, seconds) - first + 1).unwrap_or(0);
