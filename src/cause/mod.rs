@@ -149,7 +149,9 @@ impl Cause {
     /// Waits until this cause or one above it knows why it ended.
     ///
     /// The record comes first and the wake-up second, so what wakes a task also explains it. Any executor
-    /// will do, and a waiter that is dropped leaves nothing behind.
+    /// will do, and a waiter that is dropped leaves nothing behind. A guess wakes nothing: a parent whose
+    /// guard was dropped without a cause never wakes its children. What must end with its parent is owned by
+    /// it, in a `JoinSet` for example.
     ///
     /// # Examples
     ///

@@ -31,8 +31,8 @@ pub(crate) use error::{deciding_kind, sources};
 /// `local_shutdown` must mean *this agent itself is shutting down*. A cancellation token that a
 /// failing sibling task cancels too does not mean that: with it, the network failure of the sibling
 /// is logged here as an expected shutdown, and the alert never fires. Keep a token for the agent's
-/// own shutdown alone, or record the shutdown in a [`Cause`](crate::Cause) of the whole agent, of which
-/// every connection has a [child](crate::Cause::child).
+/// own shutdown alone; or record the shutdown in a [`Cause`](crate::Cause) of the whole agent, of which
+/// every connection has a [child](crate::Cause::child), and pass `false` here.
 ///
 /// # Examples
 ///
