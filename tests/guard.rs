@@ -4,7 +4,7 @@ mod lines;
 #[path = "support/words.rs"]
 mod words;
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -320,18 +320,29 @@ fn an_error_counts_as_what_it_explains() {
 }
 
 #[test]
-fn a_tracked_stream_sees_a_transport_error_itself() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let _stream = guard.track(io::empty());
-    guard.failed(&io::Error::from(ErrorKind::ConnectionReset));
-    let goodbye = client_closed();
-    guard.cause().presume(goodbye);
-    drop(guard);
-    assert_eq!(
-        words(&lines.one()),
-        "agent_to_client ended by client: client_closed"
-    );
+fn a_tracked_stream_sees_a_transport_error_itself_but_no_truncation_and_no_deadline() {
+    let rows: [(ErrorKind, &str); 3] = [
+        (
+            ErrorKind::ConnectionReset,
+            "by client: client_closed (end_of_file)",
+        ),
+        (
+            ErrorKind::UnexpectedEof,
+            "by network: network_error (end_of_file): unexpected end of file",
+        ),
+        (
+            ErrorKind::TimedOut,
+            "by network: network_error (timed_out): timed out",
+        ),
+    ];
+    for (kind, expected) in rows {
+        let line = line(|guard| {
+            let mut stream = guard.track(io::empty()).with_half_close(Initiator::Client);
+            assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
+            guard.failed(&io::Error::from(kind));
+        });
+        assert_eq!(line, format!("agent_to_client ended {expected}"));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::{Cause, Weight};
-use crate::classify::deciding_kind;
+use crate::classify::{deciding, is_deadline};
 use crate::disconnect::Facts;
 use crate::guard::drop_quietly;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
@@ -174,12 +174,18 @@ impl Cause {
 
     /// Records what an error explains, as `DisconnectGuard::failed` documents it.
     pub(crate) fn observe_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
-        let weight = match deciding_kind(error) {
+        let is_tracked = || self.cell().lock().is_tracked;
+        let weight = match deciding(error) {
             None => Weight::Unexplained,
-            Some(ErrorKind::NotConnected) => Weight::Failed,
-            Some(ErrorKind::InvalidData) => Weight::Local,
-            Some(_) if self.cell().lock().is_tracked => Weight::Failed,
-            Some(_) => Weight::Transport,
+            Some(error) => match error.kind() {
+                ErrorKind::NotConnected => Weight::Failed,
+                ErrorKind::InvalidData => Weight::Local,
+                // Of these a stream knows nothing: a reader above it misses bytes, a timer fired.
+                ErrorKind::UnexpectedEof => Weight::Transport,
+                _ if is_deadline(error) => Weight::Transport,
+                _ if is_tracked() => Weight::Failed,
+                _ => Weight::Transport,
+            },
         };
         self.observe(weight, Disconnect::from_error(connect_type, error));
     }

@@ -30,11 +30,25 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
+/// The first [`io::Error`] in the chain whose kind has a reason.
+pub(crate) fn deciding<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let has_reason = |error: &&io::Error| {
+        DisconnectReason::from_io_error_kind(error.kind()) != DisconnectReason::Unknown
+    };
+    sources(error)
+        .filter_map(|error| error.downcast_ref())
+        .find(has_reason)
+}
+
 /// The kind of the first [`io::Error`] in the chain that has a reason.
 pub(crate) fn deciding_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
-    sources(error)
-        .filter_map(|error| Some(error.downcast_ref::<io::Error>()?.kind()))
-        .find(|kind| DisconnectReason::from_io_error_kind(*kind) != DisconnectReason::Unknown)
+    deciding(error).map(io::Error::kind)
+}
+
+/// Whether a `TimedOut` is a deadline of this side: on Unix, TCP's own comes with a system call's code;
+/// Windows has one code for both.
+pub(crate) fn is_deadline(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut && (!cfg!(unix) || error.raw_os_error().is_none())
 }
 
 impl DisconnectReason {

@@ -11,7 +11,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
 
 mod error;
 
-pub(crate) use error::{deciding_kind, sources};
+pub(crate) use error::{deciding, deciding_kind, is_deadline, sources};
 
 /// Classifies the end of a coordinator-style RPC, as the agent sees it.
 ///

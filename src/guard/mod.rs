@@ -250,7 +250,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// |---|---|
     /// | `network_error` | [`Transport`](Evidence::Transport) |
     /// | `protocol_error` | [`Local`](Evidence::Local): this side understood it so |
-    /// | one that explains nothing, `NotConnected`, and a `network_error` where a tracked stream of this cause would have seen it itself | weak, as [`Presumed`](Evidence::Presumed), but better than a mere "closed here" |
+    /// | one that explains nothing, `NotConnected`, and a `network_error` that a tracked stream of this cause would have seen itself (all but an `UnexpectedEof`, where bytes are missing, and a deadline) | weak, as [`Presumed`](Evidence::Presumed), but better than a mere "closed here" |
     ///
     /// A `Box<dyn Error + Send + Sync>` goes in as `&**error`, an `anyhow::Error` as `error.as_ref()`.
     ///

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cause::Weight;
-use crate::classify::deciding_kind;
+use crate::classify::{deciding_kind, is_deadline};
 use crate::{
     Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger, clock,
 };
@@ -160,11 +160,9 @@ impl Observer {
 
     #[cold]
     fn failed(&mut self, operation: &str, error: &io::Error) {
-        let is_deadline = || !cfg!(unix) || error.raw_os_error().is_none();
-        match error.kind() {
-            ErrorKind::Interrupted | ErrorKind::WouldBlock => return,
-            ErrorKind::TimedOut if is_deadline() => return,
-            _ => {}
+        let lives_on = matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock);
+        if lives_on || is_deadline(error) {
+            return;
         }
         self.hear_the_last();
         let kind = deciding_kind(error);
