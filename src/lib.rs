@@ -93,6 +93,7 @@ pub mod guard;
 pub mod keys;
 #[doc = include_str!("pages/operations.md")]
 pub mod operations {}
+pub mod recipes;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]

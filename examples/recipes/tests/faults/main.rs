@@ -1,0 +1,13 @@
+//! The fault matrix: each recipe of the docs, and real faults against real peers.
+//!
+//! The tables of the docs' page are the expectation: a test opens its row, holds each end against a cell,
+//! and fails where a cell was left out.
+#![cfg(unix)]
+
+#[path = "../../../../tests/lines/mod.rs"]
+mod lines;
+mod matrix;
+mod peer;
+mod proxy;
+#[path = "../../../../tests/support/words.rs"]
+mod words;
