@@ -9,5 +9,6 @@ mod lines;
 mod matrix;
 mod peer;
 mod proxy;
+mod teardown;
 #[path = "../../../../tests/support/words.rs"]
 mod words;

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use socket2::SockRef;
 
 /// Debian's Python, which has the packages that `.ci/run` installs.
@@ -72,13 +74,13 @@ impl Peer {
     /// Reads up to a line that contains a word.
     #[track_caller]
     pub(crate) fn read_until(&mut self, word: &str) -> String {
-        loop {
-            let line = self.line();
-            assert!(!line.is_empty(), "ended before {word:?}");
-            if line.contains(word) {
-                return line;
-            }
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            let length = self.output.read_line(&mut line).expect("UTF-8");
+            assert_ne!(length, 0, "ended before {word:?}");
         }
+        line
     }
 
     /// Types a line.
@@ -90,6 +92,11 @@ impl Peer {
     pub(crate) fn kill(&mut self) {
         self.process.kill().expect("SIGKILL");
         self.process.wait().expect("reaped");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.process.id()).expect("an id");
+        kill(Pid::from_raw(id), signal).expect("signalled");
     }
 
     pub(crate) fn wait(&mut self) -> Option<i32> {
