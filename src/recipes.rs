@@ -10,4 +10,7 @@ macro_rules! recipes {
 recipes! {
     proxy_std: "proxy_std.rs", "A TCP proxy on plain threads.";
     proxy_tokio: "proxy_tokio.rs", "A TCP proxy on tokio's `copy_bidirectional`.";
+    teardown_slog: "teardown_slog.rs", "A program that drains with a deadline, with slog-async.";
+    teardown_tracing: "teardown_tracing.rs", "A program that stops at once, with tracing-appender.";
+    tungstenite: "tungstenite.rs", "A WebSocket, at its server and at its client.";
 }

@@ -10,5 +10,6 @@ mod matrix;
 mod peer;
 mod proxy;
 mod teardown;
+mod websocket;
 #[path = "../../../../tests/support/words.rs"]
 mod words;
