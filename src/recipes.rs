@@ -13,4 +13,6 @@ recipes! {
     teardown_slog: "teardown_slog.rs", "A program that drains with a deadline, with slog-async.";
     teardown_tracing: "teardown_tracing.rs", "A program that stops at once, with tracing-appender.";
     tungstenite: "tungstenite.rs", "A WebSocket, at its server and at its client.";
+    http: "http.rs", "An HTTP/1 connection on hyper.";
+    http_body: "http_body.rs", "A streaming HTTP response body.";
 }

@@ -4,6 +4,7 @@
 //! and fails where a cell was left out.
 #![cfg(unix)]
 
+mod http;
 #[path = "../../../../tests/lines/mod.rs"]
 mod lines;
 mod matrix;
