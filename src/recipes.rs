@@ -15,4 +15,5 @@ recipes! {
     tungstenite: "tungstenite.rs", "A WebSocket, at its server and at its client.";
     http: "http.rs", "An HTTP/1 connection on hyper.";
     http_body: "http_body.rs", "A streaming HTTP response body.";
+    quinn: "quinn.rs", "A QUIC connection and its streams.";
 }

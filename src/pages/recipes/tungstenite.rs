@@ -88,9 +88,9 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         tokio::select! {
             message = websocket.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
-                    said_goodbye(cause, site, frame);
+                    peer_closed(cause, site, frame);
                     // tungstenite has its answer ready, and sends that instead of a close of ours.
-                    return say_goodbye(&mut websocket, site, Code::Normal).await;
+                    return close_in_order(&mut websocket, site, Code::Normal).await;
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => is_answered = true,
                 Some(Ok(message)) => {
@@ -104,7 +104,7 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                     observe(cause, site, &error);
                     // tungstenite sends no 1002 by itself.
                     return if matches!(error, Error::Protocol(_)) {
-                        say_goodbye(&mut websocket, site, Code::Protocol).await;
+                        close_in_order(&mut websocket, site, Code::Protocol).await;
                     };
                 }
                 None => return,
@@ -114,7 +114,7 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                     let end = Disconnect::new(site.layer, DisconnectReason::NetworkError);
                     let end = end.with_initiator(Initiator::Network).with_trigger(Trigger::KeepaliveTimeout);
                     cause.record(Evidence::Transport, end);
-                    return; // nobody is there to say goodbye to
+                    return; // a goodbye would have no reader
                 }
                 is_answered = false;
                 // An error of the transport: the tracked stream has recorded it, and the next read ends.
@@ -124,14 +124,14 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                 // First the record: what the peer answers is the answer to this.
                 let end = Disconnect::closed_by(site.layer, site.this_side);
                 cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
-                return say_goodbye(&mut websocket, site, Code::Normal).await;
+                return close_in_order(&mut websocket, site, Code::Normal).await;
             }
-            _ = &mut ended => return say_goodbye(&mut websocket, site, Code::Away).await,
+            _ = &mut ended => return close_in_order(&mut websocket, site, Code::Away).await,
         }
     }
 }
 
-fn said_goodbye(cause: &Cause, site: Site, frame: Option<CloseFrame>) {
+fn peer_closed(cause: &Cause, site: Site, frame: Option<CloseFrame>) {
     // 1005 is never on the wire: it means that there was no code.
     let (code, text) = frame.map_or((1005, String::new()), |frame| {
         (frame.code.into(), frame.reason.as_str().to_owned())
@@ -159,7 +159,7 @@ pub(crate) fn observe(cause: &Cause, site: Site, error: &Error) {
 }
 
 /// Closes in good order, for as long as that is worth it.
-async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(
+async fn close_in_order<S: AsyncRead + AsyncWrite + Unpin>(
     websocket: &mut WebSocketStream<S>,
     site: Site,
     code: Code,

@@ -10,6 +10,7 @@ mod lines;
 mod matrix;
 mod peer;
 mod proxy;
+mod quic;
 mod teardown;
 mod websocket;
 #[path = "../../../../tests/support/words.rs"]

@@ -119,13 +119,22 @@ impl Lines {
     /// Waits for the one line.
     #[track_caller]
     pub(crate) fn wait(&self) -> Disconnect {
-        for _ in 0..2000 {
-            if let [line] = &*self.take() {
-                return line.clone();
+        self.wait_for(1).remove(0)
+    }
+
+    /// Waits for as many lines.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Disconnect> {
+        let mut lines = Vec::new();
+        for _ in 0..5000 {
+            lines.extend(self.take());
+            if lines.len() >= count {
+                assert_eq!(lines.len(), count, "{lines:#?}");
+                return lines;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(2));
         }
-        panic!("no line");
+        panic!("{} lines of {count}", lines.len());
     }
 }
 
@@ -134,6 +143,7 @@ fn every_row_is_opened_by_a_test_and_there_are_enough() {
     let tests = [
         include_str!("http.rs"),
         include_str!("proxy.rs"),
+        include_str!("quic.rs"),
         include_str!("teardown.rs"),
         include_str!("websocket.rs"),
     ]
