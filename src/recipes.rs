@@ -16,4 +16,5 @@ recipes! {
     http: "http.rs", "An HTTP/1 connection on hyper.";
     http_body: "http_body.rs", "A streaming HTTP response body.";
     quinn: "quinn.rs", "A QUIC connection and its streams.";
+    rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
 }

@@ -12,6 +12,7 @@ mod peer;
 mod proxy;
 mod quic;
 mod teardown;
+mod tls;
 mod websocket;
 #[path = "../../../../tests/support/words.rs"]
 mod words;

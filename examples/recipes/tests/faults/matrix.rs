@@ -145,6 +145,7 @@ fn every_row_is_opened_by_a_test_and_there_are_enough() {
         include_str!("proxy.rs"),
         include_str!("quic.rs"),
         include_str!("teardown.rs"),
+        include_str!("tls.rs"),
         include_str!("websocket.rs"),
     ]
     .concat();

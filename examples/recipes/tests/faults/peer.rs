@@ -35,7 +35,7 @@ pub(crate) fn has(program: &str, version: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Peer {
     process: Child,
-    input: ChildStdin,
+    input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
@@ -46,7 +46,7 @@ impl Peer {
             .stdout(Stdio::piped())
             .spawn()
             .expect("started");
-        let input = process.stdin.take().expect("piped");
+        let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("piped"));
         Self {
             process,
@@ -85,7 +85,12 @@ impl Peer {
 
     /// Types a line.
     pub(crate) fn type_line(&mut self, line: &str) {
-        writeln!(self.input, "{line}").expect("typed");
+        let input = self.input.as_mut().expect("open");
+        writeln!(input, "{line}").expect("typed");
+    }
+
+    pub(crate) fn close_input(&mut self) {
+        self.input = None;
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.
