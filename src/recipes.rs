@@ -17,4 +17,5 @@ recipes! {
     http_body: "http_body.rs", "A streaming HTTP response body.";
     quinn: "quinn.rs", "A QUIC connection and its streams.";
     rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
+    russh: "russh.rs", "An SSH server's connection, sessions and forwarded channels.";
 }

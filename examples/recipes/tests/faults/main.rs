@@ -11,6 +11,7 @@ mod matrix;
 mod peer;
 mod proxy;
 mod quic;
+mod ssh;
 mod teardown;
 mod tls;
 mod websocket;
