@@ -17,5 +17,7 @@ recipes! {
     http_body: "http_body.rs", "A streaming HTTP response body.";
     quinn: "quinn.rs", "A QUIC connection and its streams.";
     rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
+    axum_listener: "axum_listener.rs", "Attribution under `axum::serve`.";
+    tonic: "tonic.rs", "A gRPC stream, at its server and at its client.";
     russh: "russh.rs", "An SSH server's connection, sessions and forwarded channels.";
 }

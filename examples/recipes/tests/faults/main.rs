@@ -4,6 +4,9 @@
 //! and fails where a cell was left out.
 #![cfg(unix)]
 
+#[path = "../../../../src/pages/recipes/axum_listener.rs"]
+mod axum_listener;
+mod grpc;
 mod http;
 #[path = "../../../../tests/lines/mod.rs"]
 mod lines;
