@@ -18,6 +18,7 @@ recipes! {
     quinn: "quinn.rs", "A QUIC connection and its streams.";
     rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
     axum_listener: "axum_listener.rs", "Attribution under `axum::serve`.";
+    axum_websocket: "axum_websocket.rs", "A WebSocket in axum.";
     tonic: "tonic.rs", "A gRPC stream, at its server and at its client.";
     russh: "russh.rs", "An SSH server's connection, sessions and forwarded channels.";
 }

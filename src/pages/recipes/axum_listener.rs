@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator, TrackedStream};
@@ -89,4 +92,16 @@ impl Drop for InProgress {
             self.0.cause.presume(client_left());
         }
     }
+}
+
+/// A layer for handlers: `middleware::from_fn(in_progress)`.
+///
+/// While the body of a response streams, the client may go: for a line of its own, see the recipe of bodies.
+pub(crate) async fn in_progress(
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let _in_progress = InProgress::new(connection);
+    next.run(request).await
 }

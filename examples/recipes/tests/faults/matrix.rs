@@ -153,6 +153,7 @@ impl Lines {
 #[test]
 fn every_row_is_opened_by_a_test_and_there_are_enough() {
     let tests = [
+        include_str!("axum_websocket.rs"),
         include_str!("grpc.rs"),
         include_str!("http.rs"),
         include_str!("proxy.rs"),

@@ -109,7 +109,7 @@ fn dial(port: u16, site: Site) -> Running {
     Running { agent, lines, task }
 }
 
-type Socket = WebSocket<TcpStream>;
+pub(crate) type Socket = WebSocket<TcpStream>;
 
 /// A WebSocket whose other side is a recipe's; blocking, and of tungstenite itself.
 fn peer_of_server(site: Site) -> (Running, Socket) {
@@ -131,7 +131,7 @@ fn peer_of_client(site: Site) -> (Running, Socket) {
 }
 
 /// The next message that is data.
-fn read(socket: &mut Socket) -> Message {
+pub(crate) fn read(socket: &mut Socket) -> Message {
     loop {
         let message = socket.read().expect("a message");
         if message.is_text() || message.is_close() {
@@ -140,7 +140,7 @@ fn read(socket: &mut Socket) -> Message {
     }
 }
 
-fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
+pub(crate) fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
     let frame = code.map(|(code, reason)| CloseFrame {
         code: code.into(),
         reason: reason.into(),
@@ -150,7 +150,7 @@ fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
 }
 
 /// The code that this side's goodbye has.
-fn goodbye(mut socket: Socket) -> u16 {
+pub(crate) fn goodbye(mut socket: Socket) -> u16 {
     let Message::Close(Some(frame)) = read(&mut socket) else {
         panic!("no goodbye")
     };
