@@ -19,6 +19,8 @@ recipes! {
     rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
     axum_listener: "axum_listener.rs", "Attribution under `axum::serve`.";
     axum_websocket: "axum_websocket.rs", "A WebSocket in axum.";
-    tonic: "tonic.rs", "A gRPC stream, at its server and at its client.";
-    russh: "russh.rs", "An SSH server's connection, sessions and forwarded channels.";
+    tonic_server: "tonic_server.rs", "A gRPC server's stream.";
+    tonic_client: "tonic_client.rs", "A gRPC client's stream.";
+    russh: "russh.rs", "An SSH server's connection.";
+    russh_session: "russh_session.rs", "Sessions and forwarded channels of an SSH server.";
 }

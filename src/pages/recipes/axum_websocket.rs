@@ -84,8 +84,8 @@ pub(crate) async fn session(
     let _ = timeout(PATIENCE, close).await;
 }
 
-/// Second way: a handler whose tungstenite is yours, with the session of `tungstenite.rs`.
-pub(crate) async fn upgrade(
+/// Second way: what a handler returns whose tungstenite is yours, with the session of `tungstenite.rs`.
+pub(crate) fn upgrade(
     ConnectInfo(connection): ConnectInfo<Connection>,
     mut request: Request,
     site: recipe::Site,

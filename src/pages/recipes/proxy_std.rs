@@ -151,7 +151,7 @@ impl Drop for CutOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
         for socket in self.1 {
-            // A FIN would tell the next hop that all is well: the sockets' drop is a reset now.
+            // To the next hop a FIN would mean that all is well: the sockets' drop is a reset now.
             let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
             // Wakes the other thread, and sends nothing.
             let _ = socket.shutdown(Shutdown::Read);

@@ -77,7 +77,7 @@ pub(crate) async fn proxy(
         }
     };
     if !all_copied {
-        // A FIN would tell the next hop that all is well: the sockets' drop is a reset now. A task that
+        // To the next hop a FIN would mean that all is well: the sockets' drop is a reset now. A task that
         // is aborted does not get here; set it right after `accept` where that matters.
         for leg in [client.as_fd(), server.as_fd()] {
             let _ = SockRef::from(&leg).set_linger(Some(Duration::ZERO));

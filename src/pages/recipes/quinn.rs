@@ -142,12 +142,9 @@ async fn stream(
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(cause.child());
     let mut buffer = [0; 1024];
     loop {
-        let read = match timeout(idle, receive.read(&mut buffer)).await {
-            Ok(read) => read,
-            Err(_) => {
-                let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
-                return guard.close(end.with_trigger(Trigger::IdleTimeout));
-            }
+        let Ok(read) = timeout(idle, receive.read(&mut buffer)).await else {
+            let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
+            return guard.close(end.with_trigger(Trigger::IdleTimeout));
         };
         let failed = match read {
             // It has sent all, and so have we.

@@ -1,33 +1,29 @@
-//! An SSH server's connection: handshake, login, sessions and forwarded channels.
+//! An SSH server's connection: handshake, login, and what runs over it.
 //!
-//! Fits russh 0.65.
+//! Fits russh 0.65. Sessions and forwarded channels stand in `russh_session.rs`.
 
 use std::collections::HashMap;
-use std::io;
-use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
     Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
-    classify_session_exit,
 };
 use russh::keys::PublicKey;
 use russh::server::{
     Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream,
 };
-use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, Error};
-use tokio::io::{AsyncWriteExt, copy};
+use russh::{Channel, ChannelId, Error};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::russh_session::{forward, run_session};
+
 /// How long a client has to log in, and how long anything has to leave.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The log statement: a message, and the end.
 pub(crate) type Log = Arc<dyn Fn(&'static str, Disconnect) + Send + Sync>;
@@ -92,7 +88,7 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
     observe(&cause, &result, *is_logged_in.borrow_and_update());
 }
 
-/// Records what SSH says about the end, beyond what the transport did.
+/// Records what SSH explains of the end, beyond what the transport did.
 fn observe(cause: &Cause, result: &Result<(), Error>, is_logged_in: bool) {
     let new = |reason| Disconnect::new(AgentToClient, reason);
     let (evidence, end) = match result {
@@ -239,115 +235,4 @@ impl Handler for Connection {
         ));
         Ok(())
     }
-}
-
-/// Runs a command until it ends, its client does, or the connection.
-async fn run_session(channel: Channel<Msg>, command: String, connection: Cause, log: Log) {
-    // Many over one: a child.
-    let guard = DisconnectGuard::new(AgentToClient, |end| log("ssh session closed", end));
-    let guard = guard.with_cause(connection.child());
-    assert_ne!(command, "panic", "a bug");
-    let (mut from_client, to_client) = channel.split();
-    let status: io::Result<ExitStatus> = async {
-        let mut child = Command::new("sh")
-            .args(["-c", &command])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut writer = to_client.make_writer();
-        let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let finished = async {
-            let (_, status) = tokio::join!(copy(&mut output, &mut writer), child.wait());
-            status
-        };
-        tokio::select! {
-            biased; // a connection that has ended explains what became of the command
-            _ = connection.ended() => {}
-            is_there = until_closed(&mut from_client) => {
-                if is_there {
-                    let end = Disconnect::closed_by(AgentToClient, Initiator::Client);
-                    guard.cause().record(Evidence::Peer, end);
-                } else {
-                    // The connection is gone. Its cause may still be on its way: do not guess.
-                    let _ = timeout(PATIENCE, connection.ended()).await;
-                }
-            }
-            status = finished => return status,
-        }
-        child.start_kill()?;
-        child.wait().await
-    }
-    .await;
-    if let Some(code) = status.as_ref().ok().and_then(ExitStatus::code) {
-        let _ = to_client.exit_status(code.unsigned_abs()).await;
-    }
-    let _ = to_client.close().await;
-    guard.close(classify_session_exit(false, &status));
-}
-
-/// Waits until the client closes a channel: `false` where the whole connection is gone.
-async fn until_closed(from_client: &mut ChannelReadHalf) -> bool {
-    loop {
-        match from_client.wait().await {
-            Some(ChannelMsg::Close) => return true,
-            Some(_) => {}
-            None => return false,
-        }
-    }
-}
-
-/// Connects a channel with its target, until both have stopped.
-async fn forward(channel: Channel<Msg>, target: TcpStream, connection: Cause, log: Log) {
-    let guard = DisconnectGuard::new(AgentToClient, |end| log("forwarded channel closed", end));
-    let guard = guard.with_cause(connection.child());
-    let cause = guard.cause();
-    // The target's socket is this channel's own. Never a tracked stream over the channel: what it sees is the
-    // connection's.
-    let (mut from_target, mut to_target) =
-        tokio::io::split(guard.track(target).with_half_close(Initiator::Server));
-    let (mut from_client, to_client) = channel.split();
-    let (client_stopped, target_stopped) = (AtomicBool::new(false), AtomicBool::new(false));
-    let down = async {
-        let mut writer = to_client.make_writer();
-        // An error of the target has been recorded, and a FIN noted: who stopped first.
-        let copied = copy(&mut from_target, &mut writer).await;
-        target_stopped.store(true, Relaxed);
-        let _ = to_client.eof().await;
-        if copied.is_ok() && !client_stopped.load(Relaxed) {
-            std::future::pending::<()>().await;
-        }
-    };
-    let up = async {
-        while let Some(message) = from_client.wait().await {
-            match message {
-                ChannelMsg::Data { data } => to_target.write_all(&data).await?,
-                ChannelMsg::Eof => {
-                    client_stopped.store(true, Relaxed);
-                    to_target.shutdown().await?;
-                    if target_stopped.load(Relaxed) {
-                        return Ok(());
-                    }
-                }
-                ChannelMsg::Close => {
-                    if !target_stopped.load(Relaxed) {
-                        let end = Disconnect::closed_by(AgentToClient, Initiator::Client);
-                        cause.record(Evidence::Peer, end);
-                    }
-                    return Ok(());
-                }
-                _ => {}
-            }
-        }
-        // As above: the connection is gone, and knows why or will.
-        let _ = timeout(PATIENCE, connection.ended()).await;
-        Ok::<_, io::Error>(())
-    };
-    tokio::select! {
-        biased;
-        _ = cause.ended() => {}
-        result = up => { let _ = result; }
-        () = down => {}
-    }
-    let _ = to_client.close().await;
 }

@@ -58,7 +58,7 @@ pub(crate) async fn serve(
     let _ = timeout(PATIENCE, tls.shutdown()).await; // our `close_notify`
 }
 
-/// For code that knows no TLS: a tracked stream over it. It counts what is said, not what is on the wire, and
+/// For code that knows no TLS: a tracked stream over it. It counts the plain text, not what is on the wire, and
 /// sees alerts as errors without their number.
 pub(crate) async fn serve_under_tracked(
     socket: TcpStream,

@@ -120,7 +120,7 @@ async fn connection(
 async fn answer(request: &[u8]) -> Vec<u8> {
     assert_ne!(request, b"panic", "a bug");
     if request == b"slow" {
-        sleep(Duration::from_secs(600)).await;
+        sleep(Duration::from_secs(1000)).await;
     }
     request.to_vec()
 }

@@ -25,7 +25,7 @@ use crate::websocket::{PYTHON_CLIENT, close, echo, goodbye, read};
 #[path = "../../../../src/pages/recipes/axum_websocket.rs"]
 mod recipe;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
 
 struct Server {
@@ -60,7 +60,7 @@ fn serve(is_axums: bool, idle: Duration) -> Server {
             patience: LONG,
             idle,
         };
-        recipe::upgrade(connection, request, site, echo).await
+        recipe::upgrade(connection, request, site, echo)
     };
     let router = if is_axums {
         get(axums)

@@ -10,14 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::tonic::body::Body;
-use ::tonic::client::Grpc;
-use ::tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use ::tonic::codegen::http::uri::PathAndQuery;
-use ::tonic::codegen::{BoxFuture, Service, http};
-use ::tonic::server::{NamedService, ServerStreamingService};
-use ::tonic::transport::Channel;
-use ::tonic::{Request, Response, Status, Streaming};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use bytes::{Buf, BufMut, Bytes};
@@ -27,18 +19,29 @@ use futures_util::stream::{self, Stream, StreamExt};
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::{NamedService, ServerStreamingService};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::axum_listener::{self, Connection};
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::Peer;
 
-#[path = "../../../../src/pages/recipes/tonic.rs"]
-mod tonic;
+#[path = "../../../../src/pages/recipes/tonic_client.rs"]
+mod tonic_client;
+#[path = "../../../../src/pages/recipes/tonic_server.rs"]
+mod tonic_server;
 
-use tonic::{Attributed, Connect};
+use tonic_client::Connect;
+use tonic_server::Attributed;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
 
 const RESPAWNED: &str = "RESPAWNED_TEST";
@@ -137,7 +140,7 @@ impl Service<http::Request<axum::body::Body>> for Site {
             .clone();
         let method = Method(self.clone(), path, connection);
         Box::pin(async move {
-            Ok(::tonic::server::Grpc::new(Raw)
+            Ok(tonic::server::Grpc::new(Raw)
                 .server_streaming(method, request)
                 .await)
         })
@@ -399,7 +402,7 @@ async fn server_streams() {
 /// What the client's line reads after a fault.
 async fn read(call: Call, idle: Duration) -> Disconnect {
     let lines = Lines::default();
-    tonic::read(call.responses, &call.connect, idle, drop, lines.emit()).await;
+    tonic_client::read(call.responses, &call.connect, idle, drop, lines.emit()).await;
     lines.one()
 }
 
@@ -445,7 +448,7 @@ async fn client_streams() {
         .await
         .expect("no panic")
         .expect("a client");
-    // It has said hello, so it is connected.
+    // It has sent its preface, so it is connected.
     tokio::task::block_in_place(|| (&socket).read_exact(&mut [0; 24])).expect("a preface");
     crate::peer::reset(&socket);
     drop(socket);
@@ -454,7 +457,7 @@ async fn client_streams() {
     };
     let connection = connect.latest.lock().expect("no panic").clone();
     assert!(
-        tonic::explain(&status, &connection).is_none(),
+        tonic_client::explain(&status, &connection).is_none(),
         "{status:?} {connection:?}"
     );
     row.check("reset", &connection.get().expect("recorded"));
@@ -475,7 +478,7 @@ async fn client_streams() {
         let log = lines.emit();
         let reading = tokio::spawn(async move {
             let on_message = |_| assert_ne!(fault, "panic", "a bug");
-            tonic::read(held.responses, &held.connect, LONG, on_message, log).await;
+            tonic_client::read(held.responses, &held.connect, LONG, on_message, log).await;
         });
         tokio::time::sleep(SHORT).await;
         reading.abort();
@@ -486,7 +489,7 @@ async fn client_streams() {
         panic!("accepted")
     };
     let connection = connect.latest.lock().expect("no panic").clone();
-    let (_, end) = tonic::explain(&status, &connection).expect("the server's word");
+    let (_, end) = tonic_client::explain(&status, &connection).expect("the server's word");
     row.check("UNAVAILABLE from the wire", &end);
 
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -496,14 +499,14 @@ async fn client_streams() {
         panic!("accepted")
     };
     let connection = connect.latest.lock().expect("no panic").clone();
-    let (_, end) = tonic::explain(&status, &connection).expect("no connection knows");
+    let (_, end) = tonic_client::explain(&status, &connection).expect("no connection knows");
     row.check("a dial that is refused", &end);
 
     let Err((status, connect)) = call(address, "/site/never", Some(SHORT)).await else {
         panic!("accepted")
     };
     let connection = connect.latest.lock().expect("no panic").clone();
-    let (_, end) = tonic::explain(&status, &connection).expect("our own deadline");
+    let (_, end) = tonic_client::explain(&status, &connection).expect("our own deadline");
     row.check("our own deadline", &end);
     row.complete();
 }

@@ -36,7 +36,7 @@ mod recipe;
 
 use http_body::Attributed;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
 
 /// Python's client: one request on a connection that it keeps alive.

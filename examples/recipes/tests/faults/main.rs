@@ -15,6 +15,10 @@ mod matrix;
 mod peer;
 mod proxy;
 mod quic;
+#[path = "../../../../src/pages/recipes/russh.rs"]
+mod russh_connection;
+#[path = "../../../../src/pages/recipes/russh_session.rs"]
+mod russh_session;
 mod ssh;
 mod teardown;
 mod tls;

@@ -17,7 +17,7 @@ mod proxy_std;
 #[path = "../../../../src/pages/recipes/proxy_tokio.rs"]
 mod proxy_tokio;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);
 
 /// A server of its own that echoes, and is killed.
@@ -157,7 +157,7 @@ fn threads() {
     row.complete();
 }
 
-async fn on_tokio(
+fn on_tokio(
     idle: Duration,
     policy: impl Future<Output = Disconnect> + Send + 'static,
 ) -> Running<tokio::task::JoinHandle<()>> {
@@ -192,7 +192,7 @@ fn start_on_tokio(
 async fn tasks() {
     let mut row = Row::of("proxy, tokio");
 
-    let mut proxy = on_tokio(LONG, pending()).await;
+    let mut proxy = on_tokio(LONG, pending());
     finish(&proxy.client);
     proxy.server.read_to_end(&mut Vec::new()).expect("all");
     proxy.server.write_all(b"an answer").expect("sent");
@@ -205,7 +205,7 @@ async fn tasks() {
     );
     row.check("clean close", &end);
 
-    let mut proxy = on_tokio(LONG, pending()).await;
+    let mut proxy = on_tokio(LONG, pending());
     drop(proxy.server);
     assert_eq!(proxy.client.read_to_end(&mut Vec::new()).expect("all"), 0);
     drop(proxy.client);
@@ -224,20 +224,20 @@ async fn tasks() {
     drop(proxy.client);
     row.check("killed", &proxy.lines.wait());
 
-    let proxy = on_tokio(LONG, pending()).await;
+    let proxy = on_tokio(LONG, pending());
     reset(&proxy.server);
     drop(proxy.server);
     assert!(is_reset(&proxy.client), "passed on");
     row.check("reset", &proxy.lines.wait());
 
-    let proxy = on_tokio(LONG, pending()).await;
+    let proxy = on_tokio(LONG, pending());
     reset(&proxy.client);
     drop(proxy.client);
     assert!(is_reset(&proxy.server), "passed on");
     row.check("the client's leg is reset", &proxy.lines.wait());
 
     let started = std::time::Instant::now();
-    let mut proxy = on_tokio(SHORT, pending()).await;
+    let mut proxy = on_tokio(SHORT, pending());
     // What moves pushes the timer out.
     for _ in 0..5 {
         thread::sleep(SHORT / 2);
@@ -247,20 +247,19 @@ async fn tasks() {
     assert!(started.elapsed() >= SHORT * 7 / 2);
     row.check("idle timeout", &proxy.lines.wait());
 
-    let proxy = on_tokio(LONG, pending()).await;
+    let proxy = on_tokio(LONG, pending());
     proxy.agent.record(Evidence::Local, shutdown());
     assert!(is_reset(&proxy.client), "cut");
     row.check("shutdown", &proxy.lines.wait());
 
-    let proxy = on_tokio(LONG, pending()).await;
+    let proxy = on_tokio(LONG, pending());
     proxy.proxy.abort();
     row.check("aborted", &proxy.lines.wait());
 
     let proxy = on_tokio(LONG, async {
         tokio::time::sleep(SHORT).await;
         panic!("a bug")
-    })
-    .await;
+    });
     assert!(proxy.proxy.await.is_err());
     row.check("panic", &proxy.lines.wait());
 

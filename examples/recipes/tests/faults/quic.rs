@@ -27,7 +27,7 @@ use crate::words::words;
 #[path = "../../../../src/pages/recipes/quinn.rs"]
 mod quinn;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -296,7 +296,7 @@ async fn connection_and_streams() {
         ("close 16, taught by the site", 16),
     ] {
         let [end, stream_end] = ends_after(LONG, async |client| {
-            client.connection.close(code(number), b"as told");
+            client.connection.close(code(number), b"as asked");
         })
         .await;
         connection.check(fault, &end);

@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::russh::keys::{load_public_key, load_secret_key};
-use ::russh::server::Config;
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
 use nix::sys::signal::Signal;
+use russh::keys::{load_public_key, load_secret_key};
+use russh::server::Config;
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -19,10 +19,7 @@ use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
 use crate::words::words;
 
-#[path = "../../../../src/pages/recipes/russh.rs"]
-mod russh;
-
-use russh::Site;
+use crate::russh_connection::{self, Site};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -81,7 +78,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
     let task = tokio::spawn(async move {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        russh::serve(asynchronous(socket), connection).await;
+        russh_connection::serve(asynchronous(socket), connection).await;
     });
     Server {
         keys,
@@ -232,7 +229,7 @@ async fn connection_and_sessions() {
     let server = start();
     let client = server.session();
     client.signal(Signal::SIGTERM); // it answers with SSH_MSG_DISCONNECT 11
-    check("the client says disconnect 11", &server);
+    check("the client sends disconnect 11", &server);
 
     for (fault, command, status) in [
         ("exit 7", "exit 7", Some(7)),

@@ -1,4 +1,4 @@
-//! Whole programs that are told to stop.
+//! Whole programs that are asked to stop.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -83,7 +83,7 @@ impl Program {
         row.check("panic", &self.end());
     }
 
-    /// Tells it to stop under 300 connections, and returns one of as many equal lines.
+    /// Stops it under 300 connections, and returns one of as many equal lines.
     fn stop_under_many(mut self, signal: Signal) -> Disconnect {
         let _clients: Vec<_> = (0..300).map(|_| self.client()).collect();
         self.process.signal(signal);

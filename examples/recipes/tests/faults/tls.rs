@@ -20,7 +20,7 @@ use crate::peer::{Peer, asynchronous, has, reset};
 #[path = "../../../../src/pages/recipes/rustls.rs"]
 mod recipe;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);
 
 fn echo(bytes: &[u8]) -> Vec<u8> {

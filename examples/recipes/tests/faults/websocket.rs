@@ -19,7 +19,7 @@ pub(crate) mod tungstenite;
 
 use tungstenite::Site;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);
 
 const SERVER: Site = Site {
@@ -35,7 +35,7 @@ const CLIENT: Site = Site {
     ..SERVER
 };
 
-/// Python's client: greets, then does as it is told on standard input.
+/// Python's client: greets, then does what standard input asks for.
 pub(crate) const PYTHON_CLIENT: &str = "
 import asyncio, sys, websockets
 async def main():
@@ -44,7 +44,7 @@ async def main():
     print(await socket.recv())
     order = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     if order.strip():
-        await socket.close(int(order), 'as told')
+        await socket.close(int(order), 'as asked')
     print('closed')
 asyncio.run(main())
 ";
@@ -56,7 +56,7 @@ async def serve(socket, path=None):
     await socket.recv()
     print('up')
     order = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    await socket.close(int(order), 'as told')
+    await socket.close(int(order), 'as asked')
 async def main():
     server = await websockets.serve(serve, '127.0.0.1', 0)
     print(server.sockets[0].getsockname()[1])

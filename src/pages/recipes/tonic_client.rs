@@ -1,117 +1,23 @@
-//! A gRPC stream, at its server and at its client.
+//! A gRPC client's stream of responses, and what a status explains.
 //!
-//! Fits tonic 0.14. Its server takes no stream of ours that is not `Connected`, and axum's does: a tonic service
-//! is a route of a router, served over the listener of `axum_listener.rs`.
+//! Fits tonic 0.14 and hyper-util 0.1.
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use disconnect_attribution::ConnectType::{ClientToServer, ServerToAgent};
+use disconnect_attribution::ConnectType::ServerToAgent;
 use disconnect_attribution::{
-    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
-    Initiator, TrackedStream, Trigger,
+    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
+    TrackedStream, Trigger,
 };
-use futures_util::Stream;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::sleep;
 use tonic::codegen::{BoxFuture, Service, http::Uri};
 use tonic::{ConnectError, Status, Streaming, TimeoutExpired};
-
-use crate::axum_listener::{Connection, InProgress};
-
-/// A server's stream of responses, with a line of its own.
-pub(crate) struct Attributed<S> {
-    responses: Pin<Box<S>>,
-    ended: Pin<Box<dyn Future<Output = Disconnect> + Send>>,
-    idle: Duration,
-    timer: Pin<Box<Sleep>>,
-    /// Nothing once the line is out.
-    guard: Option<DisconnectGuard>,
-    _in_progress: InProgress,
-}
-
-impl<S> Attributed<S> {
-    pub(crate) fn new(
-        responses: S,
-        connection: Connection,
-        idle: Duration,
-        log: impl FnOnce(Disconnect) + Send + Sync + 'static,
-    ) -> Self {
-        // Many over one: a child. Where the connection broke, this inherits that.
-        let cause = connection.cause.child();
-        // tonic drops the stream where its client cancels, and keeps the RST_STREAM to itself. While the link
-        // lives, that is nothing of the network's.
-        cause.presume(Disconnect::closed_by(ClientToServer, Initiator::Client));
-        Self {
-            responses: Box::pin(responses),
-            ended: Box::pin(cause.ended()),
-            idle,
-            timer: Box::pin(sleep(idle)),
-            guard: Some(DisconnectGuard::boxed(ClientToServer, log).with_cause(cause)),
-            _in_progress: InProgress::new(connection),
-        }
-    }
-
-    fn close(&mut self, end: Disconnect) {
-        if let Some(guard) = self.guard.take() {
-            guard.close(end);
-        }
-    }
-}
-
-impl<T, S: Stream<Item = Result<T, Status>>> Stream for Attributed<S> {
-    type Item = Result<T, Status>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<T, Status>>> {
-        if self.guard.is_none() {
-            return Poll::Ready(None);
-        }
-        match self.responses.as_mut().poll_next(context) {
-            Poll::Ready(Some(Ok(message))) => {
-                let deadline = Instant::now() + self.idle;
-                self.timer.as_mut().reset(deadline);
-                return Poll::Ready(Some(Ok(message)));
-            }
-            Poll::Ready(None) => {
-                self.close(by_status(
-                    ClientToServer,
-                    &Status::ok(""),
-                    Initiator::Server,
-                ));
-                return Poll::Ready(None);
-            }
-            Poll::Ready(Some(Err(status))) => {
-                self.close(by_status(ClientToServer, &status, Initiator::Server));
-                return Poll::Ready(Some(Err(status)));
-            }
-            Poll::Pending => {}
-        }
-        // Recorded once, where it was decided: the guard inherits it.
-        if self.ended.as_mut().poll(context).is_ready() {
-            self.guard = None;
-            return Poll::Ready(Some(Err(Status::unavailable("shutting down"))));
-        }
-        if self.timer.as_mut().poll(context).is_ready() {
-            let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
-            self.close(end.with_trigger(Trigger::IdleTimeout));
-            return Poll::Ready(Some(Err(Status::aborted("idle"))));
-        }
-        Poll::Pending
-    }
-}
-
-fn by_status(layer: ConnectType, status: &Status, sender: Initiator) -> Disconnect {
-    let code = CloseCode::Grpc(status.code().into());
-    Disconnect::from_close_code(layer, code, sender).with_detail(status.message().to_owned())
-}
 
 /// A client's connector: `Channel::from_static(..).connect_with_connector_lazy(connector)`.
 #[derive(Clone)]
@@ -151,7 +57,7 @@ impl Service<Uri> for Connect {
 }
 
 /// Reads a client's stream to its end. The guard is made once the call is accepted: one that is refused ends
-/// nothing, and `by_status` has what to log.
+/// nothing, and `explain` has what to log.
 pub(crate) async fn read<T>(
     mut responses: Streaming<T>,
     connect: &Connect,
@@ -195,10 +101,9 @@ pub(crate) async fn read<T>(
 /// What a status explains, also of a call that was refused, beyond what the connection knows.
 pub(crate) fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, Disconnect)> {
     let by_server = || {
-        (
-            Evidence::Peer,
-            by_status(ServerToAgent, status, Initiator::Server),
-        )
+        let code = CloseCode::Grpc(status.code().into());
+        let end = Disconnect::from_close_code(ServerToAgent, code, Initiator::Server);
+        (Evidence::Peer, end.with_detail(status.message().to_owned()))
     };
     match status.source() {
         // It came from the server: tonic gives a source to those alone that it made up.
@@ -226,5 +131,6 @@ pub(crate) fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, 
 
 /// Whether an error of a type is among the sources of a status.
 fn has<E: Error + 'static>(status: &Status) -> bool {
-    std::iter::successors(status.source(), |error| (*error).source()).any(|error| error.is::<E>())
+    let mut sources = std::iter::successors(status.source(), |error| (*error).source());
+    sources.any(<dyn Error>::is::<E>)
 }
