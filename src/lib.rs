@@ -134,6 +134,7 @@ pub mod faults {}
 pub mod go_agents {}
 #[doc = include_str!("pages/operations.md")]
 pub mod operations {}
+pub mod recipes;
 
 pub use cause::{Cause, Evidence};
 pub use classify::{

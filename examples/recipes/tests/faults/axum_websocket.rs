@@ -1,0 +1,185 @@
+//! WebSockets in axum, against tungstenite and Python's websockets.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::from_fn;
+use axum::routing::get;
+use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
+use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+use crate::axum_listener::{self, Connection};
+use crate::lines::Lines;
+use crate::matrix::Row;
+use crate::peer::{Peer, has_python, reset};
+use crate::websocket::tungstenite::Site;
+use crate::websocket::{PYTHON_CLIENT, close, echo, goodbye, read};
+
+#[path = "../../../../src/pages/recipes/axum_websocket.rs"]
+mod recipe;
+
+const LONG: Duration = Duration::from_secs(1000);
+const SHORT: Duration = Duration::from_millis(150);
+
+struct Server {
+    address: SocketAddr,
+    agent: Cause,
+    lines: Lines,
+    runtime: Runtime,
+}
+
+/// With axum's own WebSocket at `/`, or tungstenite's.
+fn serve(is_axums: bool, idle: Duration) -> Server {
+    let runtime = Runtime::new().expect("a runtime");
+    let (agent, lines) = (Cause::default(), Lines::default());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    listener.set_nonblocking(true).expect("set");
+    let (cause, log) = (agent.clone(), lines.clone());
+    let axums = async move |ConnectInfo(connection): ConnectInfo<Connection>,
+                            upgrade: WebSocketUpgrade| {
+        upgrade.on_upgrade(move |socket| {
+            recipe::session(socket, connection, idle, |text| {
+                assert_ne!(text, "panic", "a bug");
+                Some(text.to_owned())
+            })
+        })
+    };
+    let tungstenites = async move |connection: ConnectInfo<Connection>, request: Request| {
+        let site = Site {
+            layer: ClientToServer,
+            this_side: Initiator::Server,
+            peer: Initiator::Client,
+            patience: LONG,
+            idle,
+        };
+        recipe::upgrade(connection, request, site, echo)
+    };
+    let router = if is_axums {
+        get(axums)
+    } else {
+        get(tungstenites)
+    };
+    let router = Router::new()
+        .route("/", router)
+        .route("/hello", get(async || "hello"));
+    let router = router.layer(from_fn(axum_listener::in_progress));
+    runtime.spawn(async move {
+        let listener = axum_listener::Attributed {
+            listener: TcpListener::from_std(listener).expect("in a runtime"),
+            agent: cause,
+            log: move |end| log.emit()(end),
+        };
+        axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<Connection>(),
+        )
+        .await
+    });
+    Server {
+        address,
+        agent,
+        lines,
+        runtime,
+    }
+}
+
+fn client(server: &Server) -> WebSocket<TcpStream> {
+    let socket = TcpStream::connect(server.address).expect("accepted");
+    let (mut socket, _) =
+        tungstenite::client(format!("ws://{}/", server.address), socket).expect("upgraded");
+    socket.send(Message::text("hello")).expect("sent");
+    assert_eq!(read(&mut socket), Message::text("hello"));
+    socket
+}
+
+fn check(row: &mut Row, is_axums: bool) {
+    let start = || serve(is_axums, LONG);
+
+    let server = start();
+    close(client(&server), Some((1000, "done")));
+    row.check("clean close", &server.lines.wait());
+
+    if has_python("websockets") {
+        let server = start();
+        let mut client = Peer::python(PYTHON_CLIENT, &[&server.address.port().to_string()]);
+        client.line();
+        client.kill();
+        row.check("killed", &server.lines.wait());
+    } else {
+        row.skip("killed", "Python's websockets");
+    }
+
+    let server = start();
+    let held = client(&server);
+    reset(held.get_ref());
+    drop(held);
+    row.check("reset", &server.lines.wait());
+
+    let server = serve(is_axums, SHORT);
+    assert_eq!(goodbye(client(&server)), 1000);
+    row.check("idle timeout", &server.lines.wait());
+
+    let server = start();
+    let held = client(&server);
+    server.agent.record(
+        Evidence::Local,
+        Disconnect::shutdown(AgentToClient, Initiator::Agent),
+    );
+    assert_eq!(goodbye(held), 1001);
+    row.check("shutdown", &server.lines.wait());
+
+    let server = start();
+    let _held = client(&server);
+    drop(server.runtime);
+    row.check("aborted", &server.lines.wait());
+
+    let server = start();
+    let mut held = client(&server);
+    held.send(Message::text("panic")).expect("sent");
+    row.check("panic", &server.lines.wait());
+
+    let server = start();
+    let mut held = client(&server);
+    held.get_mut()
+        .write_all(&[0xff, 0x80, 0, 0, 0, 0])
+        .expect("sent");
+    row.check("bad frame", &server.lines.wait());
+
+    let server = start();
+    close(client(&server), None);
+    row.check("close without a code", &server.lines.wait());
+
+    let server = start();
+    let mut plain = TcpStream::connect(server.address).expect("accepted");
+    write!(plain, "GET /hello HTTP/1.1\r\nHost: server\r\n\r\n").expect("sent");
+    let mut answer = [0; 512];
+    let length = plain.read(&mut answer).expect("answered");
+    assert!(answer[..length].ends_with(b"hello"));
+    drop(plain);
+    row.check(
+        "plain HTTP, kept alive, closed by the client",
+        &server.lines.wait(),
+    );
+}
+
+#[test]
+fn with_a_websocket_of_axum() {
+    let mut row = Row::of("axum WebSocket");
+    check(&mut row, true);
+    row.complete();
+}
+
+#[test]
+fn with_a_websocket_of_tungstenite() {
+    let mut row = Row::of("axum, own tungstenite");
+    check(&mut row, false);
+    row.complete();
+}

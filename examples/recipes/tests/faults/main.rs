@@ -1,0 +1,27 @@
+//! The fault matrix: each recipe of the docs, and real faults against real peers.
+//!
+//! The tables of the docs' page are the expectation: a test opens its row, holds each end against a cell,
+//! and fails where a cell was left out.
+#![cfg(unix)]
+
+#[path = "../../../../src/pages/recipes/axum_listener.rs"]
+mod axum_listener;
+mod axum_websocket;
+mod grpc;
+mod http;
+#[path = "../../../../tests/lines/mod.rs"]
+mod lines;
+mod matrix;
+mod peer;
+mod proxy;
+mod quic;
+#[path = "../../../../src/pages/recipes/russh.rs"]
+mod russh_connection;
+#[path = "../../../../src/pages/recipes/russh_session.rs"]
+mod russh_session;
+mod ssh;
+mod teardown;
+mod tls;
+mod websocket;
+#[path = "../../../../tests/support/words.rs"]
+mod words;

@@ -1,0 +1,175 @@
+//! The page, read.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use disconnect_attribution::Disconnect;
+
+use crate::lines::Lines;
+use crate::words::words;
+
+const PAGE: &str = include_str!("../../../../src/pages/faults_matrix.md");
+
+/// The faults that every recipe is put to.
+const COMMON: [&str; 7] = [
+    "clean close",
+    "killed",
+    "reset",
+    "idle timeout",
+    "shutdown",
+    "aborted",
+    "panic",
+];
+
+/// One recipe's cells: its row in the first table, and the rows of its own section.
+#[derive(Debug)]
+pub(crate) struct Row {
+    recipe: &'static str,
+    cells: Vec<(&'static str, &'static str)>,
+    checked: BTreeSet<&'static str>,
+}
+
+fn cells(row: &'static str) -> Vec<&'static str> {
+    let inner = row.trim().trim_start_matches('|').trim_end_matches('|');
+    inner.split('|').map(str::trim).collect()
+}
+
+fn rows_under(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
+    PAGE.lines()
+        .skip_while(move |line| line.strip_prefix("## ") != Some(heading))
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.starts_with("| ") && line.contains('`'))
+        .map(cells)
+}
+
+impl Row {
+    #[track_caller]
+    pub(crate) fn of(recipe: &'static str) -> Self {
+        let row = rows_under("Seven faults").find(|row| row[0] == recipe);
+        let shown = || {
+            vec![
+                recipe;
+                if std::env::var_os("SHOW_MATRIX").is_some() {
+                    8
+                } else {
+                    0
+                }
+            ]
+        };
+        let row = row.unwrap_or_else(shown);
+        assert!(!row.is_empty(), "no row {recipe:?}");
+        let common = COMMON.into_iter().zip(row[1..].iter().copied());
+        let own = rows_under(recipe).map(|row| (row[0], row[1]));
+        Self {
+            recipe,
+            // A fault that a recipe can't meet has a dash.
+            cells: common.chain(own).filter(|(_, cell)| *cell != "-").collect(),
+            checked: BTreeSet::new(),
+        }
+    }
+
+    /// Holds an end against its cell, which may name two lines where the kernel decides between them.
+    #[track_caller]
+    pub(crate) fn check(&mut self, fault: &'static str, end: &Disconnect) {
+        let words = words(end);
+        if std::env::var_os("SHOW_MATRIX").is_some() {
+            println!("@ {} | {fault} | `{words}`", self.recipe);
+            self.checked.insert(fault);
+            return;
+        }
+        let cell = self.cells.iter().find(|(name, _)| *name == fault);
+        let (fault, cell) = cell.unwrap_or_else(|| panic!("no cell {fault:?}: {words}"));
+        let expected: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(
+            expected.contains(&words.as_str()),
+            "{}, {fault}:\n     got {words}\nexpected {expected:#?}",
+            self.recipe
+        );
+        self.checked.insert(fault);
+    }
+
+    /// Notes that a program is missing.
+    pub(crate) fn skip(&mut self, fault: &'static str, program: &str) {
+        eprintln!("{}, {fault}: skipped, needs {program}", self.recipe);
+        assert!(
+            std::env::var_os("ALL_PEERS").is_none(),
+            "{program} is missing"
+        );
+        self.checked.insert(fault);
+    }
+
+    /// Notes that a program is missing that all of its faults need.
+    pub(crate) fn skip_all(mut self, program: &str) {
+        for fault in self
+            .cells
+            .iter()
+            .map(|(fault, _)| *fault)
+            .collect::<Vec<_>>()
+        {
+            self.skip(fault, program);
+        }
+    }
+
+    /// Fails where a cell was not run.
+    #[track_caller]
+    pub(crate) fn complete(self) {
+        let left: Vec<_> = self
+            .cells
+            .iter()
+            .filter(|(fault, _)| !self.checked.contains(fault))
+            .collect();
+        assert!(
+            left.is_empty() || std::env::var_os("SHOW_MATRIX").is_some(),
+            "{}: not run: {left:#?}",
+            self.recipe
+        );
+    }
+}
+
+impl Lines {
+    /// Waits for the one line.
+    #[track_caller]
+    pub(crate) fn wait(&self) -> Disconnect {
+        self.wait_for(1).remove(0)
+    }
+
+    /// Waits for as many lines.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Disconnect> {
+        let mut lines = Vec::new();
+        for _ in 0..5000 {
+            lines.extend(self.take());
+            if lines.len() >= count {
+                assert_eq!(lines.len(), count, "{lines:#?}");
+                return lines;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!("{} lines of {count}", lines.len());
+    }
+}
+
+#[test]
+fn every_row_is_opened_by_a_test_and_there_are_enough() {
+    let tests = [
+        include_str!("axum_websocket.rs"),
+        include_str!("grpc.rs"),
+        include_str!("http.rs"),
+        include_str!("proxy.rs"),
+        include_str!("quic.rs"),
+        include_str!("ssh.rs"),
+        include_str!("teardown.rs"),
+        include_str!("tls.rs"),
+        include_str!("websocket.rs"),
+    ]
+    .concat();
+    let mut lines = 0;
+    for row in rows_under("Seven faults") {
+        let opened = format!("Row::of(\"{}\")", row[0]);
+        assert!(tests.contains(&opened), "no test for {:?}", row[0]);
+        lines += row[1..].iter().filter(|cell| **cell != "-").count();
+        lines += rows_under(row[0]).count();
+    }
+    assert!(lines >= 60, "{lines} cells");
+}

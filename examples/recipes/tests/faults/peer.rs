@@ -1,0 +1,136 @@
+//! Peers that are not ours.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use socket2::SockRef;
+
+/// Debian's Python, which has the packages that `.ci/run` installs.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Whether this machine's Python has a module.
+pub(crate) fn has_python(module: &str) -> bool {
+    Command::new(PYTHON)
+        .args(["-c", &format!("import {module}")])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Whether a program can be started.
+pub(crate) fn has(program: &str, version: &str) -> bool {
+    Command::new(program)
+        .arg(version)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}
+
+/// A program that is killed with the test, at the latest.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let input = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().expect("piped"));
+        Self {
+            process,
+            input,
+            output,
+        }
+    }
+
+    pub(crate) fn python(script: &str, arguments: &[&str]) -> Self {
+        Self::spawn(
+            Command::new(PYTHON)
+                .args(["-u", "-c", script])
+                .args(arguments),
+        )
+    }
+
+    /// Reads its next line of output.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("UTF-8");
+        line.trim_end().to_owned()
+    }
+
+    /// Reads up to a line that contains a word.
+    #[track_caller]
+    pub(crate) fn read_until(&mut self, word: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            let length = self.output.read_line(&mut line).expect("UTF-8");
+            assert_ne!(length, 0, "ended before {word:?}");
+        }
+        line
+    }
+
+    /// Types a line.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("open");
+        writeln!(input, "{line}").expect("typed");
+    }
+
+    pub(crate) fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Kills it with SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("reaped");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.process.id()).expect("an id");
+        kill(Pid::from_raw(id), signal).expect("signalled");
+    }
+
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.process.wait().expect("reaped").code()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Two ends of one TCP connection.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+    (client, listener.accept().expect("accepted").0)
+}
+
+/// Resets instead of saying goodbye, as a host that has lost its state does.
+pub(crate) fn reset(socket: &TcpStream) {
+    let socket = SockRef::from(socket);
+    socket.set_linger(Some(Duration::ZERO)).expect("set");
+}
+
+/// For tokio.
+pub(crate) fn asynchronous(socket: TcpStream) -> tokio::net::TcpStream {
+    socket.set_nonblocking(true).expect("set");
+    tokio::net::TcpStream::from_std(socket).expect("in a runtime")
+}

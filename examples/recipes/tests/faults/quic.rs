@@ -1,0 +1,352 @@
+//! QUIC, against a quinn client.
+
+use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::quinn::crypto::rustls::QuicClientConfig;
+use ::quinn::rustls::RootCertStore;
+use ::quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use ::quinn::{
+    ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig,
+    RecvStream, SendStream, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use disconnect_attribution::ConnectType::AgentToClient;
+use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
+use futures_util::FutureExt;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::lines::Lines;
+use crate::matrix::Row;
+use crate::peer::Peer;
+use crate::words::words;
+
+#[path = "../../../../src/pages/recipes/quinn.rs"]
+mod quinn;
+
+const LONG: Duration = Duration::from_secs(1000);
+const SHORT: Duration = Duration::from_millis(150);
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+const RESPAWNED: &str = "RESPAWNED_TEST";
+
+fn echo(bytes: &[u8]) -> Vec<u8> {
+    assert_ne!(bytes, b"panic", "a bug");
+    bytes.to_vec()
+}
+
+struct Server {
+    address: SocketAddr,
+    certificate: CertificateDer<'static>,
+    agent: Cause,
+    connection: Lines,
+    streams: Lines,
+    task: JoinHandle<()>,
+}
+
+fn serve(idle: Duration, policy: impl Future<Output = Disconnect> + Send + 'static) -> Server {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+    let certificate = made.cert.der().clone();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let mut config =
+        ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
+    let mut transport = TransportConfig::default();
+    // So short for the tests' sake; pings keep a connection that is not dead.
+    transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
+    transport.keep_alive_interval(Some(Duration::from_millis(100)));
+    config.transport_config(Arc::new(transport));
+    let endpoint = Endpoint::server(config, ADDRESS.into()).expect("a free port");
+    let address = endpoint.local_addr().expect("bound");
+    let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
+    let (cause, log, lines) = (agent.clone(), connection.emit(), streams.clone());
+    let task = tokio::spawn(async move {
+        let incoming = endpoint.accept().await.expect("a client");
+        let log_stream = move |end| lines.emit()(end);
+        quinn::serve(incoming, &cause, idle, echo, policy, log_stream, log).await;
+        endpoint.wait_idle().await;
+    });
+    Server {
+        address,
+        certificate,
+        agent,
+        connection,
+        streams,
+        task,
+    }
+}
+
+fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    if let Some(certificate) = certificate {
+        roots.add(certificate.clone()).expect("a root");
+    }
+    let tls = ::quinn::rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).expect("TLS 1.3")))
+}
+
+struct Client {
+    endpoint: Endpoint,
+    connection: Connection,
+    send: SendStream,
+    receive: RecvStream,
+}
+
+/// Connects, and opens a stream that is up.
+async fn open(
+    endpoint: Endpoint,
+    address: SocketAddr,
+    certificate: &CertificateDer<'static>,
+) -> Client {
+    let connecting = endpoint.connect_with(config(Some(certificate)), address, "localhost");
+    let connection = connecting.expect("started").await.expect("connected");
+    let (send, receive) = stream(&connection).await;
+    Client {
+        endpoint,
+        connection,
+        send,
+        receive,
+    }
+}
+
+async fn stream(connection: &Connection) -> (SendStream, RecvStream) {
+    let (mut send, mut receive) = connection.open_bi().await.expect("opened");
+    send.write_all(b"hello").await.expect("sent");
+    receive.read_exact(&mut [0; 5]).await.expect("echoed");
+    (send, receive)
+}
+
+async fn client(server: &Server) -> Client {
+    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
+    open(endpoint, server.address, &server.certificate).await
+}
+
+fn shutdown() -> Disconnect {
+    Disconnect::shutdown(AgentToClient, Initiator::Agent)
+}
+
+/// A client in a process of its own, so that it can be killed.
+#[test]
+fn a_client_process() {
+    let Some(address) = std::env::var_os(RESPAWNED) else {
+        return;
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let address = address.to_str().expect("text").parse().expect("an address");
+    let certificate =
+        std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
+    Runtime::new().expect("a runtime").block_on(async {
+        let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
+        let _client = open(endpoint, address, &certificate.into()).await;
+        println!("up");
+        pending::<()>().await;
+    });
+}
+
+fn client_process(server: &Server) -> Peer {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, &server.certificate).expect("written");
+    let mut client = Peer::spawn(
+        Command::new(std::env::current_exe().expect("the test binary"))
+            .args(["--exact", "quic::a_client_process", "--nocapture"])
+            .env(RESPAWNED, server.address.to_string())
+            .env("CERTIFICATE", file.path()),
+    );
+    client.read_until("up");
+    client
+}
+
+/// Connection IDs that are not made with a key.
+#[derive(Default)]
+struct Ids(u64);
+
+impl ConnectionIdGenerator for Ids {
+    fn generate_cid(&mut self) -> ConnectionId {
+        self.0 += 1;
+        ConnectionId::new(&self.0.to_be_bytes())
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A client whose host restarts: it has lost its state, but not the key that its resets are made with.
+fn restart(server: &Server) -> (Runtime, Endpoint) {
+    let socket = UdpSocket::bind(ADDRESS).expect("a free port");
+    let mut config = EndpointConfig::default();
+    // With quinn's own, the packets after the restart would be a stranger's, and get no answer.
+    config.cid_generator(|| Box::<Ids>::default());
+    let endpoint = |socket: UdpSocket| {
+        Endpoint::new(config.clone(), None, socket, Arc::new(TokioRuntime)).expect("an endpoint")
+    };
+    let (address, certificate) = (server.address, server.certificate.clone());
+    let first = Runtime::new().expect("a runtime");
+    first.block_on(async {
+        let client = open(
+            endpoint(socket.try_clone().expect("cloned")),
+            address,
+            &certificate,
+        )
+        .await;
+        std::mem::forget(client); // no close is sent
+    });
+    first.shutdown_background();
+    let second = Runtime::new().expect("a runtime");
+    let guard = second.enter();
+    let endpoint = endpoint(socket);
+    drop(guard);
+    (second, endpoint)
+}
+
+/// Runs a fault, and returns the connection's line and its stream's.
+async fn ends_after<F: Future>(idle: Duration, fault: impl FnOnce(Client) -> F) -> [Disconnect; 2] {
+    let server = serve(idle, pending());
+    let client = client(&server).await;
+    let _held = fault(client).await;
+    [server.connection.wait(), server.streams.wait()]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn connection_and_streams() {
+    let mut connection = Row::of("QUIC connection");
+    let mut streams = Row::of("QUIC stream");
+    let code = VarInt::from_u32;
+
+    let [end, stream_end] = ends_after(LONG, async |mut client| {
+        client.send.finish().expect("open");
+        assert_eq!(client.receive.read_to_end(9).await.expect("finished"), b"");
+        client.connection.close(code(0), b"done");
+        client.endpoint.wait_idle().await;
+    })
+    .await;
+    connection.check("clean close", &end);
+    streams.check("clean close", &stream_end);
+
+    let server = serve(LONG, pending());
+    client_process(&server).kill();
+    connection.check("killed", &server.connection.wait());
+    streams.check("killed", &server.streams.wait());
+
+    let server = serve(LONG, pending());
+    let (runtime, endpoint) = {
+        let server = &server;
+        std::thread::scope(|scope| scope.spawn(|| restart(server)).join().expect("no panic"))
+    };
+    connection.check("reset", &server.connection.wait());
+    streams.check("the connection is reset", &server.streams.wait());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            drop(endpoint);
+            runtime.shutdown_background();
+        });
+    });
+
+    let [_, end] = ends_after(LONG, async |mut client| {
+        client.send.reset(code(5)).expect("open");
+        tokio::time::sleep(SHORT).await;
+        client.connection.close(code(0), b"");
+    })
+    .await;
+    streams.check("reset", &end);
+
+    let [end, stream_end] = ends_after(SHORT, async |client| client).await;
+    connection.check("idle timeout", &end);
+    streams.check("idle timeout", &stream_end);
+
+    let server = serve(LONG, pending());
+    let held = client(&server).await;
+    server.agent.record(Evidence::Local, shutdown());
+    connection.check("shutdown", &server.connection.wait());
+    streams.check("shutdown", &server.streams.wait());
+    let reason = held.connection.closed().await.to_string();
+    assert!(reason.starts_with("closed by peer"), "{reason}");
+
+    let server = serve(LONG, pending());
+    let _held = client(&server).await;
+    server.task.abort();
+    connection.check("aborted", &server.connection.wait());
+    streams.check("aborted", &server.streams.wait());
+
+    let server = serve(LONG, async {
+        tokio::time::sleep(SHORT).await;
+        panic!("a bug")
+    });
+    let _held = client(&server).await;
+    connection.check("panic", &server.connection.wait());
+    streams.check("the connection's task panics", &server.streams.wait());
+
+    let server = serve(LONG, pending());
+    let mut held = client(&server).await;
+    held.send.write_all(b"panic").await.expect("sent");
+    streams.check("panic", &server.streams.wait());
+
+    // The protocol's own.
+    for (fault, number) in [
+        ("close 7, not taught", 7),
+        ("close 16, taught by the site", 16),
+    ] {
+        let [end, stream_end] = ends_after(LONG, async |client| {
+            client.connection.close(code(number), b"as asked");
+        })
+        .await;
+        connection.check(fault, &end);
+        streams.check(fault, &stream_end);
+    }
+
+    let [_, end] = ends_after(LONG, async |mut client| {
+        client.receive.stop(code(6)).expect("open");
+        while client.send.write_all(b"more").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if client.send.stopped().now_or_never().is_some() {
+                break;
+            }
+        }
+        tokio::time::sleep(SHORT).await;
+        client.connection.close(code(0), b"");
+    })
+    .await;
+    streams.check("STOP_SENDING 6", &end);
+
+    let server = serve(LONG, pending());
+    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
+    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
+    connecting.expect("started").await.expect_err("refused");
+    connection.check("a refused certificate", &server.connection.wait());
+
+    connection.complete();
+    streams.complete();
+}
+
+/// Each stream's task and the connection's meet the close at the same time, and all of them know it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn streams_of_a_closed_connection_never_guess() {
+    for run in 0..200 {
+        let server = serve(LONG, pending());
+        let client = client(&server).await;
+        let mut open = Vec::new();
+        for _ in 0..4 {
+            open.push(stream(&client.connection).await);
+        }
+        client.connection.close(VarInt::from_u32(16), b"expired");
+        let expected = "client_to_server ended by client: rejected (quic_app:16)";
+        assert_eq!(
+            words(&server.connection.wait()),
+            format!("{expected}: expired"),
+            "{run}"
+        );
+        for end in server.streams.wait_for(5) {
+            let expected = "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";
+            assert_eq!(words(&end), expected, "{run}");
+        }
+    }
+}
