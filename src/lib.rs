@@ -84,8 +84,9 @@
 //!
 //! # Pages
 //!
-//! For those who read the logs: the [fault matrix](faults) (what breaks, and what the line then holds),
-//! [operations] (what to alert on, ready queries), and [coming from Go](go_agents).
+//! [Recipes](recipes) to copy, one a protocol, and the [fault matrix](faults): what breaks, and what the
+//! line then reads. For those who read the logs, [operations]: what to alert on, ready queries; and
+//! [coming from Go](go_agents).
 //!
 //! # Features
 //!
@@ -128,7 +129,7 @@ mod slog;
 mod tracing;
 
 // Pages.
-#[doc = include_str!("pages/faults.md")]
+#[doc = concat!(include_str!("pages/faults.md"), "\n", include_str!("pages/faults_agent.md"))]
 pub mod faults {}
 #[doc = include_str!("pages/go_agents.md")]
 pub mod go_agents {}

@@ -18,7 +18,7 @@ mod words;
 use disconnect_attribution::{Disconnect, Trigger};
 use words::words;
 
-const PAGE: &str = include_str!("../../../../src/pages/faults.md");
+const PAGE: &str = include_str!("../../../../src/pages/faults_agent.md");
 
 /// Fault and line of each row of the table.
 fn rows() -> Vec<(&'static str, &'static str)> {

@@ -8,7 +8,7 @@ use disconnect_attribution::Disconnect;
 use crate::lines::Lines;
 use crate::words::words;
 
-const PAGE: &str = include_str!("../../../../src/pages/faults_matrix.md");
+const PAGE: &str = include_str!("../../../../src/pages/faults.md");
 
 /// The faults that every recipe is put to.
 const COMMON: [&str; 7] = [
