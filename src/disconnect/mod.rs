@@ -112,6 +112,10 @@ impl Disconnect {
     /// the error and of each source that adds something, joined by `: `, bounded and escaped as in
     /// [`with_detail`](Self::with_detail).
     ///
+    /// An error that forwards its source, such as a variant of thiserror with `#[error(transparent)]`, hides
+    /// the `io::Error` that it holds: the chain goes on below it. With a text of its own
+    /// (`#[error("socket")]`) the chain shows it.
+    ///
     /// A `Box<dyn Error + Send + Sync>` goes in as `&*error`, an `anyhow::Error` as `error.as_ref()`.
     ///
     /// # Examples

@@ -60,6 +60,9 @@ mod line;
 /// };
 /// assert_eq!(session.guard.cause().get(), None);
 /// ```
+///
+/// The closure runs where the guard is dropped. `sessions.lock().unwrap().remove(&id);` drops it with the lock
+/// held, so a closure that takes the same lock needs the session moved out first.
 #[must_use = "a guard that is dropped at once logs an end at once"]
 pub struct DisconnectGuard<F = Box<dyn FnOnce(Disconnect) + Send + Sync>>
 where
@@ -252,7 +255,9 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// | `protocol_error` | [`Local`](Evidence::Local): this side understood it so |
     /// | one that explains nothing, `NotConnected`, and a `network_error` that a tracked stream of this cause would have seen itself (all but an `UnexpectedEof`, where bytes are missing, and a deadline) | weak, as [`Presumed`](Evidence::Presumed), but better than a mere "closed here" |
     ///
-    /// A `Box<dyn Error + Send + Sync>` goes in as `&**error`, an `anyhow::Error` as `error.as_ref()`.
+    /// In `inspect_err`, where `error` is a reference, a `Box<dyn Error + Send + Sync>` goes in as `&**error`
+    /// and an `anyhow::Error` as `error.as_ref()`. An `#[error(transparent)]` of thiserror
+    /// [hides](Disconnect::from_error) the `io::Error` in it.
     ///
     /// # Examples
     ///

@@ -25,7 +25,7 @@ use observer::{EndOfFile, Observer};
 ///
 /// | an end of file (a read of 0 bytes) | means | ends |
 /// |---|---|---|
-/// | where something was [presumed](Cause::presume) in this cause | that, with the trigger `end_of_file` | yes |
+/// | where something was [presumed](Cause::presume) in this cause, not in one above | that, with the trigger `end_of_file` | yes |
 /// | else, with [`with_end_of_file`](Self::with_end_of_file) | that word | yes |
 /// | else | `network_error` by `network` | yes |
 /// | with [`with_half_close`](Self::with_half_close) | that side stopped first, on purpose, unless something better is known | no |
