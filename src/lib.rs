@@ -19,7 +19,7 @@
 //! });
 //! let mut stream = guard.track(socket); // sees how the transport ends
 //!
-//! drop(client); // the laptop's lid closes
+//! drop(client); // gone, without a goodbye
 //! stream.read_to_end(&mut Vec::new())?;
 //! # Ok::<(), std::io::Error>(())
 //! ```

@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     });
     let mut stream = guard.track(socket); // sees how the transport ends
 
-    drop(client); // the laptop's lid closes
+    drop(client); // gone, without a goodbye
     stream.read_to_end(&mut Vec::new())?;
     Ok(())
 }
