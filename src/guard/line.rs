@@ -103,8 +103,8 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
             ..
         }: Found,
     ) -> Disconnect {
+        end.origin = is_inherited.then_some(end.connect_type);
         if is_inherited {
-            end.origin = Some(end.connect_type);
             end.facts = Facts::NONE;
         }
         end.connect_type = self.connect_type;
