@@ -233,3 +233,30 @@ async fn a_write_that_takes_nothing_ends_the_connection() {
                   write failed: write zero";
     assert_eq!(known(&cause).as_deref(), Some(broken));
 }
+
+#[tokio::test]
+async fn numbers_of_a_task_are_those_of_its_first_tracked_stream() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let (stream, _peer) = tokio::io::duplex(16);
+    let mut stream = guard.track(stream);
+    let mut second_leg = guard.track(std::io::Cursor::new(vec![0; 1000]));
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    second_leg
+        .read_exact(&mut [0; 500])
+        .await
+        .expect("received");
+    second_leg.write_all(&[0; 500]).await.expect("sent");
+    stream.write_all(&[0; 7]).await.expect("sent");
+    assert_eq!(stream.read(&mut []).await.expect("nothing"), 0);
+    let mut byte = [0];
+    let waiting = tokio::time::timeout(Duration::from_millis(1), stream.read(&mut byte));
+    waiting.await.expect_err("a silent peer");
+    drop(guard);
+    let line = lines.one();
+    assert_eq!(
+        (line.bytes_received(), line.bytes_sent()),
+        (Some(0), Some(7))
+    );
+    assert_eq!(line.peer_silence(), line.connection_duration());
+}
