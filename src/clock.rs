@@ -58,6 +58,15 @@ impl Moment {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_wall_moved(self, by: Duration, is_back: bool) -> Self {
+        let moved = |wall: SystemTime| if is_back { wall - by } else { wall + by };
+        Self {
+            wall: self.wall.map(moved),
+            ..self
+        }
+    }
+
     /// How many milliseconds further the wall clock moved than the monotonic clock since `self`.
     pub(crate) fn jump_until(self, later: Self) -> i64 {
         let (Some(from), Some(to)) = (self.wall, later.wall) else {

@@ -80,6 +80,17 @@ fn step_1_what_the_cause_and_its_parents_know() {
 }
 
 #[test]
+fn an_origin_is_the_lines_own_and_not_one_that_a_record_came_with() {
+    let (lines, parent) = (Lines::default(), Cause::default());
+    parent.record(Evidence::Local, server_end(DisconnectReason::Rejected));
+    drop(lines.guard().with_cause(parent.child()));
+    let inherited = lines.one();
+    assert_eq!(inherited.origin(), Some(ConnectType::ServerToAgent));
+    lines.guard().close(inherited);
+    assert_eq!(words(&lines.one()), "agent_to_client ended: rejected");
+}
+
+#[test]
 fn step_1_is_passed_over_where_an_expected_end_is_inherited_by_a_panic() {
     let rows = [
         (DisconnectReason::ServerShutdown, PANICKED),

@@ -141,6 +141,9 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// over one, such as a WebSocket over its HTTP connection: what one of them records is then the other's
     /// cause too.
     ///
+    /// Set it first: a handle or a tracked stream that the guard gave out before stays with the cause that it
+    /// had then.
+    ///
     /// # Examples
     ///
     /// ```
