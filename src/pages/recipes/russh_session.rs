@@ -1,6 +1,6 @@
 //! What runs over an SSH server's connection: sessions, and forwarded channels.
 //!
-//! Fits russh 0.65.
+//! Fits what `russh_connection.rs` does.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
