@@ -331,6 +331,20 @@ fn an_error_counts_as_what_it_explains() {
 }
 
 #[test]
+fn a_goodbye_refines_an_error_of_the_transport_and_none_of_the_protocol() {
+    for (kind, is_refined) in [
+        (ErrorKind::ConnectionReset, true),
+        (ErrorKind::NotConnected, true),
+        (ErrorKind::InvalidData, false),
+    ] {
+        let guard = Lines::default().guard();
+        guard.failed(&io::Error::from(kind));
+        let is_kept = guard.cause().record(Evidence::Peer, client_closed());
+        assert_eq!(is_kept, is_refined, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_tracked_stream_sees_a_transport_error_itself_but_no_truncation_and_no_deadline() {
     let rows: [(ErrorKind, &str); 3] = [
         (

@@ -123,7 +123,8 @@ impl Cause {
     /// This is how a site marks its phase: after a refused login "rejected", between two requests of a
     /// kept-alive connection and while a response streams "client closed", while a server drains "server
     /// shutdown". It serves a tracked stream of this very cause (not of one below it), and a guard of this
-    /// cause or one below it that knows nothing better. Where several stand above one another, the nearest counts.
+    /// cause or one below it that knows nothing better. Where several stand above one another, the nearest
+    /// counts.
     ///
     /// It explains every end without a word, also a task of this side that returns or is aborted in that
     /// phase: [record](Self::record) such a decision first, or give it to the guard's

@@ -393,6 +393,9 @@ impl<F: FnOnce(Disconnect)> Drop for DisconnectGuard<F> {
     }
 }
 
+/// A guard is never pinned itself, whatever its closure captures.
+impl<F: FnOnce(Disconnect)> Unpin for DisconnectGuard<F> {}
+
 impl<F: FnOnce(Disconnect)> fmt::Debug for DisconnectGuard<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DisconnectGuard")
