@@ -4,12 +4,12 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 use std::thread;
 
 use crate::clock::Moment;
+use crate::panics::drop_quietly;
 use crate::{Cause, ConnectType, Disconnect, Evidence, Initiator, TrackedStream};
 
 mod line;
@@ -372,14 +372,6 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
             }
         }
         emitted
-    }
-}
-
-/// Drops a value whose destructor may panic, such as the payload of a panic.
-pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // The payload of that panic could go on like this.
-        mem::forget(panic);
     }
 }
 
