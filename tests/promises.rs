@@ -172,7 +172,7 @@ fn a_guard_is_unpin_whatever_its_closure_captures() {
     fn assert_unpin<T: Unpin>(_: &T) {}
     let pinned = std::marker::PhantomPinned;
     let guard = DisconnectGuard::new(ConnectType::AgentToClient, move |_| {
-        let _kept = &pinned;
+        std::hint::black_box(&pinned);
     });
     assert_unpin(&guard);
     guard.disarm();
