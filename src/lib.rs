@@ -120,6 +120,7 @@ mod escaped;
 mod cause;
 mod clock;
 pub mod guard;
+mod panics;
 mod stream;
 
 // Adapters.

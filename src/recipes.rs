@@ -12,7 +12,7 @@ recipes! {
     proxy_tokio: "proxy_tokio.rs", "A TCP proxy on tokio's `copy_bidirectional`.";
     teardown_slog: "teardown_slog.rs", "A program that drains with a deadline, with slog-async.";
     teardown_tracing: "teardown_tracing.rs", "A program that stops at once, with tracing-appender.";
-    tungstenite: "tungstenite.rs", "A WebSocket, at its server and at its client.";
+    websocket: "websocket.rs", "A WebSocket, at its server and at its client.";
     http: "http.rs", "An HTTP/1 connection on hyper.";
     http_body: "http_body.rs", "A streaming HTTP response body.";
     quinn: "quinn.rs", "A QUIC connection and its streams.";
@@ -21,6 +21,6 @@ recipes! {
     axum_websocket: "axum_websocket.rs", "A WebSocket in axum.";
     tonic_server: "tonic_server.rs", "A gRPC server's stream.";
     tonic_client: "tonic_client.rs", "A gRPC client's stream.";
-    russh: "russh.rs", "An SSH server's connection.";
+    russh_connection: "russh_connection.rs", "An SSH server's connection.";
     russh_session: "russh_session.rs", "Sessions and forwarded channels of an SSH server.";
 }

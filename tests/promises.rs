@@ -165,3 +165,15 @@ fn a_struct_holds_a_guard_by_name() {
         DisconnectReason::Graceful,
     ));
 }
+
+/// `carrying` puts a guard where `Unpin` is asked for, whatever its closure captures.
+#[test]
+fn a_guard_is_unpin_whatever_its_closure_captures() {
+    fn assert_unpin<T: Unpin>(_: &T) {}
+    let pinned = std::marker::PhantomPinned;
+    let guard = DisconnectGuard::new(ConnectType::AgentToClient, move |_| {
+        std::hint::black_box(&pinned);
+    });
+    assert_unpin(&guard);
+    guard.disarm();
+}

@@ -1,7 +1,8 @@
 //! How connections really end: real sockets and processes, and the line that must come out.
 
 mod lines;
-mod support;
+#[path = "support/respawned.rs"]
+mod respawned;
 #[path = "support/words.rs"]
 mod words;
 
@@ -88,11 +89,12 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
     let (greeted, is_greeted) = mpsc::channel();
     let line = line(
         |address| {
-            let mut client = support::respawn("a_client_process_that_is_killed_is_an_end_of_file")
-                .env("STORY_AGENT", address.to_string())
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("respawned");
+            let mut client =
+                respawned::respawn("a_client_process_that_is_killed_is_an_end_of_file")
+                    .env("STORY_AGENT", address.to_string())
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .expect("respawned");
             is_greeted.recv().expect("connected");
             client.kill().expect("SIGKILL");
             client.wait().expect("reaped");

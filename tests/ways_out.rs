@@ -1,7 +1,8 @@
 //! Every way out of a scope leaves one line, and nothing aborts the process.
 
 mod lines;
-mod support;
+#[path = "support/respawned.rs"]
+mod respawned;
 #[path = "support/words.rs"]
 mod words;
 
@@ -246,7 +247,7 @@ mod failing_log {
 
     use slog::{Drain, Logger, info, o};
 
-    use super::{ConnectType, DisconnectGuard, DisconnectReason, Evidence, end, support};
+    use super::{ConnectType, DisconnectGuard, DisconnectReason, Evidence, end, respawned};
 
     fn die_while_logging_to(sink: impl std::io::Write + Send + 'static) {
         let drain = Mutex::new(slog_json::Json::default(sink)).fuse();
@@ -264,7 +265,7 @@ mod failing_log {
 
     #[track_caller]
     fn lives_and_reports(test: &str) {
-        let output = support::respawn(&format!("failing_log::{test}"))
+        let output = respawned::respawn(&format!("failing_log::{test}"))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .output()
@@ -282,7 +283,7 @@ mod failing_log {
     #[test]
     #[cfg(target_os = "linux")] // has /dev/full
     fn the_process_survives_a_full_disk_during_an_unwind() {
-        if support::is_respawned() {
+        if respawned::is_respawned() {
             return die_while_logging_to(File::create("/dev/full").expect("opened"));
         }
         lives_and_reports("the_process_survives_a_full_disk_during_an_unwind");
@@ -290,7 +291,7 @@ mod failing_log {
 
     #[test]
     fn the_process_survives_a_closed_pipe_during_an_unwind() {
-        if support::is_respawned() {
+        if respawned::is_respawned() {
             let (reader, writer) = std::io::pipe().expect("pipe");
             drop(reader);
             return die_while_logging_to(writer);

@@ -12,7 +12,7 @@ use std::task::Waker;
 use super::{Cause, Weight};
 use crate::classify::{deciding, is_deadline};
 use crate::disconnect::Facts;
-use crate::guard::drop_quietly;
+use crate::panics::drop_quietly;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 #[derive(Default)]

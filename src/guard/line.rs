@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use super::{DisconnectGuard, Shutdown, drop_quietly};
+use super::{DisconnectGuard, Shutdown};
 use crate::cause::{Found, Weight};
 use crate::clock::{self, Moment};
 use crate::disconnect::{Facts, Number};
+use crate::panics::drop_quietly;
 use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
 
 const PANICKED: &str = "ended by a panic";

@@ -4,12 +4,12 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 use std::thread;
 
 use crate::clock::Moment;
+use crate::panics::drop_quietly;
 use crate::{Cause, ConnectType, Disconnect, Evidence, Initiator, TrackedStream};
 
 mod line;
@@ -375,14 +375,6 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     }
 }
 
-/// Drops a value whose destructor may panic, such as the payload of a panic.
-pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // The payload of that panic could go on like this.
-        mem::forget(panic);
-    }
-}
-
 impl<F: FnOnce(Disconnect)> Drop for DisconnectGuard<F> {
     fn drop(&mut self) {
         // A destructor that panics while its thread unwinds would abort the process.
@@ -392,6 +384,9 @@ impl<F: FnOnce(Disconnect)> Drop for DisconnectGuard<F> {
         drop_quietly(self.shutdown.take());
     }
 }
+
+/// A guard is never pinned itself, whatever its closure captures.
+impl<F: FnOnce(Disconnect)> Unpin for DisconnectGuard<F> {}
 
 impl<F: FnOnce(Disconnect)> fmt::Debug for DisconnectGuard<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

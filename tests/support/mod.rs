@@ -1,9 +1,7 @@
 //! What tests share.
 #![allow(dead_code)] // each test binary uses its own part
 
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -106,69 +104,4 @@ pub(crate) fn term_text(log: impl FnOnce(&Logger)) -> String {
         .fuse();
     log(&Logger::root(drain, o!()));
     sink.text()
-}
-
-const RESPAWNED: &str = "RESPAWNED_TEST";
-
-/// A command that runs one test of this binary in a process of its own.
-pub(crate) fn respawn(test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("the test binary"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env(RESPAWNED, "1");
-    command
-}
-
-/// A test in a process of its own, which talks on standard output and can be killed.
-#[derive(Debug)]
-pub(crate) struct Respawned {
-    process: Child,
-    output: ChildStdout,
-}
-
-impl Respawned {
-    pub(crate) fn new(test: &str) -> Self {
-        let mut process = respawn(test)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("respawned");
-        let output = process.stdout.take().expect("piped");
-        Self { process, output }
-    }
-
-    /// Reads its output up to and with a word.
-    pub(crate) fn read_until(&mut self, word: &str) -> String {
-        let mut text = String::new();
-        while !text.ends_with(word) {
-            let mut byte = [0];
-            self.output.read_exact(&mut byte).expect("more output");
-            text.push(char::from(byte[0]));
-        }
-        text
-    }
-
-    /// Reads the address that it prints with [`tell_address`].
-    pub(crate) fn address(&mut self) -> SocketAddr {
-        self.read_until(ADDRESS);
-        let address = self.read_until(" ");
-        address.trim().parse().expect("an address")
-    }
-
-    /// Kills it with SIGKILL, and waits until it is gone.
-    pub(crate) fn kill(&mut self) {
-        self.process.kill().expect("SIGKILL");
-        self.process.wait().expect("reaped");
-    }
-}
-
-const ADDRESS: &str = "listening on ";
-
-/// Tells the test that respawned this process where it listens.
-pub(crate) fn tell_address(address: SocketAddr) {
-    println!("{ADDRESS}{address} .");
-}
-
-/// Whether this process is a test's own child.
-pub(crate) fn is_respawned() -> bool {
-    std::env::var_os(RESPAWNED).is_some()
 }

@@ -1,6 +1,6 @@
 //! Attribution under `axum::serve`, which owns the socket: for axum's handlers, and for tonic.
 //!
-//! Fits axum 0.8.
+//! Fits this crate with `tokio`, axum 0.8, and tokio 1 with `net`.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

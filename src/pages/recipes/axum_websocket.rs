@@ -1,8 +1,10 @@
 //! A WebSocket in axum, over the listener of `axum_listener.rs`.
 //!
-//! Fits axum 0.8, and hyper 1 with tokio-tungstenite 0.30 for the second way. axum brings a tungstenite of its own,
-//! and its errors are that one's: a downcast to yours compiles and never matches. So the first way looks at no
-//! error's type; the second makes the errors yours, and does not compile where the versions drift apart.
+//! Fits this crate with `tokio`, axum 0.8 with `ws`, and tokio 1 with `macros`, `net`, `rt` and `time`; for
+//! the second way also hyper 1, hyper-util 0.1 with `tokio`, and tokio-tungstenite 0.30 with
+//! `websocket.rs`. axum brings a tungstenite of its own, and its errors are that one's: a downcast to yours
+//! compiles and never matches. So the first way looks at no error's type; the second makes the errors
+//! yours, and does not compile where the versions drift apart.
 
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use tungstenite::handshake::server::create_response;
 use tungstenite::protocol::Role;
 
 use crate::axum_listener::{Connection, InProgress};
-use crate::websocket::tungstenite as recipe; // tungstenite.rs
+use crate::websocket::{self, Site};
 
 /// How long a client has to answer a goodbye.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -84,11 +86,11 @@ pub(crate) async fn session(
     let _ = timeout(PATIENCE, close).await;
 }
 
-/// Second way: what a handler returns whose tungstenite is yours, with the session of `tungstenite.rs`.
+/// Second way: what a handler returns whose tungstenite is yours, with the session of `websocket.rs`.
 pub(crate) fn upgrade(
     ConnectInfo(connection): ConnectInfo<Connection>,
     mut request: Request,
-    site: recipe::Site,
+    site: Site,
     on_message: impl FnMut(tungstenite::Message) -> Option<tungstenite::Message> + Send + 'static,
 ) -> Response {
     let in_progress = InProgress::new(connection.clone());
@@ -103,7 +105,7 @@ pub(crate) fn upgrade(
         if let Ok(upgraded) = upgrade.await {
             let upgraded = TokioIo::new(upgraded);
             let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
-            recipe::run(socket, &connection.cause, site, on_message).await;
+            websocket::run(socket, &connection.cause, site, on_message).await;
         }
     });
     response.map(|()| Body::empty())

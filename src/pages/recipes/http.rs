@@ -1,7 +1,9 @@
 //! An HTTP/1 connection on hyper, with any service: an axum `Router`, one of your own.
 //!
-//! Fits hyper 1 and hyper-util 0.1. An axum `Router` goes in through `hyper_util::service::TowerToHyperService`;
-//! for `axum::serve`, which owns the socket, see the recipe of axum.
+//! Fits this crate with `tokio`, hyper 1 with `http1` and `server`, hyper-util 0.1 with `tokio`, and tokio
+//! 1 with `macros`, `net` and `time`. An axum `Router` goes in through
+//! `hyper_util::service::TowerToHyperService` (feature `service`); for `axum::serve`, which owns the socket,
+//! see the recipe of axum.
 
 use std::error::Error;
 use std::pin::pin;

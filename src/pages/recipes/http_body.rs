@@ -1,7 +1,7 @@
 //! A streaming response body over an attributed connection: complete, failed, dropped by the client, cut by
 //! this side.
 //!
-//! Fits http-body 1, so hyper 1, axum 0.8 and tonic 0.14.
+//! Fits http-body 1, so hyper 1, axum 0.8 and tonic 0.14, and tokio 1 with `time`.
 
 use std::error::Error;
 use std::pin::Pin;

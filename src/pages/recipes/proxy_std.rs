@@ -1,6 +1,6 @@
 //! A TCP proxy on plain threads: who stopped first, which leg broke, and a reset passed on as a reset.
 //!
-//! Fits std of Rust 1.85 and socket2 0.6.
+//! Fits std of Rust 1.85, with socket2 0.6.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

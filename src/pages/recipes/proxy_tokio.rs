@@ -1,7 +1,7 @@
 //! A TCP proxy on tokio's `copy_bidirectional`: who stopped first, which leg broke, and a reset passed on
 //! as a reset.
 //!
-//! Fits tokio 1 and socket2 0.6.
+//! Fits Unix, this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and socket2 0.6.
 
 use std::future::poll_fn;
 use std::os::fd::AsFd;

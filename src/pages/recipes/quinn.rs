@@ -1,6 +1,7 @@
 //! A QUIC server's connection, and the streams over it.
 //!
-//! Fits quinn 0.11. Never put a tracked stream over a QUIC stream: its end is not the connection's.
+//! Fits quinn 0.11, and tokio 1 with `macros`, `rt` and `time`. Never put a tracked stream over a QUIC
+//! stream: its end is not the connection's.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What runs over an SSH server's connection: sessions, and forwarded channels.
 //!
-//! Fits russh 0.65.
+//! Fits what `russh_connection.rs` does.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::russh_connection::{Log, PATIENCE}; // russh.rs
+use crate::russh_connection::{Log, PATIENCE};
 
 /// Runs a command until it ends, its client does, or the connection.
 pub(crate) async fn run_session(

@@ -1,7 +1,8 @@
 //! TLS: a tracked stream under it, or over it.
 //!
-//! Fits tokio-rustls 0.26 with the rustls 0.23 that it re-exports; name that one and no other, or the downcast
-//! below never matches. rustls alone, over std, wraps its errors in `io::Error` in the same way.
+//! Fits this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and tokio-rustls 0.26
+//! with the rustls 0.23 that it re-exports; name that one and no other, or the downcast below never
+//! matches. rustls alone, over std, wraps its errors in `io::Error` in the same way.
 
 use std::io;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! A server that drains with a deadline, and loses no line on its way out: slog-async.
 //!
-//! Fits tokio 1, slog 2 and slog-async 2.
+//! Fits Unix, this crate with `slog` and `tokio`, tokio 1 with `io-util`, `macros`, `net`,
+//! `rt-multi-thread`, `signal`, `sync` and `time`, slog 2, slog-async 2 and slog-json 2.
 
 use std::io;
 use std::pin::pin;

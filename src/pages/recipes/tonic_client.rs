@@ -1,6 +1,7 @@
 //! A gRPC client's stream of responses, and what a status explains.
 //!
-//! Fits tonic 0.14 and hyper-util 0.1.
+//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, and tokio 1 with `macros`, `net`
+//! and `time`.
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -9,6 +9,7 @@ mod connections;
 mod grpc;
 mod limits;
 mod network;
+#[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
 mod ssh;
 mod websocket;

@@ -19,8 +19,8 @@ use crate::axum_listener::{self, Connection};
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
-use crate::websocket::tungstenite::Site;
-use crate::websocket::{PYTHON_CLIENT, close, echo, goodbye, read};
+use crate::websocket::Site;
+use crate::websockets::{PYTHON_CLIENT, close, echo, goodbye, read};
 
 #[path = "../../../../src/pages/recipes/axum_websocket.rs"]
 mod recipe;

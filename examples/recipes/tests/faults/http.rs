@@ -27,7 +27,8 @@ use tokio_tungstenite::tungstenite::{self as websocket, Message};
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
-use crate::websocket::{echo, tungstenite};
+use crate::websocket::{self as recipe_websocket, Site};
+use crate::websockets::echo;
 
 #[path = "../../../../src/pages/recipes/http_body.rs"]
 mod http_body;
@@ -109,7 +110,7 @@ async fn answer(
             tokio::spawn(async move {
                 let upgraded = TokioIo::new(upgrade.await.expect("upgraded"));
                 let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
-                let site = tungstenite::Site {
+                let site = Site {
                     layer: ClientToServer,
                     this_side: Initiator::Server,
                     peer: Initiator::Client,
@@ -117,7 +118,7 @@ async fn answer(
                     idle: LONG,
                 };
                 // One over one: the same cause, and the connection's guard.
-                tungstenite::run(socket, &cause, site, echo).await;
+                recipe_websocket::run(socket, &cause, site, echo).await;
             });
             create_response(&head)
                 .expect("a WebSocket's")

@@ -15,13 +15,15 @@ mod matrix;
 mod peer;
 mod proxy;
 mod quic;
-#[path = "../../../../src/pages/recipes/russh.rs"]
+#[path = "../../../../src/pages/recipes/russh_connection.rs"]
 mod russh_connection;
 #[path = "../../../../src/pages/recipes/russh_session.rs"]
 mod russh_session;
 mod ssh;
 mod teardown;
 mod tls;
+#[path = "../../../../src/pages/recipes/websocket.rs"]
 mod websocket;
+mod websockets;
 #[path = "../../../../tests/support/words.rs"]
 mod words;

@@ -161,7 +161,7 @@ fn every_row_is_opened_by_a_test_and_there_are_enough() {
         include_str!("ssh.rs"),
         include_str!("teardown.rs"),
         include_str!("tls.rs"),
-        include_str!("websocket.rs"),
+        include_str!("websockets.rs"),
     ]
     .concat();
     let mut lines = 0;

@@ -303,6 +303,7 @@ async fn forwarded_channels() {
     let server = start();
     let (mut client, socket) = server.forward();
     drop(socket);
+    assert_eq!(client.line(), "", "the end of its output");
     client.close_input();
     row.check("the target stops first", &server.channel());
 

@@ -14,10 +14,7 @@ use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
 
-#[path = "../../../../src/pages/recipes/tungstenite.rs"]
-pub(crate) mod tungstenite;
-
-use tungstenite::Site;
+use crate::websocket::{self, Site};
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);
@@ -86,7 +83,7 @@ fn serve(site: Site) -> (Running, u16) {
         listener.set_nonblocking(true).expect("set");
         let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
         let (socket, _) = listener.accept().await.expect("a client");
-        tungstenite::serve(socket, &cause, site, echo, log).await;
+        websocket::serve(socket, &cause, site, echo, log).await;
     });
     (Running { agent, lines, task }, port)
 }
@@ -103,7 +100,7 @@ fn dial(port: u16, site: Site) -> Running {
                 .then(|| Message::text("hello"))
                 .or_else(|| echo(message))
         };
-        let dialled = tungstenite::dial(&address, &cause, site, greet, log).await;
+        let dialled = websocket::dial(&address, &cause, site, greet, log).await;
         dialled.expect("established");
     });
     Running { agent, lines, task }

@@ -1,6 +1,7 @@
 //! An SSH server's connection: handshake, login, and what runs over it.
 //!
-//! Fits russh 0.65. Sessions and forwarded channels stand in `russh_session.rs`.
+//! Fits this crate with `tokio`, russh 0.65, and tokio 1 with `io-util`, `macros`, `net`, `process`, `rt`,
+//! `sync` and `time`. Sessions and forwarded channels stand in `russh_session.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,5 @@
 //! A test in a process of its own, so that it can be killed.
+#![allow(dead_code)] // each test binary uses its own part
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -7,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 const RESPAWNED: &str = "RESPAWNED_TEST";
 
 /// A command that runs one test of this binary in a process of its own.
-fn respawn(test: &str) -> Command {
+pub(crate) fn respawn(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
     command
         .args(["--exact", test, "--nocapture"])
