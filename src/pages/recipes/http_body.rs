@@ -1,7 +1,12 @@
 //! A streaming response body over an attributed connection: complete, failed, dropped by the client, cut by
 //! this side.
 //!
-//! Fits http-body 1, so hyper 1, axum 0.8 and tonic 0.14, and tokio 1 with `time`.
+//! Fits hyper 1, whose body is http-body 1's (so axum 0.8's and tonic 0.14's too; there import it from `http_body`),
+//! and tokio 1 with `time`. The connection's cause is an extension of each request under `http.rs`, and a
+//! `ConnectInfo` under `axum_listener.rs`.
+//!
+//! A client that leaves in the middle is `client_closed` and expected, because `http.rs` presumes that once the
+//! head is out. Where half a download is a failure, leave out that `presume`.
 
 use std::error::Error;
 use std::pin::Pin;

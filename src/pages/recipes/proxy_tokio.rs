@@ -18,7 +18,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-/// Copies both ways until both sides have stopped, one breaks, `policy` decides, or `agent` has ended.
+/// Copies both ways until both sides have stopped, one breaks, `policy` decides (`std::future::pending()` for none),
+/// or `agent` has ended.
 pub(crate) async fn proxy(
     client: TcpStream,
     server: TcpStream,

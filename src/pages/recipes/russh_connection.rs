@@ -1,9 +1,11 @@
 //! An SSH server's connection: handshake, login, and what runs over it.
 //!
-//! Fits this crate with `tokio`, russh 0.65, and tokio 1 with `io-util`, `macros`, `net`, `process`, `rt`,
+//! Fits this crate with `tokio`, russh 0.65 (with `ring`, or its default `aws-lc-rs`), and tokio 1 with `io-util`, `macros`, `net`, `process`, `rt`,
 //! `sync` and `time`. Sessions and forwarded channels stand in `russh_session.rs`.
 
 use std::collections::HashMap;
+use std::io;
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::russh_session::{forward, run_session};
 
-/// How long a client has to log in, and how long anything has to leave.
+/// How long anything has to leave.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The log statement: a message, and the end.
@@ -33,7 +35,11 @@ pub(crate) type Log = Arc<dyn Fn(&'static str, Disconnect) + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) agent: Cause,
+    /// OpenSSH asks for the method `none` first, and russh answers each refusal after `auth_rejection_time`, 1 s by
+    /// default: set `auth_rejection_time_initial` to `Some(Duration::ZERO)`.
     pub(crate) config: Arc<Config>,
+    /// How long a client has to log in, with its passphrases: OpenSSH's server allows 120 s (`LoginGraceTime`).
+    pub(crate) login_time: Duration,
     pub(crate) client_key: PublicKey,
     /// Sessions and forwarded channels, so that a drain can wait for them.
     pub(crate) tasks: Arc<Mutex<JoinSet<()>>>,
@@ -54,6 +60,10 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
         logged_in,
         opened: HashMap::new(),
     };
+    // Once russh has started its task, only the end of the socket stops that.
+    let Ok((socket, second)) = two_handles(socket) else {
+        return guard.disarm(); // the process has no file descriptor left: nothing was served
+    };
     let stream = guard.track(socket);
 
     let connection = async {
@@ -71,7 +81,7 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
     };
     let mut in_time = is_logged_in.clone();
     let late = async move {
-        if timeout(PATIENCE, in_time.wait_for(|logged_in| *logged_in))
+        if timeout(site.login_time, in_time.wait_for(|logged_in| *logged_in))
             .await
             .is_ok()
         {
@@ -83,10 +93,18 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
         () = late => {
             let end = Disconnect::new(AgentToClient, DisconnectReason::NetworkError);
             let end = end.with_initiator(Initiator::Network).with_trigger(Trigger::HandshakeTimeout);
-            return guard.close_as(Evidence::Transport, end);
+            cause.record(Evidence::Transport, end);
+            Ok(())
         }
     };
     observe(&cause, &result, *is_logged_in.borrow_and_update());
+    let _ = second.shutdown(Shutdown::Both);
+}
+
+fn two_handles(socket: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let socket = socket.into_std()?;
+    let second = socket.try_clone()?;
+    Ok((TcpStream::from_std(socket)?, second))
 }
 
 /// Records what SSH explains of the end, beyond what the transport did.
@@ -208,6 +226,7 @@ impl Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Error> {
+        #[cfg(test)] // how the fault matrix makes a panic
         assert_ne!(name, "panic", "a bug");
         session.channel_failure(id)
     }

@@ -1,6 +1,7 @@
 //! What runs over an SSH server's connection: sessions, and forwarded channels.
 //!
-//! Fits what `russh_connection.rs` does.
+//! Fits what `russh_connection.rs` does. A session here is one command: no input, no standard error, no shell, no
+//! terminal, no process group. Put your own process in; keep the guard, the `select!` and what follows it.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -29,6 +30,7 @@ pub(crate) async fn run_session(
     // Many over one: a child.
     let guard = DisconnectGuard::new(AgentToClient, |end| log("ssh session closed", end));
     let guard = guard.with_cause(connection.child());
+    #[cfg(test)] // how the fault matrix makes a panic
     assert_ne!(command, "panic", "a bug");
     let (mut from_client, to_client) = channel.split();
     let status: io::Result<ExitStatus> = async {

@@ -39,6 +39,10 @@ fn keygen(path: &Path) {
     assert!(made.expect("OpenSSH's").success());
 }
 
+fn would_block(read: std::io::Result<usize>) -> bool {
+    read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
 fn keys() -> Arc<TempDir> {
     let keys = TempDir::new().expect("a directory");
     for name in ["host", "client", "stranger"] {
@@ -64,6 +68,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
     let site = Site {
         agent: Cause::default(),
         config: Arc::new(config),
+        login_time: Duration::from_secs(1),
         client_key: load_public_key(keys.path().join("client.pub")).expect("a key"),
         tasks: Arc::new(Mutex::new(JoinSet::new())),
         log: Arc::new(move |message, end| {
@@ -278,8 +283,17 @@ async fn connection_and_sessions() {
     connections.check("no SSH", &server.connection());
 
     let server = start();
-    let _silent = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");
+    let mut silent = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");
+    silent.write_all(b"SSH-2.0-silent\r\n").expect("introduced");
     connections.check("no login in time", &server.connection());
+    // Its line was not all: the connection is gone.
+    silent
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("set");
+    assert!(
+        !would_block(silent.read_to_end(&mut Vec::new())),
+        "still open"
+    );
 
     connections.complete();
     sessions.complete();
