@@ -16,7 +16,7 @@ use slog::{
 
 use crate::table;
 
-/// What a call site knows when a connection ends; it decides anew for each line.
+/// What a call site knows when a connection ends; it decides again for each line.
 struct Site {
     shutting_down: bool,
     result: Result<(), ()>,
