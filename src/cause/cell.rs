@@ -276,25 +276,23 @@ impl Cause {
     fn found_in(&self, cell: &Cell) -> Option<Found> {
         let state = cell.lock();
         let kept = state.kept.as_ref()?;
-        Some(Found {
-            end: kept.disconnect.clone(),
-            weight: kept.weight,
+        Some(self.found(cell, kept.disconnect.clone(), kept.weight))
+    }
+
+    fn found(&self, cell: &Cell, end: Disconnect, weight: Weight) -> Found {
+        Found {
+            end,
+            weight,
             is_inherited: !std::ptr::eq(cell, self.cell()),
-        })
+        }
     }
 
     /// The presumption that stands: its own, else its nearest parent's.
     pub(crate) fn presumption(&self) -> Option<Found> {
-        let presumed = |cell: &Cell| {
+        self.path().find_map(|cell| {
             let end = cell.lock().presumed()?;
-            let is_inherited = !std::ptr::eq(cell, self.cell());
-            Some(Found {
-                end,
-                weight: Weight::Presumed,
-                is_inherited,
-            })
-        };
-        self.path().find_map(presumed)
+            Some(self.found(cell, end, Weight::Presumed))
+        })
     }
 
     /// What `presume` set in this very cause.

@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_clock_jump_is_a_field_from_one_second_on_in_either_direction() {
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        // Both clocks are read in whole milliseconds, so a second is told to a tenth.
+        // Both clocks are read in whole milliseconds, so a second is exact to a tenth.
         let rows = [
             (Duration::from_millis(900), None),
             (2 * second, Some(2)),

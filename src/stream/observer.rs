@@ -23,7 +23,6 @@ pub(super) struct Observer {
     /// The first stream of its cause.
     counts: bool,
     /// A read found nothing and waits.
-    #[cfg(feature = "tokio")]
     is_waiting: bool,
     /// Bytes came, and the clock was not read since.
     has_unread_clock: bool,
@@ -47,32 +46,15 @@ impl Observer {
             is_shut_down: false,
             has_stopped: false,
             counts,
-            #[cfg(feature = "tokio")]
             is_waiting: false,
             has_unread_clock: false,
             cause,
         }
     }
 
-    /// A read that returned; it blocked for as long as it had to, so the clock is read after bytes.
+    /// A read that returned. After bytes the clock is read only where the read had to wait.
     #[inline]
     pub(super) fn read(&mut self, wanted_bytes: bool, result: &io::Result<usize>) {
-        match result {
-            Ok(0) if wanted_bytes => self.reached_end_of_file(),
-            Ok(count) => {
-                if self.counts && *count > 0 {
-                    add(&self.cause.cell().traffic.received, *count);
-                    self.read_clock();
-                }
-            }
-            Err(error) => self.failed("read", error),
-        }
-    }
-
-    /// A poll that returned; the clock is read only where it had to wait before.
-    #[cfg(feature = "tokio")]
-    #[inline]
-    pub(super) fn polled(&mut self, wanted_bytes: bool, result: &io::Result<usize>) {
         match result {
             Ok(0) if wanted_bytes => self.reached_end_of_file(),
             Ok(count) => {
@@ -87,6 +69,13 @@ impl Observer {
             }
             Err(error) => self.failed("read", error),
         }
+    }
+
+    /// A read that blocked for as long as it had to: each is a wait.
+    #[inline]
+    pub(super) fn blocked(&mut self, wanted_bytes: bool, result: &io::Result<usize>) {
+        self.is_waiting = true;
+        self.read(wanted_bytes, result);
     }
 
     /// A poll that found nothing: a wait begins.

@@ -8,14 +8,14 @@ impl<S: Read, G> Read for TrackedStream<S, G> {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = self.stream.read(buffer);
-        self.observer.read(!buffer.is_empty(), &result);
+        self.observer.blocked(!buffer.is_empty(), &result);
         result
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let result = self.stream.read_vectored(buffers);
         let wanted_bytes = buffers.iter().any(|buffer| !buffer.is_empty());
-        self.observer.read(wanted_bytes, &result);
+        self.observer.blocked(wanted_bytes, &result);
         result
     }
 }

@@ -23,7 +23,7 @@ impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for TrackedStream<S, G> {
             return Poll::Pending;
         };
         let result = result.map(|()| buffer.filled().len() - filled);
-        self.observer.polled(wanted_bytes, &result);
+        self.observer.read(wanted_bytes, &result);
         Poll::Ready(result.map(drop))
     }
 }
