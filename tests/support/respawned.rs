@@ -5,7 +5,8 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-const RESPAWNED: &str = "RESPAWNED_TEST";
+/// Set in the environment of a respawned test; a caller of [`respawn`] may give it a text of its own.
+pub(crate) const RESPAWNED: &str = "RESPAWNED_TEST";
 
 /// A command that runs one test of this binary in a process of its own.
 pub(crate) fn respawn(test: &str) -> Command {

@@ -18,7 +18,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream::wrappers::TcpListenerStream;
 use tonic::codegen::{BoxFuture, Bytes, Service, http};
@@ -26,6 +25,7 @@ use tonic::server::ServerStreamingService;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::raw_codec::Raw;
 use crate::respawned::{self, Respawned};
 use crate::{check, check_killed};
 
@@ -40,45 +40,6 @@ fn record(cause: &Cause, status: &Status) {
     let code = CloseCode::Grpc(status.code().into());
     let end = Disconnect::from_close_code(ServerToAgent, code, sender);
     cause.record(evidence, end.with_detail(status.message().to_owned()));
-}
-
-/// Messages are bytes, so that the test needs no compiler for them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put(buffer, item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = bytes::Buf::remaining(buffer);
-        Ok(Some(bytes::Buf::copy_to_bytes(buffer, length)))
-    }
 }
 
 type Responses = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;

@@ -9,6 +9,8 @@ mod connections;
 mod grpc;
 mod limits;
 mod network;
+#[path = "../../../../tests/support/raw_codec.rs"]
+mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
 mod ssh;

@@ -5,14 +5,13 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
 use futures_util::stream::{self, Stream, StreamExt};
@@ -21,7 +20,6 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{NamedService, ServerStreamingService};
@@ -32,6 +30,8 @@ use crate::axum_listener::{self, Connection};
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::Peer;
+use crate::raw_codec::Raw;
+use crate::respawned::{RESPAWNED, respawn};
 
 #[path = "../../../../src/pages/recipes/tonic_client.rs"]
 mod tonic_client;
@@ -43,47 +43,6 @@ use tonic_server::Attributed;
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
-
-const RESPAWNED: &str = "RESPAWNED_TEST";
-
-/// Messages are bytes, so no compiler is needed for them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = buffer.remaining();
-        Ok(Some(buffer.copy_to_bytes(length)))
-    }
-}
 
 type Responses = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
@@ -294,12 +253,7 @@ fn a_process() {
 }
 
 fn process(what: &str) -> Peer {
-    let binary = std::env::current_exe().expect("the test binary");
-    Peer::spawn(
-        Command::new(binary)
-            .args(["--exact", "grpc::a_process", "--nocapture"])
-            .env(RESPAWNED, what),
-    )
+    Peer::spawn(respawn("grpc::a_process").env(RESPAWNED, what))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

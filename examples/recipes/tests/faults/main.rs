@@ -15,6 +15,10 @@ mod matrix;
 mod peer;
 mod proxy;
 mod quic;
+#[path = "../../../../tests/support/raw_codec.rs"]
+mod raw_codec;
+#[path = "../../../../tests/support/respawned.rs"]
+mod respawned;
 #[path = "../../../../src/pages/recipes/russh_connection.rs"]
 mod russh_connection;
 #[path = "../../../../src/pages/recipes/russh_session.rs"]

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::Peer;
+use crate::respawned::{RESPAWNED, respawn};
 use crate::words::words;
 
 #[path = "../../../../src/pages/recipes/quinn.rs"]
@@ -30,8 +30,6 @@ mod quinn;
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
-
-const RESPAWNED: &str = "RESPAWNED_TEST";
 
 fn echo(bytes: &[u8]) -> Vec<u8> {
     assert_ne!(bytes, b"panic", "a bug");
@@ -152,8 +150,7 @@ fn client_process(server: &Server) -> Peer {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(&file, &server.certificate).expect("written");
     let mut client = Peer::spawn(
-        Command::new(std::env::current_exe().expect("the test binary"))
-            .args(["--exact", "quic::a_client_process", "--nocapture"])
+        respawn("quic::a_client_process")
             .env(RESPAWNED, server.address.to_string())
             .env("CERTIFICATE", file.path()),
     );

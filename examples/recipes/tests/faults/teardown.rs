@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 use disconnect_attribution::Disconnect;
@@ -10,14 +9,13 @@ use nix::sys::signal::Signal;
 
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
+use crate::respawned::{is_respawned, respawn};
 use crate::words::words;
 
 #[path = "../../../../src/pages/recipes/teardown_slog.rs"]
 mod teardown_slog;
 #[path = "../../../../src/pages/recipes/teardown_tracing.rs"]
 mod teardown_tracing;
-
-const RESPAWNED: &str = "RESPAWNED_TEST";
 
 /// A client of its own, that is killed.
 const CLIENT: &str = "
@@ -36,12 +34,7 @@ struct Program {
 
 impl Program {
     fn start(test: &str) -> Self {
-        let binary = std::env::current_exe().expect("the test binary");
-        let mut process = Peer::spawn(
-            Command::new(binary)
-                .args(["--exact", test, "--nocapture"])
-                .env(RESPAWNED, "1"),
-        );
+        let mut process = Peer::spawn(&mut respawn(test));
         let line = process.read_until("listening on ");
         let (_, port) = line.trim().rsplit_once(':').expect("an address");
         let port = port.parse().expect("a port");
@@ -99,7 +92,7 @@ impl Program {
 
 #[test]
 fn slog_async_and_a_drain() {
-    if std::env::var_os(RESPAWNED).is_some() {
+    if is_respawned() {
         return teardown_slog::main().expect("served");
     }
     let mut row = Row::of("teardown, slog");
@@ -120,7 +113,7 @@ fn slog_async_and_a_drain() {
 
 #[test]
 fn tracing_appender_and_no_drain() {
-    if std::env::var_os(RESPAWNED).is_some() {
+    if is_respawned() {
         return teardown_tracing::main().expect("served");
     }
     let mut row = Row::of("teardown, tracing");

@@ -1,7 +1,7 @@
 //! What the tests share: the program as a process, and the loggers of the golden files.
 #![allow(dead_code)] // each test binary uses its own part
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,11 @@ use serde_json::Value;
 use slog::{Drain, Logger, PushFnValue, o};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+
+#[path = "../../../../tests/support/sink.rs"]
+mod sink;
+#[allow(unused_imports)] // as above
+pub(crate) use sink::{Sink, json_text};
 
 /// Runs the program to its end.
 pub(crate) fn report(arguments: &[&str], directory: &Path, input: &[u8]) -> Output {
@@ -52,37 +57,6 @@ pub(crate) fn json_of(arguments: &[&str], directory: &Path, input: &[u8]) -> Val
 #[track_caller]
 pub(crate) fn json_of_input(arguments: &[&str], input: &[u8]) -> Value {
     json_of(&[arguments, &["-"]].concat(), Path::new("."), input)
-}
-
-/// A sink that can be read while a logger writes to it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    pub(crate) fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8(bytes.clone()).expect("loggers write UTF-8")
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sink.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What `log` writes through slog-json.
-pub(crate) fn json_text(log: impl FnOnce(&Logger)) -> String {
-    let sink = Sink::default();
-    let drain = Mutex::new(slog_json::Json::default(sink.clone())).fuse();
-    log(&Logger::root(drain, o!()));
-    sink.text()
 }
 
 /// The time that a story has come to.
