@@ -100,86 +100,92 @@ fn client(server: &Server) -> WebSocket<TcpStream> {
     socket
 }
 
-fn check(row: &mut Row, is_axums: bool) {
-    let start = || serve(is_axums, LONG);
+/// The faults that both kinds of WebSocket are put to.
+fn both_kinds_meet(row: &mut Row, is_axums: bool) {
+    the_client_ends_it(row, is_axums);
+    this_side_ends_it(row, is_axums);
+    a_plain_request_ends_it(row, is_axums);
+}
 
-    let server = start();
-    close(client(&server), Some((1000, "done")));
-    row.check("clean close", &server.lines.wait());
+fn the_client_ends_it(row: &mut Row, is_axums: bool) {
+    for (fault, frame) in [
+        ("clean close", Some((1000, "done"))),
+        ("close without a code", None),
+    ] {
+        let server = serve(is_axums, LONG);
+        close(client(&server), frame);
+        row.check(fault, &server.lines.wait());
+    }
 
     if has_python("websockets") {
-        let server = start();
+        let server = serve(is_axums, LONG);
         let mut client = Peer::python(PYTHON_CLIENT, &[&server.address.port().to_string()]);
         client.line();
         client.kill();
         row.check("killed", &server.lines.wait());
     } else {
-        row.skip("killed", "Python's websockets");
+        row.skip(&["killed"], "Python's websockets");
     }
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let held = client(&server);
     reset(held.get_ref());
     drop(held);
     row.check("reset", &server.lines.wait());
 
+    let server = serve(is_axums, LONG);
+    let mut held = client(&server);
+    // Reserved bits and a reserved opcode.
+    let frame = [0xff, 0x80, 0, 0, 0, 0];
+    held.get_mut().write_all(&frame).expect("sent");
+    row.check("bad frame", &server.lines.wait());
+}
+
+fn this_side_ends_it(row: &mut Row, is_axums: bool) {
     let server = serve(is_axums, SHORT);
     assert_eq!(goodbye(client(&server)), 1000);
     row.check("idle timeout", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let held = client(&server);
-    server.agent.record(
-        Evidence::Local,
-        Disconnect::shutdown(AgentToClient, Initiator::Agent),
-    );
+    let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
+    server.agent.record(Evidence::Local, shutdown);
     assert_eq!(goodbye(held), 1001);
     row.check("shutdown", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let _held = client(&server);
     drop(server.runtime);
     row.check("aborted", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let mut held = client(&server);
     held.send(Message::text("panic")).expect("sent");
     row.check("panic", &server.lines.wait());
+}
 
-    let server = start();
-    let mut held = client(&server);
-    held.get_mut()
-        .write_all(&[0xff, 0x80, 0, 0, 0, 0])
-        .expect("sent");
-    row.check("bad frame", &server.lines.wait());
-
-    let server = start();
-    close(client(&server), None);
-    row.check("close without a code", &server.lines.wait());
-
-    let server = start();
+fn a_plain_request_ends_it(row: &mut Row, is_axums: bool) {
+    let server = serve(is_axums, LONG);
     let mut plain = TcpStream::connect(server.address).expect("accepted");
     write!(plain, "GET /hello HTTP/1.1\r\nHost: server\r\n\r\n").expect("sent");
     let mut answer = [0; 512];
     let length = plain.read(&mut answer).expect("answered");
     assert!(answer[..length].ends_with(b"hello"));
     drop(plain);
-    row.check(
-        "plain HTTP, kept alive, closed by the client",
-        &server.lines.wait(),
-    );
+    let end = server.lines.wait();
+    row.check("plain HTTP, kept alive, closed by the client", &end);
 }
 
 #[test]
-fn with_a_websocket_of_axum() {
+fn a_websocket_of_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum WebSocket");
-    check(&mut row, true);
+    both_kinds_meet(&mut row, true);
     row.complete();
 }
 
 #[test]
-fn with_a_websocket_of_tungstenite() {
+fn a_websocket_of_tungstenite_in_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum, own tungstenite");
-    check(&mut row, false);
+    both_kinds_meet(&mut row, false);
     row.complete();
 }
