@@ -166,12 +166,12 @@ fn a_bare_unknown_is_never_stored_but_its_exit_code_is() {
         assert!(cause.record(Transport, end("reset")));
         assert_eq!(cause.get(), Some(end("reset").with_exit_code(7)));
     }
-    for told in [
+    for known in [
         bare_unknown().with_trigger(Trigger::Deadline),
         bare_unknown().with_code(CloseCode::Ssh(4)),
         bare_unknown().with_detail("why"),
     ] {
-        assert!(Cause::default().record(Presumed, told));
+        assert!(Cause::default().record(Presumed, known));
     }
 }
 

@@ -14,7 +14,7 @@ use disconnect_attribution::{
 };
 use lines::{Lines, end};
 
-/// Long enough to be told from scheduling, short enough to wait for.
+/// Longer than what scheduling adds, and short enough to wait for.
 const WAIT: Duration = Duration::from_millis(60);
 
 fn connection() -> (TcpStream, TcpStream) {

@@ -97,7 +97,7 @@ fn errors_that_end_a_connection_and_errors_that_do_not() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_timeout_of_tcp_is_told_from_a_deadline() {
+fn a_timeout_of_tcp_ends_a_connection_and_a_deadline_does_not() {
     let rows = [
         (11, None), // EAGAIN: SO_RCVTIMEO
         (
