@@ -33,7 +33,7 @@ fn client_closed() -> Disconnect {
     Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Client)
 }
 
-/// Runs a panic with the guard on its way.
+/// Panics while it holds a value.
 fn panic_with<T>(value: T) {
     let died = catch_unwind(AssertUnwindSafe(move || {
         let _value = value;

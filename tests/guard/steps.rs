@@ -26,7 +26,7 @@ fn server_end(reason: DisconnectReason) -> Disconnect {
 }
 
 #[test]
-fn step_1_what_the_cause_and_its_parents_know() {
+fn step_1_is_what_the_cause_and_its_parents_know() {
     for evidence in [Evidence::Transport, Evidence::Local, Evidence::Peer] {
         let own = line(|guard| {
             guard
@@ -152,7 +152,7 @@ fn step_3_asks_when_the_guard_ends() {
 }
 
 #[test]
-fn step_4_the_text_of_an_error_that_explained_nothing() {
+fn step_4_is_the_text_of_an_error_that_explained_nothing() {
     let own = line(|guard| {
         guard.failed(&io::Error::other("device gone"));
         guard.failed(&io::Error::other("later"));
@@ -187,7 +187,7 @@ fn step_4_the_text_of_an_error_that_explained_nothing() {
 }
 
 #[test]
-fn step_5_the_presumption_that_stands_its_own_or_its_nearest_parents() {
+fn step_5_is_the_presumption_that_stands_its_own_or_its_nearest_parents() {
     let own = line(|guard| {
         guard
             .cause()
@@ -220,7 +220,7 @@ fn step_5_the_presumption_that_stands_its_own_or_its_nearest_parents() {
 }
 
 #[test]
-fn step_6_what_else_was_observed_weakly() {
+fn step_6_is_what_else_was_observed_weakly() {
     let presumed = line(|guard| {
         guard
             .cause()

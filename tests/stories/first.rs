@@ -40,7 +40,7 @@ fn what_ended_first_is_the_cause() {
 
 #[test]
 #[cfg(unix)]
-fn a_process_that_exits_after_its_stream_was_closed_here() {
+fn a_stream_that_is_closed_here_hides_no_exit_of_its_process() {
     let line = line(
         |address| drop(connect(address).read(&mut [0])), // stays until this side hangs up
         |_, stream| {
@@ -58,7 +58,7 @@ fn a_process_that_exits_after_its_stream_was_closed_here() {
 
 /// A library that reads ahead sees the socket end before it looks at the goodbye.
 #[test]
-fn a_close_code_that_was_still_buffered_when_the_socket_ended() {
+fn a_close_code_that_was_still_buffered_when_the_socket_ended_is_the_cause() {
     let line = line(
         |address| connect(address).write_all(b"websocket:1001").expect("sent"),
         |guard, mut stream| {

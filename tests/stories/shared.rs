@@ -15,7 +15,7 @@ use crate::{client_closed, connect, line, read_to_the_end, reset};
 
 /// Two RPCs run over one connection; the failure of the first cancels the second.
 #[test]
-fn a_siblings_network_failure_that_cancels_a_shared_token() {
+fn a_network_failure_of_one_rpc_is_also_the_cause_of_the_one_it_cancels() {
     let (client, socket) = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let client = connect(listener.local_addr().expect("bound"));

@@ -48,7 +48,7 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
 }
 
 #[test]
-fn a_connection_that_is_reset() {
+fn a_reset_is_a_network_error() {
     let line = line(|address| reset(connect(address)), read_to_the_end);
     let expected = "agent_to_client ended by network: network_error (reset): read failed: ";
     assert!(line.starts_with(expected), "{line}");
@@ -83,7 +83,7 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
         "agent_to_client ended by client: client_closed (end_of_file)"
     );
 
-    // A login that was refused: what the client does then is no news.
+    // A login that was refused: what the client does then changes nothing.
     let refused = line(
         |address| reset(connect(address)),
         |guard, stream| {
@@ -124,7 +124,7 @@ fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
 }
 
 #[test]
-fn a_write_to_a_peer_that_is_gone() {
+fn a_write_to_a_peer_that_is_gone_is_a_network_error() {
     let line = line(
         |address| reset(connect(address)),
         |_, mut stream| {
@@ -174,7 +174,7 @@ fn a_read_deadline_that_passes_ends_nothing() {
 }
 
 #[test]
-fn garbage_that_breaks_the_protocol() {
+fn garbage_is_a_protocol_error() {
     let line = line(
         |address| {
             let mut socket = connect(address);

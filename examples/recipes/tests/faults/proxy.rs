@@ -100,7 +100,7 @@ struct Running<T> {
 }
 
 impl<T> Running<T> {
-    /// Sends a byte each way, so that all is up.
+    /// Sends a byte each way, so that both legs are up.
     fn up(mut self) -> Self {
         self.client.write_all(b"?").expect("sent");
         self.server.read_exact(&mut [0]).expect("passed on");
@@ -203,7 +203,7 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
 
     let started = Instant::now();
     let mut proxy = Legs::new().on_tokio(SHORT, pending()).up();
-    // What moves pushes the timer out.
+    // Each byte restarts the timer.
     for _ in 0..5 {
         thread::sleep(SHORT / 2);
         proxy.client.write_all(b"?").expect("sent");

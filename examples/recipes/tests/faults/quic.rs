@@ -53,7 +53,7 @@ fn serve(idle: Duration, policy: impl Future<Output = Disconnect> + Send + 'stat
     let mut config =
         ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
     let mut transport = TransportConfig::default();
-    // So short for the tests' sake; pings keep a connection that is not dead.
+    // Short, so that the tests need not wait; pings keep a connection open that is not dead.
     transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
     transport.keep_alive_interval(Some(Duration::from_millis(100)));
     config.transport_config(Arc::new(transport));

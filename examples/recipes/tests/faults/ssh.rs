@@ -317,7 +317,7 @@ fn there_never_was_a_session(row: &mut Row) {
     let mut silent = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");
     silent.write_all(b"SSH-2.0-silent\r\n").expect("introduced");
     row.check("no login in time", &server.connection());
-    // Its line was not all: the connection is gone.
+    // Beside its line, the connection is closed.
     let patience = Some(Duration::from_secs(10));
     silent.set_read_timeout(patience).expect("set");
     let rest = silent.read_to_end(&mut Vec::new());
