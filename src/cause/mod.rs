@@ -134,7 +134,9 @@ impl Cause {
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator};
+    /// use disconnect_attribution::{
+    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator,
+    /// };
     ///
     /// let guard = DisconnectGuard::new(ConnectType::ClientToServer, |end| {
     ///     assert_eq!(end.reason(), DisconnectReason::ClientClosed);
