@@ -10,7 +10,8 @@ use crate::{
 
 /// # Getters
 ///
-/// What is not known is `None`, and is no field of the line. Durations are whole milliseconds.
+/// A value that is not known is `None`, and its field is left out of the line. Durations are whole
+/// milliseconds.
 ///
 /// # Examples
 ///
