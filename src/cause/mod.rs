@@ -141,7 +141,7 @@ impl Cause {
     /// let guard = DisconnectGuard::new(ConnectType::ClientToServer, |end| {
     ///     assert_eq!(end.reason(), DisconnectReason::ClientClosed);
     /// });
-    /// // A request was answered, and the connection is kept alive: a client that leaves now just leaves.
+    /// // A request was answered, and the connection is kept alive: a client may leave now.
     /// let client = Disconnect::closed_by(ConnectType::ClientToServer, Initiator::Client);
     /// guard.cause().presume(client.clone());
     /// // The next request begins:

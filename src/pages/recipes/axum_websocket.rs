@@ -1,11 +1,11 @@
 //! A WebSocket in axum, over the listener of `axum_listener.rs`.
 //!
-//! Fits this crate with `tokio`, axum 0.8 with `ws`, and tokio 1 with `macros`, `net`, `rt` and
-//! `time`; for the second way also hyper 1, hyper-util 0.1 with `tokio`, and tokio-tungstenite
-//! 0.30 with `websocket.rs`. axum brings a tungstenite of its own, and its errors are that
-//! one's: a downcast to yours compiles and never matches. So the first way looks at no error's
-//! type; the second makes the errors yours, and does not compile where the versions drift
-//! apart.
+//! Fits this crate with `tokio`, axum 0.8 with `ws`, and tokio 1 with `macros`, `net`, `rt`
+//! and `time`; for the second way also hyper 1, hyper-util 0.1 with `tokio`, and
+//! tokio-tungstenite 0.30 with `websocket.rs`. axum brings a tungstenite of its own, and its
+//! errors are that one's: a downcast to yours compiles and never matches. So the first way
+//! looks at no error's type; the second makes the errors yours, and does not compile where the
+//! versions drift apart.
 
 use std::time::Duration;
 

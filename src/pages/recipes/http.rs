@@ -79,7 +79,7 @@ pub(crate) async fn serve<S, B>(
     std::mem::forget(presumption); // the connection ends by itself now
 
     match served {
-        Ok(()) => {} // the tracked stream and the presumption know, or it lives on as an upgrade
+        Ok(()) => {} // the stream and the presumption know, or it lives on as an upgrade
         Err(error) if error.is_timeout() => {
             let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
             cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));

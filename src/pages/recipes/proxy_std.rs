@@ -1,5 +1,5 @@
-//! A TCP proxy on plain threads: who stopped first, which leg broke, and a reset passed on as a
-//! reset.
+//! A TCP proxy on plain threads: who stopped first, which leg broke, and a reset passed on as
+//! a reset.
 //!
 //! Fits std of Rust 1.85, with socket2 0.6.
 

@@ -1,5 +1,5 @@
-//! A TCP proxy on tokio's `copy_bidirectional`: who stopped first, which leg broke, and a reset
-//! passed on as a reset.
+//! A TCP proxy on tokio's `copy_bidirectional`: who stopped first, which leg broke, and a
+//! reset passed on as a reset.
 //!
 //! Fits Unix, this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and
 //! socket2 0.6.

@@ -1,7 +1,7 @@
 //! A QUIC server's connection, and the streams over it.
 //!
-//! Fits quinn 0.11, and tokio 1 with `macros`, `rt` and `time`. Never put a tracked stream over
-//! a QUIC stream: its end is not the connection's.
+//! Fits quinn 0.11, and tokio 1 with `macros`, `rt` and `time`. Never put a tracked stream
+//! over a QUIC stream: its end is not the connection's.
 
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ pub(crate) async fn serve(
     connection.close(VarInt::from_u32(0), b"");
     let all_ended = async { while streams.join_next().await.is_some() {} };
     let _ = timeout(PATIENCE, all_ended).await;
-    // A process that ends now also has to wait for `Endpoint::wait_idle`, or the close is lost.
+    // A process that ends now also has to wait for `Endpoint::wait_idle`, or the close is
+    // lost.
 }
 
 /// Records what a connection's error explains. Each task that meets one does: the first record

@@ -74,8 +74,8 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
         let handle = running.handle();
         tokio::select! {
             result = &mut running => result,
-            // Recorded once, where it was decided. Its children, the sessions, wake at the same
-            // record.
+            // Recorded once, where it was decided. Its children, the sessions, wake at the
+            // same record.
             _ = site.agent.ended() => {
                 let (code, text) = (russh::Disconnect::ByApplication, "shutting down".to_owned());
                 let _ = handle.disconnect(code, text, String::new()).await;

@@ -1,8 +1,8 @@
 //! What runs over an SSH server's connection: sessions, and forwarded channels.
 //!
 //! Fits what `russh_connection.rs` does. A session here is one command: no input, no standard
-//! error, no shell, no terminal, no process group. Put your own process in; keep the guard, the
-//! `select!` and what follows it.
+//! error, no shell, no terminal, no process group. Put your own process in; keep the guard,
+//! the `select!` and what follows it.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};

@@ -2,8 +2,8 @@
 //!
 //! Fits this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and
 //! tokio-rustls 0.26 with the rustls 0.23 that it re-exports; name that one and no other, or
-//! the downcast below never matches. rustls alone, over std, wraps its errors in `io::Error` in
-//! the same way.
+//! the downcast below never matches. rustls alone, over std, wraps its errors in `io::Error`
+//! in the same way.
 
 use std::io;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use tokio_rustls::rustls::Error;
 /// How long a client has for the handshake, and this side for its own `close_notify`.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
 
-/// The usual way: TLS over a tracked stream, which sees the transport and counts what is on the
-/// wire.
+/// The usual way: TLS over a tracked stream, which sees the transport and counts what is on
+/// the wire.
 pub(crate) async fn serve(
     socket: TcpStream,
     acceptor: TlsAcceptor,

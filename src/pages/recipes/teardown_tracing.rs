@@ -1,8 +1,8 @@
 //! A server that stops at once, and loses no line on its way out: tracing-appender.
 //!
 //! Fits this crate with `tokio` and `tracing`, tokio 1 with `io-util`, `macros`, `net`,
-//! `rt-multi-thread`, `signal` and `time`, tracing 0.1, tracing-subscriber 0.3 with `json`, and
-//! tracing-appender 0.2.
+//! `rt-multi-thread`, `signal` and `time`, tracing 0.1, tracing-subscriber 0.3 with `json`,
+//! and tracing-appender 0.2.
 
 use std::io;
 use std::time::Duration;

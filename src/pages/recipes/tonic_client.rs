@@ -57,8 +57,8 @@ impl Service<Uri> for Connect {
     }
 }
 
-/// Reads a client's stream to its end. The guard is made once the call is accepted: one that is
-/// refused ends nothing, and `explain` has what to log.
+/// Reads a client's stream to its end. The guard is made once the call is accepted: one that
+/// is refused ends nothing, and `explain` has what to log.
 pub(crate) async fn read<T>(
     mut responses: Streaming<T>,
     connect: &Connect,

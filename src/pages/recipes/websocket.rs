@@ -1,7 +1,7 @@
 //! A WebSocket, at its server and at its client.
 //!
-//! Fits this crate with `tokio`, tokio-tungstenite 0.30, that is tungstenite 0.30, futures-util
-//! 0.3 with `sink`, and tokio 1 with `macros`, `net` and `time`.
+//! Fits this crate with `tokio`, tokio-tungstenite 0.30, that is tungstenite 0.30,
+//! futures-util 0.3 with `sink`, and tokio 1 with `macros`, `net` and `time`.
 
 use std::time::Duration;
 
