@@ -1,6 +1,7 @@
 //! Why did it disconnect? Typed, structured log fields for the end of a connection.
 //!
-//! A guard holds the log line that is there already, and logs it exactly once with the true cause:
+//! Add it with `cargo add disconnect-attribution`. A guard holds the log line that is there already, and
+//! logs it exactly once with the true cause:
 //!
 //! ```
 //! # use slog::{Discard, Logger, info, o};
@@ -63,9 +64,10 @@
 //!   travelled) and [`CloseCode`], under the [keys] of the log schema. They are a contract with dashboards.
 //! - **Record**: [`Disconnect`] holds them, with a detail and numbers. It is a `slog::KV`, reads and writes
 //!   with serde, and has [labels](Disconnect::labels) for metrics.
-//! - **Classification**: one `classify_*` function for each kind of site, [`CloseCode::reason`] for what a
-//!   protocol closed with, [`Disconnect::from_error`] for what an error explains.
-//! - **One end, one line, the true cause**: [`Cause`] keeps the first true cause of a connection's end and
+//! - **Classification**: one `classify_*` function for each kind of *site* (a place in your code where a
+//!   connection ends), [`CloseCode::reason`] for what a protocol closed with, [`Disconnect::from_error`]
+//!   for what an error explains.
+//! - **One line for each end, with the true cause**: [`Cause`] keeps the first true cause of a connection's end and
 //!   hands it to what runs over the connection, [`DisconnectGuard`] logs it exactly once on every way out
 //!   (its [page](guard) has the rule, the traps and the limits), [`TrackedStream`] observes the transport.
 //!
@@ -86,8 +88,8 @@
 //!
 //! # Pages
 //!
-//! [Recipes](recipes) to copy, one a protocol, and the [fault matrix](faults): what breaks, and what the
-//! line then reads. For those who read the logs, [operations]: what to alert on, ready queries; and
+//! [Recipes](recipes) to copy, one per protocol, and the [fault matrix](faults): what breaks, and what the
+//! line then reads. For readers of the logs: [operations] (what to alert on, ready queries) and
 //! [coming from Go](go_agents).
 //!
 //! # Features
