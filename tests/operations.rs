@@ -67,6 +67,6 @@ fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
         }
         let expected = word.parse::<DisconnectReason>().expect("a word").expected();
         assert_eq!(text.contains("Expected."), expected, "{word}");
-        assert_eq!(text.contains("Look"), !expected, "{word}");
+        assert_eq!(text.contains("Unexpected"), !expected, "{word}");
     }
 }
