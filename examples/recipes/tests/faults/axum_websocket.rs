@@ -11,11 +11,11 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use crate::axum_listener::{self, Connection};
+use crate::axum_server;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
@@ -37,12 +37,6 @@ struct Server {
 
 /// With axum's own WebSocket at `/`, or tungstenite's.
 fn serve(is_axums: bool, idle: Duration) -> Server {
-    let runtime = Runtime::new().expect("a runtime");
-    let (agent, lines) = (Cause::default(), Lines::default());
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    listener.set_nonblocking(true).expect("set");
-    let (cause, log) = (agent.clone(), lines.clone());
     let axums = async move |ConnectInfo(connection): ConnectInfo<Connection>,
                             upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(move |socket| {
@@ -71,18 +65,8 @@ fn serve(is_axums: bool, idle: Duration) -> Server {
         .route("/", router)
         .route("/hello", get(async || "hello"));
     let router = router.layer(from_fn(axum_listener::in_progress));
-    runtime.spawn(async move {
-        let listener = axum_listener::Attributed {
-            listener: TcpListener::from_std(listener).expect("in a runtime"),
-            agent: cause,
-            log: move |end| log.emit()(end),
-        };
-        axum::serve(
-            listener,
-            router.into_make_service_with_connect_info::<Connection>(),
-        )
-        .await
-    });
+    let (agent, lines) = (Cause::default(), Lines::default());
+    let (address, runtime) = axum_server::serve(router, &agent, &lines);
     Server {
         address,
         agent,

@@ -99,19 +99,10 @@ impl Server {
         let key = self.keys.path().join(key);
         Peer::spawn(
             Command::new("ssh")
+                .args(["-F", "none", "-oBatchMode=yes", "-oIdentitiesOnly=yes"])
                 .args([
-                    "-F",
-                    "none",
-                    "-o",
-                    "BatchMode=yes",
-                    "-o",
-                    "IdentitiesOnly=yes",
-                ])
-                .args([
-                    "-o",
-                    "StrictHostKeyChecking=no",
-                    "-o",
-                    "UserKnownHostsFile=/dev/null",
+                    "-oStrictHostKeyChecking=no",
+                    "-oUserKnownHostsFile=/dev/null",
                 ])
                 .args(["-l", "user", "-p", &self.port.to_string(), "-i"])
                 .arg(key)

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, Initiator};
 use futures_util::stream::{self, Stream, StreamExt};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::body::Body;
 use tonic::client::Grpc;
@@ -23,7 +22,8 @@ use tonic::server::{NamedService, ServerStreamingService};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::axum_listener::{self, Connection};
+use crate::axum_listener::Connection;
+use crate::axum_server;
 use crate::lines::Lines;
 use crate::peer::Peer;
 use crate::raw_codec::Raw;
@@ -139,34 +139,14 @@ impl Drop for Server {
     }
 }
 
-/// A server with a runtime of its own, so that its tasks can be dropped.
 fn serve(idle: Duration) -> Server {
-    let runtime = Runtime::new().expect("a runtime");
     let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    listener.set_nonblocking(true).expect("set");
-    let lines = connection.clone();
-    let (cause, site) = (
-        agent.clone(),
-        Site {
-            streams: streams.clone(),
-            idle,
-        },
-    );
-    runtime.spawn(async move {
-        let listener = axum_listener::Attributed {
-            listener: TcpListener::from_std(listener).expect("in a runtime"),
-            agent: cause,
-            log: move |end| lines.emit()(end),
-        };
-        let router = Router::new().route_service("/site/{method}", site);
-        axum::serve(
-            listener,
-            router.into_make_service_with_connect_info::<Connection>(),
-        )
-        .await
-    });
+    let site = Site {
+        streams: streams.clone(),
+        idle,
+    };
+    let router = Router::new().route_service("/site/{method}", site);
+    let (address, runtime) = axum_server::serve(router, &agent, &connection);
     Server {
         address,
         agent,
