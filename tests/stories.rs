@@ -7,7 +7,7 @@ mod respawned;
 mod words;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -28,30 +28,39 @@ type Tracked = TrackedStream<TcpStream>;
 const END_OF_FILE: &str = "agent_to_client ended by network: network_error (end_of_file)";
 const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
 
-/// Runs this side of a real connection under a guard, and returns the one line it logs.
+/// Runs both sides of a real connection, this one under a guard, and returns the one line it logs.
 fn line(
-    client: impl FnOnce(SocketAddr),
+    client: impl FnOnce(TcpStream),
     agent: impl FnOnce(&DisconnectGuard, Tracked) -> Option<Disconnect> + Send,
 ) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    let (socket, accepted) = connection();
+    line_of(accepted, || client(socket), agent)
+}
+
+fn line_of(
+    accepted: TcpStream,
+    client: impl FnOnce(),
+    agent: impl FnOnce(&DisconnectGuard, Tracked) -> Option<Disconnect> + Send,
+) -> String {
     let lines = Lines::default();
     thread::scope(|scope| {
         let guard = lines.guard();
         scope.spawn(move || {
-            let (socket, _) = listener.accept().expect("a client");
-            let stream = guard.track(socket);
+            let stream = guard.track(accepted);
             if let Some(end) = agent(&guard, stream) {
                 guard.close(end);
             }
         });
-        client(address);
+        client();
     });
     words(&lines.one())
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    TcpStream::connect(address).expect("accepted")
+/// The client's side of a connection, and the accepted one: a client that is gone before may not be accepted.
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+    (client, listener.accept().expect("a client").0)
 }
 
 /// Reads until the stream ends one way or the other; the session itself knows no reason.
@@ -79,23 +88,28 @@ fn reset(socket: TcpStream) {
 #[cfg(unix)] // elsewhere a killed process may reset
 fn a_client_process_that_is_killed_is_an_end_of_file() {
     if let Some(address) = std::env::var_os("STORY_AGENT") {
-        let address = address.to_str().expect("text").parse().expect("an address");
-        let mut socket = connect(address);
+        let address = address.to_str().expect("text");
+        let mut socket = TcpStream::connect(address).expect("connected");
         socket.write_all(b"hello").expect("sent");
         loop {
             thread::park(); // until killed
         }
     }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut client = respawned::respawn("a_client_process_that_is_killed_is_an_end_of_file")
+        .env(
+            "STORY_AGENT",
+            listener.local_addr().expect("bound").to_string(),
+        )
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("respawned");
+    let (accepted, _) = listener.accept().expect("a client");
     let (greeted, is_greeted) = mpsc::channel();
-    let line = line(
-        |address| {
-            let mut client =
-                respawned::respawn("a_client_process_that_is_killed_is_an_end_of_file")
-                    .env("STORY_AGENT", address.to_string())
-                    .stdout(Stdio::null())
-                    .spawn()
-                    .expect("respawned");
-            is_greeted.recv().expect("connected");
+    let line = line_of(
+        accepted,
+        || {
+            is_greeted.recv().expect("greeted");
             client.kill().expect("SIGKILL");
             client.wait().expect("reaped");
         },
@@ -110,7 +124,7 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
 
 #[test]
 fn a_connection_that_is_reset() {
-    let line = line(|address| reset(connect(address)), read_to_the_end);
+    let line = line(reset, read_to_the_end);
     let expected = "agent_to_client ended by network: network_error (reset): read failed: ";
     assert!(line.starts_with(expected), "{line}");
     #[cfg(target_os = "linux")]
@@ -122,10 +136,9 @@ fn a_connection_that_is_reset() {
 
 #[test]
 fn an_end_of_file_means_what_the_protocol_makes_of_it() {
-    let leave = |address| drop(connect(address));
-    assert_eq!(line(leave, read_to_the_end), END_OF_FILE);
+    assert_eq!(line(drop, read_to_the_end), END_OF_FILE);
 
-    let goodbye = line(leave, |guard, stream| {
+    let goodbye = line(drop, |guard, stream| {
         let (reason, who) = (DisconnectReason::ClientClosed, Initiator::Client);
         read_to_the_end(guard, stream.with_end_of_file(reason, who))
     });
@@ -135,7 +148,7 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
     );
 
     // A connection that is kept alive: between two requests, a client that leaves just leaves.
-    let idle = line(leave, |guard, stream| {
+    let idle = line(drop, |guard, stream| {
         guard.cause().presume(client_closed());
         read_to_the_end(guard, stream)
     });
@@ -145,14 +158,11 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
     );
 
     // A login that was refused: what the client does then is no news.
-    let refused = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let rejected = end(DisconnectReason::Rejected).with_initiator(Initiator::Agent);
-            guard.cause().presume(rejected.with_detail("no such user"));
-            read_to_the_end(guard, stream)
-        },
-    );
+    let refused = line(reset, |guard, stream| {
+        let rejected = end(DisconnectReason::Rejected).with_initiator(Initiator::Agent);
+        guard.cause().presume(rejected.with_detail("no such user"));
+        read_to_the_end(guard, stream)
+    });
     assert_eq!(
         refused,
         "agent_to_client ended by agent: rejected (reset): no such user"
@@ -162,8 +172,7 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
 #[test]
 fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
     let line = line(
-        |address| {
-            let mut socket = connect(address);
+        |mut socket| {
             socket.write_all(b"all my questions").expect("sent");
             socket.shutdown(Shutdown::Write).expect("half closed");
             let mut answers = String::new();
@@ -186,14 +195,11 @@ fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
 
 #[test]
 fn a_write_to_a_peer_that_is_gone() {
-    let line = line(
-        |address| reset(connect(address)),
-        |_, mut stream| {
-            // The first ones may still go into the kernel's buffer.
-            while stream.write_all(&[0; 1024]).is_ok() {}
-            None
-        },
-    );
+    let line = line(reset, |_, mut stream| {
+        // The first ones may still go into the kernel's buffer.
+        while stream.write_all(&[0; 1024]).is_ok() {}
+        None
+    });
     let expected = "agent_to_client ended by network: network_error (";
     assert!(
         line.starts_with(expected) && line.contains("): write failed: "),
@@ -205,8 +211,7 @@ fn a_write_to_a_peer_that_is_gone() {
 fn a_read_deadline_that_passes_ends_nothing() {
     let (passed, has_passed) = mpsc::channel();
     let line = line(
-        |address| {
-            let mut socket = connect(address);
+        |mut socket| {
             has_passed.recv().expect("a deadline");
             socket.write_all(b"late").expect("sent");
         },
@@ -237,8 +242,7 @@ fn a_read_deadline_that_passes_ends_nothing() {
 #[test]
 fn garbage_that_breaks_the_protocol() {
     let line = line(
-        |address| {
-            let mut socket = connect(address);
+        |mut socket| {
             socket
                 .write_all(b"hello\n\xff\xfe\x00garbage\n")
                 .expect("sent");
@@ -256,25 +260,21 @@ fn garbage_that_breaks_the_protocol() {
 
 #[test]
 fn what_ended_first_is_the_cause() {
-    let vanish = |address| drop(connect(address));
-    let vanished_then_shutdown = line(vanish, |guard, stream| {
+    let vanished_then_shutdown = line(drop, |guard, stream| {
         read_to_the_end(guard, stream);
         Some(shutdown())
     });
     assert_eq!(vanished_then_shutdown, END_OF_FILE);
-    let shutdown_then_vanished = line(vanish, |guard, stream| {
+    let shutdown_then_vanished = line(drop, |guard, stream| {
         guard.cause().record(Evidence::Local, shutdown());
         read_to_the_end(guard, stream)
     });
     assert_eq!(shutdown_then_vanished, SHUTDOWN);
-    let stopped_then_reset = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let stopped = end(DisconnectReason::WorkspaceStopped).with_initiator(Initiator::Server);
-            guard.cause().record(Evidence::Peer, stopped);
-            read_to_the_end(guard, stream)
-        },
-    );
+    let stopped_then_reset = line(reset, |guard, stream| {
+        let stopped = end(DisconnectReason::WorkspaceStopped).with_initiator(Initiator::Server);
+        guard.cause().record(Evidence::Peer, stopped);
+        read_to_the_end(guard, stream)
+    });
     assert_eq!(
         stopped_then_reset,
         "agent_to_client ended by server: workspace_stopped"
@@ -285,7 +285,7 @@ fn what_ended_first_is_the_cause() {
 #[cfg(unix)]
 fn a_process_that_exits_after_its_stream_was_closed_here() {
     let line = line(
-        |address| drop(connect(address).read(&mut [0])), // stays until this side hangs up
+        |mut socket| drop(socket.read(&mut [0])), // stays until this side hangs up
         |_, stream| {
             drop(stream); // what a library does on its way out
             let status = Command::new("sh").args(["-c", "exit 7"]).status();
@@ -303,7 +303,7 @@ fn a_process_that_exits_after_its_stream_was_closed_here() {
 #[test]
 fn a_close_code_that_was_still_buffered_when_the_socket_ended() {
     let line = line(
-        |address| connect(address).write_all(b"websocket:1001").expect("sent"),
+        |mut socket| socket.write_all(b"websocket:1001").expect("sent"),
         |guard, mut stream| {
             let mut buffered = String::new();
             stream.read_to_string(&mut buffered).expect("read ahead");
@@ -324,11 +324,7 @@ fn a_close_code_that_was_still_buffered_when_the_socket_ended() {
 /// Two RPCs run over one connection; the failure of the first cancels the second.
 #[test]
 fn a_siblings_network_failure_that_cancels_a_shared_token() {
-    let (client, socket) = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let client = connect(listener.local_addr().expect("bound"));
-        (client, listener.accept().expect("connected").0)
-    };
+    let (client, socket) = connection();
     let lines = Lines::default();
     let connection = Cause::default();
     let mut stream = TrackedStream::new(socket, ServerToAgent, connection.clone());
@@ -352,17 +348,14 @@ fn a_siblings_network_failure_that_cancels_a_shared_token() {
 #[test]
 fn a_user_who_closes_one_tab_does_not_explain_the_outage_of_the_next() {
     let (tab, other_tab) = (Lines::default(), Lines::default());
-    let connection = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let [closed, open] =
-                [&tab, &other_tab].map(|lines| lines.guard().with_cause(guard.cause().child()));
-            closed.close_as(Evidence::Peer, client_closed());
-            read_to_the_end(guard, stream);
-            drop(open);
-            None
-        },
-    );
+    let connection = line(reset, |guard, stream| {
+        let [closed, open] =
+            [&tab, &other_tab].map(|lines| lines.guard().with_cause(guard.cause().child()));
+        closed.close_as(Evidence::Peer, client_closed());
+        read_to_the_end(guard, stream);
+        drop(open);
+        None
+    });
     assert_eq!(
         words(&tab.one()),
         "agent_to_client ended by client: client_closed"
@@ -379,17 +372,14 @@ fn a_user_who_closes_one_tab_does_not_explain_the_outage_of_the_next() {
 #[test]
 fn one_outage_under_65_channels_is_one_line_without_an_origin() {
     let channels = Lines::default();
-    let connection = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let open: Vec<_> = (0..65)
-                .map(|_| channels.guard().with_cause(guard.cause().child()))
-                .collect();
-            read_to_the_end(guard, stream);
-            drop(open);
-            None
-        },
-    );
+    let connection = line(reset, |guard, stream| {
+        let open: Vec<_> = (0..65)
+            .map(|_| channels.guard().with_cause(guard.cause().child()))
+            .collect();
+        read_to_the_end(guard, stream);
+        drop(open);
+        None
+    });
     assert!(!connection.contains("from "), "{connection}");
     let lines = channels.take();
     assert_eq!(lines.len(), 65);
