@@ -1,4 +1,4 @@
-//! The two clocks, read once at each end of a connection.
+//! The two clocks, read once at each end of a connection. Which they are on which system stands in the guard's page.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
