@@ -1,4 +1,5 @@
-//! The two clocks, read once at each end of a connection. Which they are on which system stands in the guard's page.
+//! The two clocks, read when a connection opens and when it ends. The guard\'s page names
+//! them for each system.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

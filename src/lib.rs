@@ -92,7 +92,7 @@
 //!
 //! # Features
 //!
-//! | feature | default | |
+//! | feature | default | adds |
 //! |---|---|---|
 //! | `slog` | yes | `slog::KV` for the record and each enum, `slog::Value` for each enum, `disconnect_log!` |
 //! | `serde` | yes | reads and writes the record as a flat map; any self-describing format |

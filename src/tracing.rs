@@ -8,7 +8,7 @@ pub use ::tracing as __tracing;
 /// Writes a `tracing` event with the fields of a [`Disconnect`](crate::Disconnect).
 ///
 /// Keys, values and types are those that slog writes; absent fields are absent. The level, the record,
-/// then whatever [`tracing::event!`] takes: more fields, and a message. `name:`, `target:` and
+/// then whatever `tracing::event!` takes: more fields, and a message. `name:`, `target:` and
 /// `parent:` may stand before the level, in this order. The callsite (module, line, target) is the
 /// caller's own, and nothing is evaluated while the level is off.
 ///

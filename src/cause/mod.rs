@@ -134,12 +134,14 @@ impl Cause {
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator};
+    /// use disconnect_attribution::{
+    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator,
+    /// };
     ///
     /// let guard = DisconnectGuard::new(ConnectType::ClientToServer, |end| {
     ///     assert_eq!(end.reason(), DisconnectReason::ClientClosed);
     /// });
-    /// // A request was answered, and the connection is kept alive: a client that leaves now just leaves.
+    /// // A request was answered, and the connection is kept alive: a client may leave now.
     /// let client = Disconnect::closed_by(ConnectType::ClientToServer, Initiator::Client);
     /// guard.cause().presume(client.clone());
     /// // The next request begins:
