@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::{Cause, Weight};
-use crate::classify::{deciding, is_deadline};
+use crate::classify::{deciding, is_deadline, may_be_socket_timeout};
 use crate::disconnect::Facts;
 use crate::panics::drop_quietly;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
@@ -182,7 +182,7 @@ impl Cause {
                 ErrorKind::InvalidData => Weight::Local,
                 // Of these a stream knows nothing: a reader above it misses bytes, a timer fired.
                 ErrorKind::UnexpectedEof => Weight::Transport,
-                _ if is_deadline(error) => Weight::Transport,
+                _ if is_deadline(error) || may_be_socket_timeout(error) => Weight::Transport,
                 _ if is_tracked() => Weight::Failed,
                 _ => Weight::Transport,
             },

@@ -31,10 +31,15 @@ use observer::{EndOfFile, Observer};
 /// | with [`with_half_close`](Self::with_half_close) | that side stopped first, on purpose, unless something better is known | no |
 /// | after a shutdown of this side | nothing new | no |
 ///
-/// An `UnexpectedEof` error is never an expected end: it may be a truncation. A deadline is a `TimedOut`
-/// that no system call reported (on Unix, a socket's read timeout is a `WouldBlock`, and `ETIMEDOUT` means
-/// that TCP itself gave up; Windows uses one code for both, so there neither counts). After a stream's own
+/// An `UnexpectedEof` error is never an expected end: it may be a truncation. After a stream's own
 /// end of file, its own `reset` or `broken_pipe` is nothing new.
+///
+/// A deadline is a `TimedOut` that no system call reported; one with a code (`ETIMEDOUT`) means that TCP itself
+/// gave up. The [read timeout](std::net::TcpStream::set_read_timeout) of a blocking socket is a `WouldBlock` on
+/// Unix, but on Windows it has the code with which TCP gives up (`WSAETIMEDOUT`), so there a `TimedOut` of a
+/// `std::io` stream records nothing: the program may read on. Where it does not,
+/// [`failed`](crate::DisconnectGuard::failed) counts the error. tokio's sockets never block, and theirs is TCP's
+/// everywhere.
 ///
 /// Not for multiplexed streams (a QUIC stream, an HTTP/2 stream, an SSH channel), whose end is not the
 /// connection's: give each a [child](Cause::child) cause and track the connection below them.
