@@ -190,11 +190,14 @@ impl Cause {
         self.observe(weight, Disconnect::from_error(connect_type, error));
     }
 
-    /// What is known on the path: what each cause kept, in the order in which each first knew, folded by
-    /// the one rule; but what a cause learns after a lower one knew refines nothing.
+    /// What is known on the path, from this cause up to its root.
     ///
-    /// So only those count that knew before every lower one, and of these the highest is the first. If
-    /// that is no word of a peer and no decision, the next word of a peer refines it.
+    /// Take what each cause kept, in the order in which each first knew, and let each refine the one
+    /// before by [`Weight::yields_to`]. What a cause learned after one below it already knew is left out.
+    ///
+    /// So a cause counts only if it knew before every cause below it, and of those the topmost knew
+    /// first. Its record is the answer, except that `Transport` is refined by the earliest `Peer` among
+    /// the others.
     ///
     /// # Consistency
     ///
@@ -329,7 +332,7 @@ impl Cause {
 }
 
 impl Disconnect {
-    /// A bare `unknown` is no cause.
+    /// A bare `unknown` is not a cause.
     fn explains_nothing(&self) -> bool {
         self.reason == DisconnectReason::Unknown
             && self.trigger.is_none()

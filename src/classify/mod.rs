@@ -77,7 +77,7 @@ pub fn classify_coordinator_rpc_exit<T, E: Display>(
 ///
 /// As [`classify_coordinator_rpc_exit`], for which `local` is the agent of `server_to_agent`: a
 /// result of `Ok` means that the other side of the layer hung up. The same trap lies in
-/// `local_shutdown`. A `local` that is no side of the layer has no known peer, and the initiator is
+/// `local_shutdown`. A `local` that is not a side of the layer has no known peer, and the initiator is
 /// left out. A client that shuts down is a `client_closed`, not a `server_shutdown`.
 ///
 /// # Examples
@@ -206,7 +206,7 @@ pub fn classify_coordination_close<T, E: Display>(
 /// `server_shutdown` by `agent`: the process was made to go. Its exit code, the text and the trigger that
 /// an error's chain knows are kept.
 ///
-/// A `Box<dyn Error + Send + Sync>` or an `anyhow::Error` is no `Error` itself; `io::Error::other` makes it
+/// A `Box<dyn Error + Send + Sync>` or an `anyhow::Error` is not an `Error` itself; `io::Error::other` makes it
 /// one that is looked through: `classify_session_exit(stopping, &result.map_err(io::Error::other))`.
 ///
 /// # Examples

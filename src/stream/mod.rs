@@ -23,7 +23,7 @@ use observer::{EndOfFile, Observer};
 /// | `Interrupted`, `WouldBlock`, a deadline that passed | nothing: the connection lives on | |
 /// | a drop | nothing | |
 ///
-/// | an end of file (a read of 0 bytes) | means | ends |
+/// | an end of file (a read of 0 bytes) | means | ends the connection |
 /// |---|---|---|
 /// | where something was [presumed](Cause::presume) in this cause, not in one above | that, with the trigger `end_of_file` | yes |
 /// | else, with [`with_end_of_file`](Self::with_end_of_file) | that word | yes |
@@ -137,10 +137,10 @@ impl<S, G> TrackedStream<S, G> {
         self
     }
 
-    /// Owns a value until after the stream is gone, such as the guard, for servers that take the socket and
-    /// leave no place for one.
+    /// Carries a value, such as the guard, until after the stream is dropped.
     ///
-    /// A value that was carried before is dropped.
+    /// For servers that take the socket and leave no place for a guard. A value that was carried before is
+    /// dropped.
     ///
     /// # Examples
     ///
@@ -197,8 +197,19 @@ impl<S, G> TrackedStream<S, G> {
         &self.stream
     }
 
-    /// Returns the wrapped stream, for options that need it mutable. What is read or written past the
-    /// wrapper is not recorded.
+    /// Returns the wrapped stream, for what needs it mutable.
+    ///
+    /// What is read or written past the wrapper is not recorded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{Cause, ConnectType, TrackedStream};
+    ///
+    /// let mut stream = TrackedStream::new(vec![1], ConnectType::AgentToClient, Cause::default());
+    /// stream.get_mut().clear();
+    /// assert!(stream.into_inner().is_empty());
+    /// ```
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }
