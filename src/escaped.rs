@@ -361,3 +361,38 @@ impl Write for Escaper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_byte_that_is_not_printable_ascii_is_found_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for (len, at) in (1..40).flat_map(|len| (0..len).map(move |at| (len, at))) {
+                let mut bytes = vec![b'x'; len];
+                bytes[at] = byte;
+                bytes[at..]
+                    .iter_mut()
+                    .skip(1)
+                    .step_by(3)
+                    .for_each(|later| *later = b'\x80');
+                let plain = |byte: &u8| !(b' '..=b'~').contains(byte);
+                let first = bytes.iter().position(plain).unwrap_or(len);
+                assert_eq!(next_suspect(&bytes), first, "{bytes:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fast_way_is_for_printable_ascii_and_latin_letters_of_a_word_or_more() {
+        for c in '\0'..='\u{fff}' {
+            let is_ours = matches!(c, ' '..='~' | '\u{c0}'..='\u{2ff}');
+            for at in 0..24 {
+                let text = format!("{}{c}{}", "x".repeat(at), "é".repeat(12 - at / 2));
+                assert_eq!(is_latin(&text), is_ours, "{text:?}");
+            }
+        }
+        assert!(is_latin("12345678") && !is_latin("1234567"));
+    }
+}
