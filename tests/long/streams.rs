@@ -1,0 +1,236 @@
+//! Tracked streams beside bare ones: short reads, errors, cancellations.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use disconnect_attribution::ConnectType::AgentToClient;
+use disconnect_attribution::{Disconnect, DisconnectGuard, TrackedStream};
+use proptest::prelude::*;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::long;
+use crate::script::{Answer, Call, Oracle, Scripted, any_answer, any_call};
+
+/// What a call gave back: comparable, and with the bytes that were read.
+type Outcome = (Result<usize, String>, Vec<u8>);
+
+fn outcome(result: &io::Result<usize>, buffer: Vec<u8>) -> Outcome {
+    let result = match result {
+        Ok(count) => Ok(*count),
+        Err(error) => Err(format!("{error:?}")),
+    };
+    (result, buffer)
+}
+
+fn blocking(stream: &mut (impl Read + Write), call: Call) -> (io::Result<usize>, Vec<u8>) {
+    match call {
+        Call::Read(room) => {
+            let mut buffer = vec![0; room];
+            (stream.read(&mut buffer), buffer)
+        }
+        Call::Write(count) => (stream.write(&vec![7; count]), Vec::new()),
+        Call::Flush | Call::Shutdown => (stream.flush().map(|()| 0), Vec::new()),
+    }
+}
+
+/// Polls once: a call that waits is cancelled, as a `select!` cancels it.
+fn polled<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    call: Call,
+) -> Poll<(io::Result<usize>, Vec<u8>)> {
+    let mut buffer = match call {
+        Call::Read(room) => vec![0; room],
+        Call::Write(_) | Call::Flush | Call::Shutdown => Vec::new(),
+    };
+    let bytes = match call {
+        Call::Write(count) => vec![7; count],
+        Call::Read(_) | Call::Flush | Call::Shutdown => Vec::new(),
+    };
+    let result = {
+        let mut future: Pin<Box<dyn Future<Output = io::Result<usize>>>> = match call {
+            Call::Read(_) => Box::pin(stream.read(&mut buffer)),
+            Call::Write(_) => Box::pin(stream.write(&bytes)),
+            Call::Flush => Box::pin(async { stream.flush().await.map(|()| 0) }),
+            Call::Shutdown => Box::pin(async { stream.shutdown().await.map(|()| 0) }),
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        future.as_mut().poll(&mut context)
+    };
+    result.map(|result| (result, buffer))
+}
+
+/// A line of a guard whose stream lived through it.
+struct Tracked {
+    guard: DisconnectGuard,
+    line: std::sync::mpsc::Receiver<Disconnect>,
+    stream: TrackedStream<Scripted>,
+}
+
+impl Tracked {
+    fn new(answers: &[Answer]) -> Self {
+        let (emit, line) = std::sync::mpsc::channel();
+        let guard = DisconnectGuard::boxed(AgentToClient, move |end| {
+            emit.send(end).expect("received");
+        });
+        let stream = guard.track(Scripted::new(answers));
+        Self {
+            guard,
+            line,
+            stream,
+        }
+    }
+
+    /// Holds what is known, and then the line, against what the docs make of the calls.
+    fn agrees_with(self, oracle: &Oracle, bare: &Scripted) -> Result<(), TestCaseError> {
+        let Self {
+            guard,
+            line,
+            stream,
+        } = self;
+        prop_assert_eq!(&stream.get_ref().written, &bare.written);
+        let found = guard.cause().get().map(|end| (end.reason(), end.trigger()));
+        prop_assert_eq!(found, oracle.end());
+        drop(stream);
+        drop(guard);
+        let line = line.recv().expect("one line");
+        if let Some(end) = oracle.end() {
+            prop_assert_eq!((line.reason(), line.trigger()), end);
+        }
+        let (received, sent) = (line.bytes_received(), line.bytes_sent());
+        prop_assert_eq!((received, sent), (Some(oracle.received), Some(oracle.sent)));
+        Ok(())
+    }
+}
+
+fn any_story() -> impl Strategy<Value = (Vec<Answer>, Vec<Call>)> {
+    let answers = prop::collection::vec(any_answer(), 0..24);
+    (answers, prop::collection::vec(any_call(), 0..24))
+}
+
+#[test]
+#[ignore = "long"]
+fn a_blocking_stream_changes_nothing_and_records_what_the_docs_say() {
+    long::run(&any_story(), |(answers, calls)| {
+        let mut bare = Scripted::new(&answers);
+        let mut tracked = Tracked::new(&answers);
+        let mut oracle = Oracle::default();
+        for call in calls {
+            // std has no shutdown of a stream.
+            let call = if call == Call::Shutdown {
+                Call::Flush
+            } else {
+                call
+            };
+            let (plain, buffer) = blocking(&mut bare, call);
+            let (result, read) = blocking(&mut tracked.stream, call);
+            prop_assert_eq!(
+                outcome(&result, read),
+                outcome(&plain, buffer),
+                "{:?}",
+                call
+            );
+            oracle.saw(call, &plain);
+        }
+        tracked.agrees_with(&oracle, &bare)?;
+        Ok(oracle.known.is_some() && oracle.received > 0)
+    });
+}
+
+#[test]
+#[ignore = "long"]
+fn an_asynchronous_stream_changes_nothing_and_records_what_the_docs_say() {
+    long::run(&any_story(), |(answers, calls)| {
+        let mut bare = Scripted::new(&answers);
+        let mut tracked = Tracked::new(&answers);
+        let mut oracle = Oracle::default();
+        let mut cancelled = 0;
+        for call in calls {
+            match (polled(&mut bare, call), polled(&mut tracked.stream, call)) {
+                (Poll::Pending, Poll::Pending) => cancelled += 1,
+                (Poll::Ready((plain, buffer)), Poll::Ready((result, read))) => {
+                    prop_assert_eq!(
+                        outcome(&result, read),
+                        outcome(&plain, buffer),
+                        "{:?}",
+                        call
+                    );
+                    oracle.saw(call, &plain);
+                }
+                (plain, other) => prop_assert!(false, "{call:?}: {plain:?}, tracked {other:?}"),
+            }
+        }
+        tracked.agrees_with(&oracle, &bare)?;
+        Ok(oracle.known.is_some() && oracle.received > 0 && cancelled > 0)
+    });
+}
+
+/// Bytes of random sizes over real sockets, cut or closed at random: the same bytes arrive, and the same end.
+#[test]
+#[ignore = "long"]
+fn sockets_under_a_tracked_stream_carry_the_same_bytes_to_the_same_end() {
+    let story = (
+        prop::collection::vec(1_usize..3000, 0..12),
+        1_usize..700,
+        any::<bool>(),
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    long::run(&story, |(chunks, room, is_reset)| {
+        let (mut client, mut socket) = runtime.block_on(connection())?;
+        let total: usize = chunks.iter().sum();
+        let (emit, line) = std::sync::mpsc::channel();
+        let guard = DisconnectGuard::boxed(AgentToClient, move |end| drop(emit.send(end)));
+        let mut stream = guard.track(&mut socket);
+        let (sent, seen) = runtime.block_on(async {
+            tokio::join!(
+                async {
+                    for count in &chunks {
+                        client.write_all(&vec![9; *count]).await?;
+                    }
+                    client.flush().await?;
+                    // A reset throws away what was not read, so the reader answers first.
+                    client.read_u8().await?;
+                    if is_reset {
+                        socket2::SockRef::from(&client)
+                            .set_linger(Some(std::time::Duration::ZERO))?;
+                    }
+                    drop(client);
+                    Ok::<_, io::Error>(())
+                },
+                async {
+                    let (mut buffer, mut count) = (vec![0; room], 0);
+                    while count < total {
+                        count += stream.read(&mut buffer).await?;
+                    }
+                    stream.write_u8(1).await?;
+                    let end = stream.read(&mut buffer).await;
+                    Ok::<_, io::Error>((count, end.map_err(|error| error.kind())))
+                }
+            )
+        });
+        sent.expect("sent");
+        let end = if is_reset {
+            Err(ErrorKind::ConnectionReset)
+        } else {
+            Ok(0)
+        };
+        prop_assert_eq!(seen.expect("received"), (total, end));
+        drop(stream);
+        drop(guard);
+        let line = line.recv().expect("one line");
+        let trigger = line.trigger().map(disconnect_attribution::Trigger::as_str);
+        prop_assert_eq!(
+            trigger,
+            Some(if is_reset { "reset" } else { "end_of_file" })
+        );
+        prop_assert_eq!(line.bytes_received(), Some(total as u64));
+        prop_assert_eq!(line.bytes_sent(), Some(1));
+        Ok(total > 0)
+    });
+}
+
+async fn connection() -> io::Result<(tokio::net::TcpStream, tokio::net::TcpStream)> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let client = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+    Ok((client, listener.accept().await?.0))
+}
