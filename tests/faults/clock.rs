@@ -1,7 +1,7 @@
 //! A clock that is set while a connection is open: libfaketime moves the wall clock of a process while it
 //! runs, and leaves the monotonic one.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -50,6 +50,7 @@ fn line_after_a_jump(library: &PathBuf, test: &str, seconds: i64) -> Disconnect 
     let mut process = Respawned::start(&mut command);
     let mut client = TcpStream::connect(process.address()).expect("connected");
     client.write_all(b"a").expect("written");
+    client.read_exact(&mut [0]).expect("answered");
     thread::sleep(Duration::from_millis(250));
     std::fs::write(clock.path(), format!("{seconds:+}")).expect("written");
     thread::sleep(Duration::from_millis(250));
