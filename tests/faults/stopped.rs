@@ -62,6 +62,8 @@ fn answered(test: &str) -> (Respawned, TcpStream) {
     let mut client = TcpStream::connect(process.address()).expect("connected");
     client.write_all(b"a").expect("written");
     client.read_exact(&mut [0]).expect("answered");
+    // Until it waits for more: then it has noted when it heard this.
+    thread::sleep(Duration::from_millis(100));
     (process, client)
 }
 
