@@ -311,12 +311,12 @@ impl Soak {
     }
 
     /// Resident memory after the first fifth and in the last, and whether it grew by no more than 10 bytes a
-    /// connection and a MiB of noise: one cause that stays is 200 bytes.
+    /// connection and some noise: one cause that stays is 200 bytes.
     fn memory(&self, made: u64) -> (u64, u64, bool) {
         let fifth = (self.resident.len() / 5).max(1);
         let warm = median(self.resident.get(fifth..2 * fifth).unwrap_or_default());
         let last = median(&self.resident[self.resident.len().saturating_sub(fifth)..]);
-        let allowed = 1024 + made / 100;
+        let allowed = 384 + made / 100;
         (warm, last, last <= warm + allowed)
     }
 }
