@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::client::{ended, greeted, kill, live};
 use crate::gauge::{descriptors, median, resident_kib};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SHOWN};
 use crate::server::FULL_EVERY;
 use crate::story::{HELD, Story};
 
@@ -289,8 +289,8 @@ impl Soak {
         println!("tasks, start and end       {tasks:>17}{:>12}", left.1);
         let lost_as_planned = lost == made / FULL_EVERY;
         println!("wrong                           {:>12}", wrong.len());
-        for text in wrong.iter().take(10) {
-            println!("  {text}");
+        for text in wrong.iter().take(SHOWN) {
+            println!("  {}", text.chars().take(76).collect::<String>());
         }
         let checks = [
             (wrong.is_empty(), "lines or clients were wrong"),

@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::story::{HELD, STORIES, Story};
 use crate::words::words;
 
+/// So many of what is wrong are shown.
+pub(crate) const SHOWN: usize = 10;
+
 #[derive(Debug)]
 pub(crate) struct Ledger {
     connections: u64,
@@ -22,8 +25,18 @@ struct Entries {
     made: Vec<u64>,
     lines: u64,
     wrong: Vec<String>,
-    /// What the guard wrote to standard error in place of a line: its reason, by connection unknown.
+    /// What guards wrote to standard error in place of a line, which does not name the connection.
     lost: Vec<String>,
+}
+
+impl Entries {
+    /// What is wrong goes to standard error whole, so that the summary can be short.
+    fn note(&mut self, text: String) {
+        if self.wrong.len() < SHOWN {
+            eprintln!("{text}");
+        }
+        self.wrong.push(text);
+    }
 }
 
 /// How one story went.
@@ -66,7 +79,7 @@ impl Ledger {
     }
 
     pub(crate) fn trouble(&self, text: String) {
-        self.entries().wrong.push(text);
+        self.entries().note(text);
     }
 
     /// Checks a line of the log on the spot.
@@ -76,12 +89,12 @@ impl Ledger {
         entries.lines += 1;
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         let Some(seen) = entries.seen.get_mut(at) else {
-            entries.wrong.push(format!("of no connection: {line}"));
+            entries.note(format!("of no connection: {line}"));
             return;
         };
         *seen = seen.saturating_add(1);
         if *seen > 1 {
-            entries.wrong.push(format!("one line too many: {line}"));
+            entries.note(format!("one line too many: {line}"));
         }
         let expected = self.story(number).expected();
         let is_right = serde_json::from_str::<Disconnect>(line).is_ok_and(|end| {
@@ -92,9 +105,7 @@ impl Ledger {
                 && end.clock_jump().is_none()
         });
         if !is_right {
-            entries
-                .wrong
-                .push(format!("not {}: {line}", expected.words));
+            entries.note(format!("not {}: {line}", expected.words));
         }
     }
 
@@ -142,7 +153,10 @@ impl Ledger {
                 None => wrong.push(format!("no line: connection {number}, {}", story.name())),
             }
         }
-        wrong.extend(lost.iter().map(|text| format!("lost, of nobody: {text}")));
+        wrong.extend(
+            lost.iter()
+                .map(|text| format!("lost, of no connection: {text}")),
+        );
         (rows, wrong)
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Expected {
 }
 
 impl Story {
-    /// Each of the four faults of ten connections takes one, by twentieths.
+    /// A tenth is killed, a tenth reset, a tenth cancelled, a tenth panics; by twentieths.
     pub(crate) const fn of(number: u64) -> Self {
         match number % 20 {
             0 => Self::Killed,

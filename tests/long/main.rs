@@ -22,6 +22,7 @@ mod words;
 mod worlds;
 
 mod formats;
+mod oracle;
 mod script;
 mod streams;
 mod text;

@@ -1,11 +1,11 @@
-//! A stream that answers from a script, and what the docs of a tracked stream make of it.
+//! A stream that answers from a script, and what is asked of it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use disconnect_attribution::{DisconnectReason, Trigger};
+use disconnect_attribution::DisconnectReason;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -149,95 +149,24 @@ impl AsyncWrite for Scripted {
     }
 }
 
-/// What is asked of a stream.
+/// What is asked of a stream, or set in its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Read(usize),
     Write(usize),
     Flush,
     Shutdown,
+    Presume(Option<DisconnectReason>),
 }
 
 pub(crate) fn any_call() -> impl Strategy<Value = Call> {
+    let reasons = [DisconnectReason::ClientClosed, DisconnectReason::Rejected];
+    let presumed = prop::option::of(select(reasons.to_vec()));
     prop_oneof![
-        6 => (0_usize..12).prop_map(Call::Read),
-        4 => (0_usize..12).prop_map(Call::Write),
-        1 => Just(Call::Flush),
-        1 => Just(Call::Shutdown),
+        12 => (0_usize..12).prop_map(Call::Read),
+        8 => (0_usize..12).prop_map(Call::Write),
+        2 => Just(Call::Flush),
+        2 => Just(Call::Shutdown),
+        1 => presumed.prop_map(Call::Presume),
     ]
-}
-
-/// The reason and the trigger of an end.
-pub(crate) type End = (DisconnectReason, Option<Trigger>);
-
-/// What a cause knows after some calls, by the table in the docs.
-#[derive(Debug, Default)]
-pub(crate) struct Oracle {
-    pub(crate) known: Option<End>,
-    /// What `NotConnected` left, as long as nothing better is known.
-    weak: Option<End>,
-    is_shut_down: bool,
-    has_stopped: bool,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-}
-
-impl Oracle {
-    pub(crate) fn end(&self) -> Option<End> {
-        let graceful = (DisconnectReason::Graceful, None);
-        let shut_down = self.is_shut_down.then_some(graceful);
-        self.known.or(self.weak).or(shut_down)
-    }
-
-    pub(crate) fn saw(&mut self, call: Call, result: &io::Result<usize>) {
-        match (call, result) {
-            (Call::Read(wanted), Ok(0)) if wanted > 0 => {
-                self.has_stopped = true;
-                if !self.is_shut_down {
-                    self.ends(DisconnectReason::NetworkError, Some(Trigger::EndOfFile));
-                }
-            }
-            (Call::Write(offered), Ok(0)) if offered > 0 => {
-                self.failed(ErrorKind::WriteZero, false);
-            }
-            (Call::Read(_), Ok(count)) => self.received += *count as u64,
-            (Call::Write(_), Ok(count)) => self.sent += *count as u64,
-            (Call::Flush, Ok(_)) => {}
-            (Call::Shutdown, Ok(_)) => self.is_shut_down = true,
-            (_, Err(error)) => self.failed(error.kind(), error.raw_os_error().is_some()),
-        }
-    }
-
-    fn failed(&mut self, kind: ErrorKind, is_of_the_system: bool) {
-        let is_broken = matches!(
-            kind,
-            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::WriteZero
-        );
-        match kind {
-            ErrorKind::Interrupted | ErrorKind::WouldBlock => {}
-            ErrorKind::TimedOut if !is_of_the_system => {}
-            _ if is_broken && self.has_stopped => {}
-            ErrorKind::NotConnected => {
-                let aborted = (DisconnectReason::NetworkError, Some(Trigger::Aborted));
-                self.weak.get_or_insert(aborted);
-            }
-            ErrorKind::InvalidData => self.ends(DisconnectReason::ProtocolError, None),
-            kind => {
-                let trigger = match kind {
-                    ErrorKind::UnexpectedEof => Some(Trigger::EndOfFile),
-                    ErrorKind::ConnectionReset => Some(Trigger::Reset),
-                    ErrorKind::ConnectionAborted => Some(Trigger::Aborted),
-                    ErrorKind::BrokenPipe | ErrorKind::WriteZero => Some(Trigger::BrokenPipe),
-                    ErrorKind::HostUnreachable => Some(Trigger::Unreachable),
-                    ErrorKind::TimedOut => Some(Trigger::TimedOut),
-                    _ => None,
-                };
-                self.ends(DisconnectReason::NetworkError, trigger);
-            }
-        }
-    }
-
-    fn ends(&mut self, reason: DisconnectReason, trigger: Option<Trigger>) {
-        self.known.get_or_insert((reason, trigger));
-    }
 }

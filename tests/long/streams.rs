@@ -5,12 +5,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Disconnect, DisconnectGuard, TrackedStream};
+use disconnect_attribution::{
+    Disconnect, DisconnectGuard, DisconnectReason, Initiator, TrackedStream,
+};
 use proptest::prelude::*;
+use proptest::sample::select;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::long;
-use crate::script::{Answer, Call, Oracle, Scripted, any_answer, any_call};
+use crate::oracle::{EndOfFile, Oracle};
+use crate::script::{Answer, Call, Scripted, any_answer, any_call};
 
 /// What a call gave back: comparable, and with the bytes that were read.
 type Outcome = (Result<usize, String>, Vec<u8>);
@@ -31,6 +35,7 @@ fn blocking(stream: &mut (impl Read + Write), call: Call) -> (io::Result<usize>,
         }
         Call::Write(count) => (stream.write(&vec![7; count]), Vec::new()),
         Call::Flush | Call::Shutdown => (stream.flush().map(|()| 0), Vec::new()),
+        Call::Presume(_) => (Ok(0), Vec::new()),
     }
 }
 
@@ -41,11 +46,11 @@ fn polled<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Poll<(io::Result<usize>, Vec<u8>)> {
     let mut buffer = match call {
         Call::Read(room) => vec![0; room],
-        Call::Write(_) | Call::Flush | Call::Shutdown => Vec::new(),
+        Call::Write(_) | Call::Flush | Call::Shutdown | Call::Presume(_) => Vec::new(),
     };
     let bytes = match call {
         Call::Write(count) => vec![7; count],
-        Call::Read(_) | Call::Flush | Call::Shutdown => Vec::new(),
+        Call::Read(_) | Call::Flush | Call::Shutdown | Call::Presume(_) => Vec::new(),
     };
     let result = {
         let mut future: Pin<Box<dyn Future<Output = io::Result<usize>>>> = match call {
@@ -53,6 +58,7 @@ fn polled<S: AsyncRead + AsyncWrite + Unpin>(
             Call::Write(_) => Box::pin(stream.write(&bytes)),
             Call::Flush => Box::pin(async { stream.flush().await.map(|()| 0) }),
             Call::Shutdown => Box::pin(async { stream.shutdown().await.map(|()| 0) }),
+            Call::Presume(_) => Box::pin(async { Ok(0) }),
         };
         let mut context = Context::from_waker(Waker::noop());
         future.as_mut().poll(&mut context)
@@ -68,16 +74,29 @@ struct Tracked {
 }
 
 impl Tracked {
-    fn new(answers: &[Answer]) -> Self {
+    fn new(answers: &[Answer], meaning: EndOfFile) -> Self {
         let (emit, line) = std::sync::mpsc::channel();
         let guard = DisconnectGuard::boxed(AgentToClient, move |end| {
             emit.send(end).expect("received");
         });
         let stream = guard.track(Scripted::new(answers));
+        let client = Initiator::Client;
+        let stream = match meaning {
+            EndOfFile::Breaks => stream,
+            EndOfFile::Goodbye => stream.with_end_of_file(DisconnectReason::ClientClosed, client),
+            EndOfFile::Stops => stream.with_half_close(client),
+        };
         Self {
             guard,
             line,
             stream,
+        }
+    }
+
+    fn presume(&self, call: Call) {
+        if let Call::Presume(reason) = call {
+            let end = reason.map(|reason| Disconnect::new(AgentToClient, reason));
+            self.guard.cause().presume(end);
         }
     }
 
@@ -90,31 +109,31 @@ impl Tracked {
         } = self;
         prop_assert_eq!(&stream.get_ref().written, &bare.written);
         let found = guard.cause().get().map(|end| (end.reason(), end.trigger()));
-        prop_assert_eq!(found, oracle.end());
+        prop_assert_eq!(found, oracle.shown());
         drop(stream);
         drop(guard);
         let line = line.recv().expect("one line");
-        if let Some(end) = oracle.end() {
-            prop_assert_eq!((line.reason(), line.trigger()), end);
-        }
+        prop_assert_eq!((line.reason(), line.trigger()), oracle.line());
         let (received, sent) = (line.bytes_received(), line.bytes_sent());
         prop_assert_eq!((received, sent), (Some(oracle.received), Some(oracle.sent)));
         Ok(())
     }
 }
 
-fn any_story() -> impl Strategy<Value = (Vec<Answer>, Vec<Call>)> {
+fn any_story() -> impl Strategy<Value = (EndOfFile, Vec<Answer>, Vec<Call>)> {
+    let meanings = [EndOfFile::Breaks, EndOfFile::Goodbye, EndOfFile::Stops];
     let answers = prop::collection::vec(any_answer(), 0..24);
-    (answers, prop::collection::vec(any_call(), 0..24))
+    let calls = prop::collection::vec(any_call(), 0..24);
+    (select(meanings.to_vec()), answers, calls)
 }
 
 #[test]
 #[ignore = "long"]
 fn a_blocking_stream_changes_nothing_and_records_what_the_docs_say() {
-    long::run(&any_story(), |(answers, calls)| {
+    long::run(&any_story(), |(meaning, answers, calls)| {
         let mut bare = Scripted::new(&answers);
-        let mut tracked = Tracked::new(&answers);
-        let mut oracle = Oracle::default();
+        let mut tracked = Tracked::new(&answers, meaning);
+        let mut oracle = Oracle::new(meaning);
         for call in calls {
             // std has no shutdown of a stream.
             let call = if call == Call::Shutdown {
@@ -122,6 +141,7 @@ fn a_blocking_stream_changes_nothing_and_records_what_the_docs_say() {
             } else {
                 call
             };
+            tracked.presume(call);
             let (plain, buffer) = blocking(&mut bare, call);
             let (result, read) = blocking(&mut tracked.stream, call);
             prop_assert_eq!(
@@ -140,12 +160,13 @@ fn a_blocking_stream_changes_nothing_and_records_what_the_docs_say() {
 #[test]
 #[ignore = "long"]
 fn an_asynchronous_stream_changes_nothing_and_records_what_the_docs_say() {
-    long::run(&any_story(), |(answers, calls)| {
+    long::run(&any_story(), |(meaning, answers, calls)| {
         let mut bare = Scripted::new(&answers);
-        let mut tracked = Tracked::new(&answers);
-        let mut oracle = Oracle::default();
+        let mut tracked = Tracked::new(&answers, meaning);
+        let mut oracle = Oracle::new(meaning);
         let mut cancelled = 0;
         for call in calls {
+            tracked.presume(call);
             match (polled(&mut bare, call), polled(&mut tracked.stream, call)) {
                 (Poll::Pending, Poll::Pending) => cancelled += 1,
                 (Poll::Ready((plain, buffer)), Poll::Ready((result, read))) => {
