@@ -35,6 +35,7 @@ debug = false
         .args(["build", "--quiet", "--offline", "--target-dir", "target"])
         .current_dir(&folder)
         .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET")
         .output()
         .expect("cargo");
     let error = String::from_utf8_lossy(&output.stderr);
