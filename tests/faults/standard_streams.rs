@@ -15,7 +15,8 @@ use crate::respawned::{RESPAWNED, is_respawned, respawn};
 use crate::words::words;
 use crate::{connection, echo, records};
 
-/// Serves a client that says goodbye and one that meets a bug, and logs to standard output and to a file.
+/// Serves a client with a goodbye, one that meets a bug and one without a word; logs to standard output and to
+/// a file.
 fn serve(file: &str) -> ! {
     let json = |sink: Box<dyn Write + Send>| Mutex::new(slog_json::Json::default(sink));
     let file = File::create(file).expect("created");
@@ -38,7 +39,7 @@ fn serve(file: &str) -> ! {
     std::process::exit(7); // libtest would fail to report
 }
 
-/// Waits until nobody reads standard output.
+/// Waits until standard output has no reader.
 fn wait_for_a_broken_pipe() {
     while writeln!(io::stdout(), "ready").is_ok() {
         thread::sleep(Duration::from_millis(5));

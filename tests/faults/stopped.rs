@@ -119,7 +119,7 @@ fn bytes_that_came_while_it_was_suspended_come_before_its_idle_timer() {
     assert_eq!(line.clock_jump(), None, "{line}");
 }
 
-/// TCP's keepalive is answered by the kernel of a process that hangs; only a ping of the protocol tells.
+/// TCP's keepalive is answered by the kernel of a process that hangs; only a ping of the protocol finds out.
 #[test]
 fn a_keepalive_of_tcp_finds_nothing_and_a_ping_of_the_protocol_does() {
     if serve_if_respawned() {

@@ -3,14 +3,17 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
-    Disconnect, DisconnectGuard, DisconnectReason, Initiator, TrackedStream,
+    Disconnect, DisconnectGuard, DisconnectReason, Initiator, TrackedStream, Trigger,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::long;
 use crate::oracle::{EndOfFile, Oracle};
@@ -197,36 +200,15 @@ fn sockets_under_a_tracked_stream_carry_the_same_bytes_to_the_same_end() {
     );
     let runtime = tokio::runtime::Runtime::new().expect("runtime");
     long::run(&story, |(chunks, room, is_reset)| {
-        let (mut client, mut socket) = runtime.block_on(connection())?;
+        let (client, mut socket) = runtime.block_on(connection())?;
         let total: usize = chunks.iter().sum();
         let (emit, line) = std::sync::mpsc::channel();
         let guard = DisconnectGuard::boxed(AgentToClient, move |end| drop(emit.send(end)));
         let mut stream = guard.track(&mut socket);
         let (sent, seen) = runtime.block_on(async {
             tokio::join!(
-                async {
-                    for count in &chunks {
-                        client.write_all(&vec![9; *count]).await?;
-                    }
-                    client.flush().await?;
-                    // A reset throws away what was not read, so the reader answers first.
-                    client.read_u8().await?;
-                    if is_reset {
-                        socket2::SockRef::from(&client)
-                            .set_linger(Some(std::time::Duration::ZERO))?;
-                    }
-                    drop(client);
-                    Ok::<_, io::Error>(())
-                },
-                async {
-                    let (mut buffer, mut count) = (vec![0; room], 0);
-                    while count < total {
-                        count += stream.read(&mut buffer).await?;
-                    }
-                    stream.write_u8(1).await?;
-                    let end = stream.read(&mut buffer).await;
-                    Ok::<_, io::Error>((count, end.map_err(|error| error.kind())))
-                }
+                send(client, &chunks, is_reset),
+                receive(&mut stream, room, total)
             )
         });
         sent.expect("sent");
@@ -239,7 +221,7 @@ fn sockets_under_a_tracked_stream_carry_the_same_bytes_to_the_same_end() {
         drop(stream);
         drop(guard);
         let line = line.recv().expect("one line");
-        let trigger = line.trigger().map(disconnect_attribution::Trigger::as_str);
+        let trigger = line.trigger().map(Trigger::as_str);
         prop_assert_eq!(
             trigger,
             Some(if is_reset { "reset" } else { "end_of_file" })
@@ -250,8 +232,35 @@ fn sockets_under_a_tracked_stream_carry_the_same_bytes_to_the_same_end() {
     });
 }
 
-async fn connection() -> io::Result<(tokio::net::TcpStream, tokio::net::TcpStream)> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let client = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+/// Sends, waits for an answer, since a reset throws away what was not read, and leaves.
+async fn send(mut client: TcpStream, chunks: &[usize], is_reset: bool) -> io::Result<()> {
+    for count in chunks {
+        client.write_all(&vec![9; *count]).await?;
+    }
+    client.read_u8().await?;
+    if is_reset {
+        SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+    }
+    Ok(())
+}
+
+/// Receives so many bytes, answers, and returns how many they were, and the end.
+async fn receive(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    room: usize,
+    total: usize,
+) -> io::Result<(usize, Result<usize, ErrorKind>)> {
+    let (mut buffer, mut count) = (vec![0; room], 0);
+    while count < total {
+        count += stream.read(&mut buffer).await?;
+    }
+    stream.write_u8(1).await?;
+    let end = stream.read(&mut buffer).await;
+    Ok((count, end.map_err(|error| error.kind())))
+}
+
+async fn connection() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
     Ok((client, listener.accept().await?.0))
 }
