@@ -26,10 +26,12 @@ pub(crate) struct Respawned {
 
 impl Respawned {
     pub(crate) fn new(test: &str) -> Self {
-        let mut process = respawn(test)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("respawned");
+        Self::start(&mut respawn(test))
+    }
+
+    /// Starts a command that comes from [`respawn`].
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("respawned");
         let output = process.stdout.take().expect("piped");
         Self { process, output }
     }
@@ -50,6 +52,14 @@ impl Respawned {
         self.read_until(ADDRESS);
         let address = self.read_until(" ");
         address.trim().parse().expect("an address")
+    }
+
+    /// Sends it a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = ["-c", r#"kill -s "$0" "$1""#, name];
+        let mut shell = Command::new("sh");
+        let sent = shell.args(kill).arg(self.process.id().to_string()).status();
+        assert!(sent.expect("a shell").success(), "SIG{name}");
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.
