@@ -5,8 +5,18 @@ pub(crate) type Batch = Box<dyn FnMut(u32)>;
 
 pub(crate) struct Case {
     make: Box<dyn Fn() -> Batch>,
-    /// Its instructions are the same in each run.
-    pub(crate) is_exact: bool,
+    pub(crate) counted: Counted,
+}
+
+/// Whether its instructions are the same in each run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Exactly,
+    /// It reads a clock, and how two readings are subtracted depends on their values: now and then an instruction
+    /// more or less.
+    Nearly,
+    /// It has threads, or lets the processor copy bytes by a single instruction.
+    Never,
 }
 
 impl Case {
@@ -14,16 +24,12 @@ impl Case {
     pub(crate) fn new(make: impl Fn() -> Batch + 'static) -> Self {
         Self {
             make: Box::new(make),
-            is_exact: true,
+            counted: Counted::Exactly,
         }
     }
 
-    /// A case that reads a clock, whose value decides how it is computed with, or that has threads: no count.
-    pub(crate) fn only_timed(make: impl Fn() -> Batch + 'static) -> Self {
-        Self {
-            is_exact: false,
-            ..Self::new(make)
-        }
+    pub(crate) fn counted(self, counted: Counted) -> Self {
+        Self { counted, ..self }
     }
 
     pub(crate) fn make(&self) -> Batch {

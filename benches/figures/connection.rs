@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, TrackedStream};
 use slog::{Logger, info, o};
 
-use crate::case::{Case, each};
+use crate::case::{Case, Counted, each};
 use crate::lines::json;
 use crate::table::{Row, Table};
 
@@ -53,11 +53,11 @@ fn serve(mut socket: impl Read + Write) {
 }
 
 fn row(name: &str, serve: impl Fn(&Logger, &Cause) + Copy + 'static) -> Row {
-    let case = Case::only_timed(move || {
+    let case = Case::new(move || {
         let (log, process) = (Logger::root(json(), o!()), Cause::default());
         each(move || serve(&log, &process))
     });
-    Row::new(name, [case])
+    Row::new(name, [case.counted(Counted::Nearly)])
 }
 
 pub(crate) fn table() -> Table {
@@ -66,28 +66,20 @@ pub(crate) fn table() -> Table {
             serve(Peer::NEW);
             info!(log, "ssh session closed");
         }),
-        row("and the line has four pairs by hand", |log, _| {
-            serve(Peer::NEW);
-            info!(log, "ssh session closed";
-                "connect_type" => "agent_to_client",
-                "disconnect_reason" => "network_error",
-                "disconnect_expected" => false,
-                "disconnect_initiator" => "network");
-        }),
-        row("bare line, and a child cause", |log, process| {
+        row("+ a child cause", |log, process| {
             let cause = black_box(process.child());
             serve(Peer::NEW);
             info!(log, "ssh session closed");
             drop(cause);
         }),
         row(
-            "and the stream counts, and records its end",
+            "+ a stream that counts, and records its end",
             |log, process| {
                 serve(TrackedStream::new(Peer::NEW, LAYER, process.child()));
                 info!(log, "ssh session closed");
             },
         ),
-        row("and a guard ends in the bare line", |log, process| {
+        row("+ a guard, which makes the record", |log, process| {
             let emit = |end: Disconnect| {
                 black_box(end);
                 info!(log, "ssh session closed");
@@ -95,12 +87,12 @@ pub(crate) fn table() -> Table {
             let guard = DisconnectGuard::new(LAYER, emit).with_cause(process.child());
             serve(guard.track(Peer::NEW));
         }),
-        row("and the line has the record: all in", |log, process| {
+        row("+ the record in the line: all in", |log, process| {
             let guard = DisconnectGuard::new(LAYER, |end| info!(log, "ssh session closed"; end));
             let guard = guard.with_cause(process.child());
             serve(guard.track(Peer::NEW));
         }),
-        row("its clocks alone: 7 monotonic, 2 of the wall", |_, _| {
+        row("the clocks in it: 7 monotonic, 2 of the wall", |_, _| {
             for _ in 0..7 {
                 black_box(Instant::now());
             }
@@ -108,6 +100,14 @@ pub(crate) fn table() -> Table {
                 black_box(SystemTime::now());
             }
         }),
+        row("the same, and four pairs by hand in the line", |log, _| {
+            serve(Peer::NEW);
+            info!(log, "ssh session closed";
+                "connect_type" => "agent_to_client",
+                "disconnect_reason" => "network_error",
+                "disconnect_expected" => false,
+                "disconnect_initiator" => "network");
+        }),
     ];
-    Table::new("From accept to line", "what runs", ["connection"], rows)
+    Table::new("From accept to line", "what runs", ["connection"], rows).with_steps()
 }

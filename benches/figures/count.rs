@@ -11,8 +11,10 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
-use crate::case::{Batch, Case};
+use crate::case::{Batch, Case, Counted};
 use crate::table::Table;
+
+pub(crate) type Counts = BTreeMap<String, Option<u64>>;
 
 /// The argument of a process that is counted, before the name of its case.
 pub(crate) const CHILD: &str = "--counted-case";
@@ -47,18 +49,26 @@ pub(crate) fn find_valgrind() -> Result<(), String> {
 }
 
 /// The instructions of each exact case by its name; none where they turn out not to be the same each time.
-pub(crate) fn all(cases: &[(String, &Case)]) -> BTreeMap<String, Option<u64>> {
-    let exact = cases.iter().filter(|(_, case)| case.is_exact);
-    let exact: Vec<_> = exact.map(|(id, _)| id.clone()).collect();
-    let queue = Mutex::new(exact.into_iter());
+pub(crate) fn all(cases: &[(String, &Case)]) -> Counts {
+    let counted = cases
+        .iter()
+        .filter(|(_, case)| case.counted != Counted::Never);
+    let counted: Vec<_> = counted
+        .map(|(id, case)| (id.clone(), case.counted))
+        .collect();
+    let queue = Mutex::new(counted.into_iter());
     let counts = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         for worker in 0..2 {
             let (queue, counts) = (&queue, &counts);
             scope.spawn(move || {
                 let next = || queue.lock().ok()?.next();
-                while let Some(id) = next() {
-                    let count = count(&id, worker);
+                while let Some((id, counted)) = next() {
+                    let count = match counted {
+                        Counted::Exactly => exactly(&id, worker),
+                        Counted::Nearly => Some(nearly(&id, worker)),
+                        Counted::Never => None,
+                    };
                     counts.lock().expect("no panic").insert(id, count);
                 }
             });
@@ -67,7 +77,21 @@ pub(crate) fn all(cases: &[(String, &Case)]) -> BTreeMap<String, Option<u64>> {
     counts.into_inner().expect("no panic")
 }
 
-fn count(id: &str, worker: u32) -> Option<u64> {
+fn exactly(id: &str, worker: u32) -> Option<u64> {
+    let [more, as_much] = counts(id, worker);
+    let is_exact = more == as_much && more % u64::from(COUNT) == 0;
+    is_exact.then(|| more / u64::from(COUNT))
+}
+
+/// The middle one of three.
+fn nearly(id: &str, worker: u32) -> u64 {
+    let mut middle = [(); 3].map(|()| counts(id, worker)[0]);
+    middle.sort_unstable();
+    (middle[1] + u64::from(COUNT) / 2) / u64::from(COUNT)
+}
+
+/// What the third batch has more than the second, and the fourth more than the third.
+fn counts(id: &str, worker: u32) -> [u64; 2] {
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("callgrind.{worker}"));
     let dump = |part: &str| PathBuf::from(format!("{}{part}", output.display()));
     let status = Command::new("valgrind")
@@ -87,9 +111,7 @@ fn count(id: &str, worker: u32) -> Option<u64> {
     assert!(status.success(), "{id} under valgrind: {status}");
     let [_, one, two, three] = [".1", ".2", ".3", ".4"].map(|part| instructions(&dump(part)));
     let _ = fs::remove_file(dump(""));
-    let (more, as_much) = (two - one, three - two);
-    let is_exact = more == as_much && more % u64::from(COUNT) == 0;
-    is_exact.then(|| more / u64::from(COUNT))
+    [two - one, three - two]
 }
 
 fn instructions(dump: &Path) -> u64 {

@@ -13,6 +13,7 @@ mod count;
 mod lines;
 mod own;
 mod parts;
+mod print;
 mod reading;
 mod streams;
 mod table;
@@ -20,6 +21,7 @@ mod time;
 
 use std::process::ExitCode;
 
+use print::Measure;
 use table::Table;
 
 fn tables() -> Vec<Table> {
@@ -63,9 +65,14 @@ fn main() -> ExitCode {
         if cases.is_empty() {
             continue;
         }
-        let counts = (!has("--times")).then(|| count::all(&cases));
-        let times = (!has("--counts")).then(|| time::all(table, &cases));
-        table.print(counts.as_ref(), times.as_ref());
+        let mut measures = Vec::new();
+        if !has("--times") {
+            measures.push(Measure::Instructions(count::all(&cases)));
+        }
+        if !has("--counts") {
+            measures.push(Measure::Time(time::all(table, &cases)));
+        }
+        print::print(table, &measures);
     }
     ExitCode::SUCCESS
 }
