@@ -3,7 +3,6 @@
 use std::hint::black_box;
 use std::io;
 use std::thread;
-use std::time::Duration;
 
 use disconnect_attribution::{
     Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
@@ -33,7 +32,7 @@ fn exact(name: &str, run: impl FnMut() + Clone + 'static) -> Row {
 
 fn with_clock(name: &str, run: impl FnMut() + Clone + 'static) -> Row {
     let case = Case::new(move || each(run.clone()));
-    Row::new(name, [case.counted(Counted::Nearly)])
+    Row::new(name, [case]).counted(Counted::Nearly)
 }
 
 fn knowing() -> Cause {
@@ -122,10 +121,10 @@ pub(crate) fn contended() -> Table {
         )
     };
     Table::new(
-        "Records in one cause, from several threads",
-        "a record on each of",
+        "A record on each thread, all in one cause",
+        "threads",
         ["part"],
         [1, 2, 4].map(row).into(),
     )
-    .with_batches_of(Duration::from_millis(2), 50)
+    .with_threads()
 }

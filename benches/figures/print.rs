@@ -70,6 +70,9 @@ fn print_values(table: &Table, measures: &[Measure]) {
                 .iter()
                 .map(|row| measure.of(&table.id(&row.name, column)))
                 .collect();
+            if values.iter().all(Option::is_none) {
+                continue;
+            }
             lines[0].push(match table.columns.len() {
                 1 => measure.name().to_owned(),
                 2..=NARROW => format!("{name}, {}", measure.name()),

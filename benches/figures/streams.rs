@@ -145,10 +145,7 @@ pub(crate) fn table() -> Table {
     ];
     let rows = sizes.into_iter().flat_map(|(size, name, counted)| {
         let row = |operation: &str, cases: [Case; 2]| {
-            Row::new(
-                &format!("{operation} {name}"),
-                cases.map(|case| case.counted(counted)),
-            )
+            Row::new(&format!("{operation} {name}"), cases).counted(counted)
         };
         [
             row(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::case::Case;
+use crate::case::{Case, Counted};
 
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -16,6 +16,15 @@ impl Row {
             cases: cases.into_iter().collect(),
         }
     }
+
+    pub(crate) fn counted(mut self, counted: Counted) -> Self {
+        self.cases = self
+            .cases
+            .into_iter()
+            .map(|case| case.counted(counted))
+            .collect();
+        self
+    }
 }
 
 pub(crate) struct Table {
@@ -27,6 +36,8 @@ pub(crate) struct Table {
     /// How often each case takes its turn, and for how long at least.
     pub(crate) rounds: u32,
     pub(crate) batch: Duration,
+    /// The median is the time, not the least.
+    pub(crate) is_typical: bool,
     columns_apart: bool,
     pub(crate) has_steps: bool,
 }
@@ -44,9 +55,10 @@ impl Table {
             columns: columns.into(),
             rows,
             ratios: Vec::new(),
-            rounds: 1000,
+            rounds: 2000,
             // Long enough for a reading of the clock not to show, short enough to run between interruptions.
             batch: Duration::from_micros(50),
+            is_typical: false,
             columns_apart: false,
             has_steps: false,
         }
@@ -76,9 +88,10 @@ impl Table {
         self
     }
 
-    /// For what takes a while to start.
-    pub(crate) fn with_batches_of(mut self, batch: Duration, rounds: u32) -> Self {
-        (self.batch, self.rounds) = (batch, rounds);
+    /// For threads: they take a while to start, and at best they do not meet.
+    pub(crate) fn with_threads(mut self) -> Self {
+        (self.batch, self.rounds) = (Duration::from_millis(5), 100);
+        self.is_typical = true;
         self
     }
 
