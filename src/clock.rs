@@ -1,4 +1,4 @@
-//! The two clocks, read once at each end of a connection.
+//! The two clocks, read when a connection opens and when it ends.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,7 +6,7 @@ use crate::{DisconnectReason, Initiator, ParseError, keys};
 /// What a code means, before it is known who sent it.
 #[derive(Debug, Clone, Copy)]
 enum Meaning {
-    /// A normal, meant close.
+    /// A normal, intended close.
     Deliberate,
     /// The sender itself is leaving.
     GoingAway,
@@ -51,8 +51,8 @@ macro_rules! meaning_doc {
     ($reason:ident) => { concat!("[`", stringify!($reason), "`](DisconnectReason::", stringify!($reason), ")") };
 }
 
-/// One row a code: number, name, meaning. The variants, their docs, the look-up, the names and the text
-/// on the wire all come from the rows.
+/// One row per code: number, name, meaning. The variants, their docs, the look-up, the names and the
+/// logged text all come from the rows.
 macro_rules! close_codes {
     (
         $(#[$attribute:meta])*
@@ -70,7 +70,7 @@ macro_rules! close_codes {
             $(
                 $(#[$variant_attribute])*
                 ///
-                #[doc = concat!("On the wire `", $protocol, ":N`.")]
+                #[doc = concat!("Logged as `", $protocol, ":N`, with `N` in decimal.")]
                 ///
                 /// | code | name | reason |
                 /// |---|---|---|
@@ -130,7 +130,8 @@ close_codes! {
 /// and [`Graceful`](DisconnectReason::Graceful) from any other sender. *Going away* is `ClientClosed`
 /// from a client, [`ServerShutdown`](DisconnectReason::ServerShutdown) from an agent or a server, else
 /// [`NetworkError`](DisconnectReason::NetworkError). Any other row has one reason for every sender; a
-/// code without a row is [`Unknown`](DisconnectReason::Unknown). Reasons are this crate's choice.
+/// code without a row is [`Unknown`](DisconnectReason::Unknown). The standards name the codes; the reasons
+/// are this crate's choice.
 ///
 /// # Examples
 ///
@@ -229,7 +230,7 @@ pub enum CloseCode {
 
     /// The alert that ended a TLS connection (RFC 8446 section 6; numbers of older versions are unlisted).
     ///
-    /// An end of file without `close_notify` is no code: it is the transport's, and may be a truncation.
+    /// An end of file without `close_notify` has no code: the transport ended, perhaps amid the data.
     Tls(u8) as "tls" {
         0 "close_notify" Deliberate,
         10 "unexpected_message" ProtocolError,
@@ -374,11 +375,10 @@ impl CloseCode {
     /// ```
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
-        match self.or_alert().row() {
-            Some((name, _)) if name.is_empty() => None,
-            Some((name, _)) => Some(name),
-            None if matches!(self, Self::Quic(0x100..=0x1ff)) => Some("CRYPTO_ERROR"),
-            None => None,
+        match (self, self.or_alert().row()) {
+            (_, Some((name, _))) if !name.is_empty() => Some(name),
+            (Self::Quic(0x100..=0x1ff), None) => Some("CRYPTO_ERROR"),
+            (_, Some(_) | None) => None,
         }
     }
 
@@ -391,7 +391,7 @@ impl CloseCode {
     }
 }
 
-/// Rust's integers would also parse from `+11`, `011` and `-0`.
+/// Whether `Display` could have written this number; Rust's integers also parse from `+11`, `011` and `-0`.
 fn is_canonical(number: &str) -> bool {
     matches!(
         number.as_bytes(),

@@ -12,7 +12,8 @@ const MAX_LEN: usize = 256;
 /// Ends a text that was cut.
 const CUT_MARK: &str = "…";
 
-/// How much white space may stand around a value's text: one that writes nothing else must end.
+/// How many characters of white space are left out before a text counts as full, so that a value that
+/// writes nothing else comes to an end.
 const MAX_LEFT_OUT: usize = 4096;
 
 /// How many combining marks one character may carry.
@@ -43,7 +44,7 @@ impl Escaped {
         (!text.is_empty()).then(|| Self::copy(text))
     }
 
-    /// Copies a text with the white space around it, escaped where that is no space.
+    /// Copies a text with the white space around it, which is escaped unless it is a plain space.
     pub(crate) fn copy(text: &str) -> Self {
         let mut escaper = Escaper::default();
         // An error means that the text is full.
@@ -133,7 +134,7 @@ fn is_printable_ascii(bytes: &[u8]) -> bool {
     are_printable(last)
 }
 
-/// The index of the first byte that is no printable ASCII, else the length.
+/// The index of the first byte that is not printable ASCII, else the length.
 #[inline]
 fn next_suspect(bytes: &[u8]) -> usize {
     let mut at = 0;
@@ -183,7 +184,7 @@ impl Word {
         (self.0 & !Self::HIGH_BITS) + Self::ONES * u64::from(0x80 - number)
     }
 
-    /// The bytes that are no printable ASCII. A borrow or a carry reaches only bytes behind one that is
+    /// The bytes that are not printable ASCII. A borrow or a carry reaches only bytes behind one that is
     /// found anyway.
     fn not_ascii(self) -> u64 {
         let below_space = self.0.wrapping_sub(Self::ONES * 0x20);
@@ -235,11 +236,11 @@ impl Marks {
     }
 }
 
-/// Writes escaped text into a buffer on the stack, so that one call of the heap is enough.
+/// Writes escaped text into a buffer on the stack, so that one heap allocation is enough.
 struct Escaper {
     buffer: [u8; MAX_LEN],
     len: usize,
-    /// Behind the last unit that is no white space.
+    /// After the last unit that is not white space.
     end: usize,
     /// Where the text can be cut so that the mark still fits.
     cut_at: usize,

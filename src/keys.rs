@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | [`connect_type`](CONNECT_TYPE) | [`ConnectType`](crate::ConnectType) | always |
 //! | [`disconnect_reason`](DISCONNECT_REASON) | [`DisconnectReason`](crate::DisconnectReason) | always |
-//! | [`disconnect_expected`](DISCONNECT_EXPECTED) | bool, derived from the reason and from nothing else | always |
+//! | [`disconnect_expected`](DISCONNECT_EXPECTED) | bool, derived from the reason alone | always |
 //! | [`disconnect_initiator`](DISCONNECT_INITIATOR) | [`Initiator`](crate::Initiator) | where known |
 //! | [`disconnect_trigger`](DISCONNECT_TRIGGER) | [`Trigger`](crate::Trigger) | where known |
 //! | [`disconnect_code`](DISCONNECT_CODE) | [`CloseCode`](crate::CloseCode), such as `ssh:11` | where a protocol gave one |
@@ -25,7 +25,7 @@ pub const CONNECT_TYPE: &str = "connect_type";
 /// Why the connection ended.
 pub const DISCONNECT_REASON: &str = "disconnect_reason";
 
-/// Whether this end is part of normal operation: `false` asks for a look.
+/// Whether this end is part of normal operation: `false` needs a look.
 pub const DISCONNECT_EXPECTED: &str = "disconnect_expected";
 
 /// Which side ended the connection; left out where that is not known, never `""`.
@@ -40,8 +40,9 @@ pub const DISCONNECT_CODE: &str = "disconnect_code";
 /// What no closed vocabulary holds: an error's text, a signal's name, a peer's message.
 pub const DISCONNECT_DETAIL: &str = "disconnect_detail";
 
-/// The layer where an inherited cause was observed. One outage under 65 channels is 66 lines, of which
-/// only one has no origin.
+/// The layer where an inherited cause was observed.
+///
+/// One outage under 65 channels is 66 lines, of which only one has no origin.
 pub const DISCONNECT_ORIGIN: &str = "disconnect_origin";
 
 /// The exit status of the process behind a session: 255 where a signal killed it, as OpenSSH's client

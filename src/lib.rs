@@ -1,6 +1,7 @@
 //! Why did it disconnect? Typed, structured log fields for the end of a connection.
 //!
-//! A guard holds the log line that is there already, and logs it exactly once with the true cause:
+//! Add it with `cargo add disconnect-attribution`. A guard holds the log line that is there already, and
+//! logs it exactly once with the true cause:
 //!
 //! ```
 //! # use slog::{Discard, Logger, info, o};
@@ -63,9 +64,10 @@
 //!   travelled) and [`CloseCode`], under the [keys] of the log schema. They are a contract with dashboards.
 //! - **Record**: [`Disconnect`] holds them, with a detail and numbers. It is a `slog::KV`, reads and writes
 //!   with serde, and has [labels](Disconnect::labels) for metrics.
-//! - **Classification**: one `classify_*` function for each kind of site, [`CloseCode::reason`] for what a
-//!   protocol closed with, [`Disconnect::from_error`] for what an error explains.
-//! - **One end, one line, the true cause**: [`Cause`] keeps the first true cause of a connection's end and
+//! - **Classification**: one `classify_*` function for each kind of *site* (a place in your code where a
+//!   connection ends), [`CloseCode::reason`] for what a protocol closed with, [`Disconnect::from_error`]
+//!   for what an error explains.
+//! - **One line for each end, with the true cause**: [`Cause`] keeps the first true cause of a connection's end and
 //!   hands it to what runs over the connection, [`DisconnectGuard`] logs it exactly once on every way out
 //!   (its [page](guard) has the rule, the traps and the limits), [`TrackedStream`] observes the transport.
 //!
@@ -75,9 +77,10 @@
 //! |---|---|
 //! | the transport ended or failed | nothing: [`guard.track(socket)`](DisconnectGuard::track) records it |
 //! | the peer's end of file is its goodbye, or only half of one | [`with_end_of_file(..)`](TrackedStream::with_end_of_file) or [`with_half_close(..)`](TrackedStream::with_half_close) on the tracked stream; else it is a `network_error`, unless something is presumed |
-//! | `?` returned an error | [`guard.failed(error)`](DisconnectGuard::failed) in `inspect_err` |
+//! | `?` returned an error, of a codec over the stream for example | [`guard.failed(error)`](DisconnectGuard::failed) in `inspect_err` |
 //! | the peer sent a close code | [`guard.close_as(Evidence::Peer, ..)`](DisconnectGuard::close_as) with [`from_close_code`](Disconnect::from_close_code) |
-//! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by) |
+//! | the peer said goodbye in other words | the same with [`closed_by`](Disconnect::closed_by) |
+//! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by) or [`new`](Disconnect::new) |
 //! | this side aborts the task that holds the guard | before: [`cause.record(Evidence::Local, ..)`](Cause::record) |
 //! | this process shuts down | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |
 //! | a session, a terminal, an RPC or a channel returned a result | [`classify_session_exit`], [`classify_pty_exit`], [`classify_rpc_exit`], [`classify_channel_close`] |
@@ -86,13 +89,13 @@
 //!
 //! # Pages
 //!
-//! [Recipes](recipes) to copy, one a protocol, and the [fault matrix](faults): what breaks, and what the
-//! line then reads. For those who read the logs, [operations]: what to alert on, ready queries; and
+//! [Recipes](recipes) to copy, one per protocol, and the [fault matrix](faults): what breaks, and what the
+//! line then reads. For readers of the logs: [operations] (what to alert on, ready queries) and
 //! [coming from Go](go_agents).
 //!
 //! # Features
 //!
-//! | feature | default | |
+//! | feature | default | adds |
 //! |---|---|---|
 //! | `slog` | yes | `slog::KV` for the record and each enum, `slog::Value` for each enum, `disconnect_log!` |
 //! | `serde` | yes | reads and writes the record as a flat map; any self-describing format |

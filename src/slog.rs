@@ -17,9 +17,9 @@ use crate::{
 
 /// Writes every field that is there, from the detail to the layer.
 ///
-/// slog-term separates fields with commas and does not quote: with its `use_original_order` the detail
-/// comes last, and `x, disconnect_expected: true` in it wins for a reader that takes the last value.
-/// Machines should read JSON.
+/// slog-term separates fields with commas and does not quote them. With its `use_original_order` the
+/// detail comes last, so a detail of `x, disconnect_expected: true` overrides the real field for a parser
+/// that takes the last value. Let machines read JSON.
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
         if !self.is_plain() {
@@ -119,12 +119,6 @@ impl KV for DisconnectReason {
     }
 }
 
-impl KV for CloseCode {
-    fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        Value::serialize(self, record, Key::from(Self::KEY), serializer)
-    }
-}
-
 impl Value for CloseCode {
     fn serialize(&self, _record: &Record<'_>, key: Key, serializer: &mut dyn Serializer) -> Result {
         serializer.emit_arguments(key, &format_args!("{self}"))
@@ -134,13 +128,13 @@ impl Value for CloseCode {
 macro_rules! kv_under_own_key {
     ($($name:ident)*) => {$(
         impl KV for $name {
-            fn serialize(&self, _record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-                serializer.emit_str(Key::from(Self::KEY), self.as_str())
+            fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
+                Value::serialize(self, record, Key::from(Self::KEY), serializer)
             }
         }
     )*};
 }
-kv_under_own_key!(ConnectType ConnectionMethod Initiator Trigger);
+kv_under_own_key!(CloseCode ConnectType ConnectionMethod Initiator Trigger);
 
 macro_rules! value_as_text {
     ($($name:ident)*) => {$(
@@ -161,10 +155,10 @@ value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 /// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level where the end is expected and at
 /// another where it is not.
 ///
-/// slog's levels are constants of a statement, so without this each line would be written twice. The
-/// logger, the two levels, the record, then what slog's own macros take: a message with arguments, and
-/// more fields after a semicolon. The callsite (module, file, line) is the caller's own. The message is
-/// not formatted where its level is off.
+/// slog's macros take the level as a constant, so without this macro each line would be written twice. It
+/// takes the logger, the two levels, the record, and then what slog's own macros take: a message with
+/// arguments, and more fields after a semicolon. The callsite (module, file, line) is the caller's own.
+/// The message is not formatted where its level is off.
 ///
 /// # Examples
 ///

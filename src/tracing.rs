@@ -7,13 +7,14 @@ pub use ::tracing as __tracing;
 
 /// Writes a `tracing` event with the fields of a [`Disconnect`](crate::Disconnect).
 ///
-/// Keys, values and types are those that slog writes; absent fields are absent. The level, the record,
-/// then whatever [`tracing::event!`] takes: more fields, and a message. `name:`, `target:` and
+/// Keys, values and types are those that slog writes; absent fields are absent. It takes the level, the
+/// record, and then whatever `tracing::event!` takes: more fields, and a message. `name:`, `target:` and
 /// `parent:` may stand before the level, in this order. The callsite (module, line, target) is the
 /// caller's own, and nothing is evaluated while the level is off.
 ///
-/// Levels are constants of a statement. `expected:` and `unexpected:` give two of them, one for an end
-/// that is expected and one for any other; the record is then evaluated once, whatever is on.
+/// `tracing`'s macros take the level as a constant. `expected:` and `unexpected:` give two of them, one for
+/// an end that is expected and one for any other; the record is then evaluated once, whether or not its
+/// level is on.
 ///
 /// # Examples
 ///

@@ -53,7 +53,7 @@ fn every_pair(table: [[bool; 4]; 4]) -> impl Iterator<Item = (Evidence, Evidence
 }
 
 #[test]
-fn all_transitions_of_one_cause() {
+fn each_pair_of_records_in_one_cause_refines_or_is_refused() {
     for (first, later, replaces) in every_pair(ALONE) {
         let cause = Cause::default();
         assert!(cause.record(first, end("first")), "anything beats nothing");
@@ -64,7 +64,7 @@ fn all_transitions_of_one_cause() {
 }
 
 #[test]
-fn all_transitions_with_a_parent_on_either_side() {
+fn each_pair_of_records_in_a_child_and_its_parent_refines_or_is_refused() {
     for (table, child_is_later) in [(CHILD_LATER, true), (PARENT_LATER, false)] {
         for (first, later, replaces) in every_pair(table) {
             let parent = Cause::default();
@@ -166,12 +166,12 @@ fn a_bare_unknown_is_never_stored_but_its_exit_code_is() {
         assert!(cause.record(Transport, end("reset")));
         assert_eq!(cause.get(), Some(end("reset").with_exit_code(7)));
     }
-    for told in [
+    for known in [
         bare_unknown().with_trigger(Trigger::Deadline),
         bare_unknown().with_code(CloseCode::Ssh(4)),
         bare_unknown().with_detail("why"),
     ] {
-        assert!(Cause::default().record(Presumed, told));
+        assert!(Cause::default().record(Presumed, known));
     }
 }
 

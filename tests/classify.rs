@@ -21,7 +21,7 @@ const FAILED: Result<(), &str> = Err("permission denied:\ttoken revoked\n");
 const TEXT: &str = r"permission denied:\ttoken revoked";
 
 #[test]
-fn a_coordinator_rpc() {
+fn a_coordinator_rpc_ends_by_its_server_by_the_network_or_by_a_shutdown() {
     let record =
         |reason, initiator| Disconnect::new(ServerToAgent, reason).with_initiator(initiator);
     let rows = [
@@ -47,7 +47,7 @@ fn a_coordinator_rpc() {
 }
 
 #[test]
-fn an_rpc_at_either_side_of_any_layer() {
+fn an_rpc_ends_by_its_peer_by_the_network_or_by_a_shutdown_at_either_side() {
     // Who hung up where the result is `Ok`, and what a shutdown of this side is.
     let agents = (ServerShutdown, Some(Agent));
     let servers = (ServerShutdown, Some(Server));
@@ -85,7 +85,7 @@ fn an_rpc_at_either_side_of_any_layer() {
 }
 
 #[test]
-fn closing_a_coordination() {
+fn closing_a_coordination_is_graceful_unless_it_fails() {
     for &connect_type in ConnectType::VARIANTS {
         for &initiator in Initiator::VARIANTS {
             let record = |reason| Disconnect::new(connect_type, reason).with_initiator(initiator);
@@ -97,7 +97,7 @@ fn closing_a_coordination() {
 }
 
 #[test]
-fn a_reconnecting_terminal() {
+fn a_reconnecting_terminal_has_an_exit_code_of_0_or_1() {
     let rows = [
         (false, OK, end(Graceful).with_exit_code(0)),
         (true, OK, end(Graceful).with_exit_code(0)),
@@ -124,7 +124,7 @@ fn a_reconnecting_terminal() {
 }
 
 #[test]
-fn a_channel() {
+fn closing_a_channel_is_graceful_unless_it_fails() {
     assert_eq!(
         classify_channel_close(&OK),
         end(Graceful).with_detail("normal close")
@@ -184,12 +184,12 @@ mod session {
     }
 
     #[test]
-    fn every_exit_status_that_a_process_can_leave() {
+    fn every_exit_status_is_kept_and_only_0_is_graceful() {
         let stopped = end(ServerShutdown).with_initiator(Initiator::Agent);
         for status in 0..=255 {
             let result: io::Result<_> = Ok(ExitStatus::from_raw(status << 8));
             let text = format!("process exited with error status: {status}");
-            let (left, made_to_go) = if status == 0 {
+            let (exited, stopped) = if status == 0 {
                 (end(Graceful), end(Graceful))
             } else {
                 (
@@ -199,17 +199,17 @@ mod session {
             };
             assert_eq!(
                 classify_session_exit(false, &result),
-                left.with_exit_code(status)
+                exited.with_exit_code(status)
             );
             assert_eq!(
                 classify_session_exit(true, &result),
-                made_to_go.with_exit_code(status)
+                stopped.with_exit_code(status)
             );
         }
     }
 
     #[test]
-    fn a_process_that_exits_by_itself() {
+    fn a_process_that_exits_by_itself_has_its_own_status() {
         assert_eq!(
             classify_session_exit(false, &shell("exit 0")).reason(),
             Graceful
@@ -223,7 +223,7 @@ mod session {
     }
 
     #[test]
-    fn a_process_that_a_signal_kills() {
+    fn a_process_that_a_signal_kills_has_status_255() {
         for (signal, name) in [
             ("KILL", "9 (SIGKILL)"),
             ("TERM", "15 (SIGTERM)"),
@@ -253,7 +253,7 @@ mod session {
     }
 
     #[test]
-    fn a_session_that_fails_before_a_status() {
+    fn a_session_that_fails_before_a_status_has_the_reason_of_its_error() {
         let stopped = end(ServerShutdown).with_initiator(Initiator::Agent);
         let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "gone");
         let rows = [

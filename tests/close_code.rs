@@ -224,7 +224,7 @@ fn numbers() -> impl Iterator<Item = u64> {
 }
 
 #[test]
-fn every_code_of_8_and_of_16_bits() {
+fn each_code_of_8_or_16_bits_has_the_name_and_the_reason_of_its_row() {
     for code in 0..=u8::MAX {
         check_in(TLS, code, CloseCode::Tls(code));
     }
@@ -234,7 +234,7 @@ fn every_code_of_8_and_of_16_bits() {
 }
 
 #[test]
-fn every_listed_code_of_more_bits_and_a_walk_over_the_others() {
+fn each_longer_code_has_the_name_and_the_reason_of_its_row() {
     for number in numbers() {
         let [a, b, c, d, ..] = number.to_le_bytes();
         let (unsigned, signed) = (

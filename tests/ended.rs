@@ -1,4 +1,4 @@
-//! Waiting for a cause: record, then wake; with any executor, and nothing is left behind.
+//! Waiting for a cause: record, then wake; with any executor, and nothing is left over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};

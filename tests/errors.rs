@@ -10,7 +10,7 @@ use disconnect_attribution::DisconnectReason::{NetworkError, ProtocolError, Unkn
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
 
 #[test]
-fn every_kind_of_io_error() {
+fn each_kind_of_io_error_has_its_reason_and_trigger() {
     use ErrorKind as Kind;
     use Trigger::{Aborted, BrokenPipe, EndOfFile, Refused, Reset, TimedOut, Unreachable};
     let rows = [
@@ -72,7 +72,7 @@ fn every_kind_of_io_error() {
 /// What the operating system's own numbers mean where a connection ends.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_numbers_of_linux() {
+fn each_number_of_linux_has_its_reason_and_trigger() {
     let rows = [
         (5, Unknown, None),                              // EIO
         (11, Unknown, None),                             // EAGAIN
@@ -289,7 +289,7 @@ async fn common_errors_of_tokio() -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn the_common_errors_of_std_and_tokio() {
+async fn the_common_errors_of_std_and_tokio_have_their_reason_trigger_and_text() {
     for (error, reason, trigger, initiator, text) in common_errors_of_std()
         .into_iter()
         .chain(common_errors_of_tokio().await)

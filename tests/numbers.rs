@@ -14,7 +14,7 @@ use disconnect_attribution::{
 };
 use lines::{Lines, end};
 
-/// Long enough to be told from scheduling, short enough to wait for.
+/// Longer than what scheduling adds, and short enough to wait for.
 const WAIT: Duration = Duration::from_millis(60);
 
 fn connection() -> (TcpStream, TcpStream) {
@@ -133,7 +133,7 @@ fn silence_starts_with_the_last_bytes_and_ends_with_the_connection() {
 
 #[tokio::test]
 #[cfg(feature = "tokio")]
-async fn silence_of_a_task_starts_where_it_last_waited_behind_bytes() {
+async fn silence_of_a_task_starts_where_it_last_waited_after_bytes() {
     use tokio::io::AsyncReadExt;
     let (mut client, socket) = connection();
     socket.set_nonblocking(true).expect("set");
@@ -153,10 +153,10 @@ async fn silence_of_a_task_starts_where_it_last_waited_behind_bytes() {
     assert_between(lines.one().peer_silence(), WAIT, Duration::MAX);
 }
 
-/// An end of file right behind bytes that never had to wait.
+/// An end of file right after bytes that never had to wait.
 #[tokio::test]
 #[cfg(feature = "tokio")]
-async fn an_end_right_behind_bytes_has_no_silence() {
+async fn an_end_right_after_bytes_has_no_silence() {
     use tokio::io::AsyncReadExt;
     let lines = Lines::default();
     let guard = lines.guard();

@@ -54,7 +54,7 @@ fn the_alert_table_links_every_reason_to_its_variant() {
 }
 
 #[test]
-fn every_reason_says_what_was_observed_its_causes_and_what_to_check() {
+fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
     for (word, docs) in documented_variants() {
         let text = docs.join(" ");
         for part in [
@@ -67,6 +67,6 @@ fn every_reason_says_what_was_observed_its_causes_and_what_to_check() {
         }
         let expected = word.parse::<DisconnectReason>().expect("a word").expected();
         assert_eq!(text.contains("Expected."), expected, "{word}");
-        assert_eq!(text.contains("Look"), !expected, "{word}");
+        assert_eq!(text.contains("Unexpected"), !expected, "{word}");
     }
 }

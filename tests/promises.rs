@@ -148,24 +148,6 @@ fn traits_of_the_same_names_do_not_clash() {
     assert_eq!(<Trigger as of_a_user::VariantArray>::VARIANTS, []);
 }
 
-#[test]
-fn a_struct_holds_a_guard_by_name() {
-    #[derive(Debug)]
-    struct Session {
-        guard: DisconnectGuard,
-    }
-
-    let session = Session {
-        guard: DisconnectGuard::boxed(ConnectType::AgentToClient, |end| {
-            assert_eq!(end.reason(), DisconnectReason::Graceful);
-        }),
-    };
-    session.guard.close(Disconnect::new(
-        ConnectType::AgentToClient,
-        DisconnectReason::Graceful,
-    ));
-}
-
 /// `carrying` puts a guard where `Unpin` is asked for, whatever its closure captures.
 #[test]
 fn a_guard_is_unpin_whatever_its_closure_captures() {

@@ -257,9 +257,9 @@ fn a_levelled_line_takes_arguments_and_fields_as_any_other() {
         ("127.0.0.1:2222 closed", &["tries: emit_i32 = 3"], &[peer]),
     ];
     assert_eq!(lines.len(), expected.len());
-    for (line, (message, before, behind)) in lines.iter().zip(expected) {
+    for (line, (message, before, after)) in lines.iter().zip(expected) {
         assert_eq!((line.level, line.message.as_str()), (Level::Info, message));
-        assert_eq!(line.fields, [before, &BARE, behind].concat());
+        assert_eq!(line.fields, [before, &BARE, after].concat());
     }
 }
 

@@ -58,7 +58,7 @@ impl Write for Script {
 }
 
 #[test]
-fn errors_that_end_a_connection_and_errors_that_do_not() {
+fn an_error_ends_a_connection_unless_a_later_call_may_succeed() {
     let rows: [(io::Error, Option<&str>); 8] = [
         (ErrorKind::Interrupted.into(), None),
         (ErrorKind::WouldBlock.into(), None),
@@ -97,7 +97,7 @@ fn errors_that_end_a_connection_and_errors_that_do_not() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_timeout_of_tcp_is_told_from_a_deadline() {
+fn a_timeout_of_tcp_ends_a_connection_and_a_deadline_does_not() {
     let rows = [
         (11, None), // EAGAIN: SO_RCVTIMEO
         (
@@ -189,7 +189,7 @@ fn the_word_for_an_end_of_file_serves_neither_a_reset_nor_a_drop() {
 type Configure = fn(TrackedStream<io::Empty>) -> TrackedStream<io::Empty>;
 
 #[test]
-fn what_an_end_of_file_means() {
+fn an_end_of_file_means_what_was_presumed_or_what_the_stream_was_given() {
     let graceful = |stream: TrackedStream<io::Empty>| {
         stream.with_end_of_file(DisconnectReason::Graceful, Initiator::Unknown)
     };
@@ -342,7 +342,7 @@ fn each_operation_that_fails_is_named() {
 }
 
 #[test]
-fn a_drop_and_an_unwrapping_record_nothing() {
+fn a_stream_that_is_dropped_or_unwrapped_records_nothing() {
     let (stream, cause) = tracked(io::empty());
     drop(stream);
     assert_eq!(cause.get(), None);

@@ -37,7 +37,7 @@ fn known(cause: &Cause) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_end_of_file_and_a_read_of_nothing() {
+async fn a_read_of_nothing_is_no_end_of_file() {
     let (client, socket) = connection().await;
     let (mut stream, cause) = tracked(socket);
     drop(client);
@@ -49,7 +49,7 @@ async fn an_end_of_file_and_a_read_of_nothing() {
 
 /// A reader may pass a buffer that holds earlier bytes, or that has no room.
 #[tokio::test]
-async fn an_end_of_file_is_seen_behind_earlier_bytes_and_not_in_a_full_buffer() {
+async fn an_end_of_file_is_seen_after_earlier_bytes_and_not_in_a_full_buffer() {
     let (client, socket) = connection().await;
     let (mut stream, cause) = tracked(socket);
     drop(client);
@@ -66,7 +66,7 @@ async fn an_end_of_file_is_seen_behind_earlier_bytes_and_not_in_a_full_buffer() 
 }
 
 #[tokio::test]
-async fn a_reset_while_reading() {
+async fn a_reset_while_reading_ends_the_connection() {
     let (client, socket) = connection().await;
     let (mut stream, cause) = tracked(socket);
     let linger = socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO));

@@ -137,7 +137,7 @@ fn a_text_is_one_line_that_drives_no_terminal_and_hides_nothing() {
 }
 
 #[test]
-fn white_space_around_a_text_goes() {
+fn white_space_around_a_text_is_removed() {
     let spaces = " ".repeat(300);
     let rows = [
         ("", None),
@@ -162,7 +162,7 @@ fn white_space_around_a_text_goes() {
 }
 
 #[test]
-fn a_run_of_combining_marks_is_cut_behind_the_eighth() {
+fn a_run_of_combining_marks_is_cut_after_the_eighth() {
     for mark in [
         '\u{300}', '\u{36f}', '\u{1ab0}', '\u{1aff}', '\u{1dc0}', '\u{1dff}', '\u{20d0}',
         '\u{20ff}', '\u{fe0e}', '\u{fe0f}', '\u{fe20}', '\u{fe2f}',
@@ -215,7 +215,7 @@ fn a_text_is_at_most_256_bytes_with_the_mark_of_its_cut() {
         (x(254) + "\0", cut("x", 253)),
         // An escape stays whole: six bytes of the last one would still fit.
         ("\u{1b}".repeat(300), cut(r"\u{1b}", 42)),
-        // White space behind the last byte that fits is none of the text.
+        // White space after the last byte that fits is no part of the text.
         (x(256) + "\n \u{3000}", x(256)),
         (x(255) + "  ", x(255)),
         (x(255) + " y", cut("x", 253)),
@@ -331,7 +331,7 @@ fn what_an_io_error_wraps_adds_its_sources() {
 }
 
 #[test]
-fn a_text_without_end_ends() {
+fn a_text_that_never_ends_is_cut() {
     /// Prints one text for ever.
     struct Flood(&'static str);
 
@@ -354,7 +354,7 @@ fn a_text_without_end_ends() {
 
 #[test]
 fn nothing_follows_the_mark_of_a_cut() {
-    /// Goes on writing behind an error of the formatter.
+    /// Goes on writing after an error of the formatter.
     struct Deaf;
 
     impl fmt::Display for Deaf {

@@ -1,4 +1,4 @@
-//! The words on the wire: dashboards match on them, so a change here is a broken dashboard.
+//! The words on the wire: dashboards match on them, so a change here breaks a dashboard.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;

@@ -24,7 +24,7 @@ const DROPPED: &str = "agent_to_client ended: unknown (dropped): \
 const PANICKED: &str = "agent_to_client ended: unknown (panic): ended by a panic";
 
 #[test]
-fn a_return_and_a_question_mark() {
+fn a_return_and_a_question_mark_leave_one_line() {
     fn early(lines: &Lines) {
         let _guard = lines.guard();
     }
@@ -49,7 +49,7 @@ async fn session(lines: Lines, guarded: oneshot::Sender<()>) {
 }
 
 #[tokio::test]
-async fn a_task_that_is_aborted() {
+async fn a_task_that_is_aborted_leaves_one_line() {
     let lines = Lines::default();
     let (guarded, is_guarded) = oneshot::channel();
     let task = tokio::spawn(session(lines.clone(), guarded));
@@ -60,7 +60,7 @@ async fn a_task_that_is_aborted() {
 }
 
 #[tokio::test]
-async fn a_task_that_panics() {
+async fn a_task_that_panics_leaves_one_line() {
     let lines = Lines::default();
     let guard = lines.guard();
     let task = tokio::spawn(async move {
@@ -73,7 +73,7 @@ async fn a_task_that_panics() {
 }
 
 #[tokio::test]
-async fn a_future_that_loses_a_select() {
+async fn a_future_that_loses_a_select_leaves_one_line() {
     let lines = Lines::default();
     let (guarded, is_guarded) = oneshot::channel();
     tokio::select! {
@@ -84,7 +84,7 @@ async fn a_future_that_loses_a_select() {
 }
 
 #[test]
-fn a_runtime_that_shuts_down_under_a_hundred_tasks() {
+fn a_runtime_that_shuts_down_leaves_one_line_for_each_of_its_tasks() {
     let runtime = Runtime::new().expect("runtime");
     let agent = Cause::default();
     let sessions: Vec<Lines> = (0..100).map(|_| Lines::default()).collect();
@@ -215,7 +215,7 @@ fn guards_that_share_a_cause_log_a_line_each() {
 }
 
 #[test]
-fn a_struct_that_holds_a_guard_by_name() {
+fn a_struct_holds_a_guard_by_name_and_shares_it_between_threads() {
     struct Session {
         guard: DisconnectGuard,
         _buffer: Vec<u8>,

@@ -7,8 +7,8 @@
 /// | `Local` | nothing |
 /// | `Peer` | nothing |
 ///
-/// This is no order: a decision of this side does not replace what the transport did before. The enum is
-/// exhaustive: a fifth word is a breaking release.
+/// The variants have no order: a decision of this side does not replace what the transport did before. The
+/// enum is exhaustive: a new variant is a breaking release.
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Evidence {
-    /// A guess: closed here, or an error that explains nothing. Yields to every other.
+    /// An assumption: closed here, or an error that explains nothing. Yields to every other.
     Presumed,
 
     /// The socket failed or ended.

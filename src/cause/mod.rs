@@ -24,12 +24,12 @@ pub(crate) use evidence::Weight;
 /// # A tree
 ///
 /// Things that end run *over* one another: connections of an agent, sessions over a connection, channels
-/// over a session. *Many over one: a [`child`](Self::child) each. One over one (a WebSocket over its HTTP
-/// connection): the same cause.* A cause is one life: a loop that reconnects takes a fresh child of the
-/// same parent for each attempt.
+/// over a session. Where many run over one, each has a [`child`](Self::child). Where only one ever does (a
+/// WebSocket over its HTTP connection), both share one cause. A cause serves one connection: a loop that
+/// reconnects takes a fresh child of the same parent for each attempt.
 ///
 /// - A child never writes to its parent, and siblings never see each other: a user who closes one tab does
-///   not explain the outage of the next.
+///   not explain an outage in another.
 /// - A child knows what each cause on its path kept, in the order in which each first knew, folded by the
 ///   one rule. So a channel that breaks because its connection broke has the connection's cause, and an
 ///   agent's shutdown, recorded once, explains every connection that had not ended by then.
@@ -118,11 +118,14 @@ impl Cause {
         Some(self.known_or_weak()?.end)
     }
 
-    /// Sets what an end without a word means from now on; `None` takes it back, and the latest counts.
+    /// Sets what an end without a word means from now on.
     ///
-    /// This is how a site marks its phase: after a refused login "rejected", between two requests of a
-    /// kept-alive connection and while a response streams "client closed", while a server drains "server
-    /// shutdown". It serves a tracked stream of this very cause (not of one below it), and a guard of this
+    /// Such an end is a FIN, a reset or a drop: nothing gave a reason. `None` takes the presumption back,
+    /// and the latest call counts.
+    ///
+    /// This is how a site marks its phase: before the first byte (a load balancer's check connects and
+    /// closes) and between two requests of a kept-alive connection "client closed", after a refused login
+    /// "rejected", while a server drains "server shutdown". It serves a tracked stream of this very cause (not of one below it), and a guard of this
     /// cause or one below it that knows nothing better. Where several stand above one another, the nearest
     /// counts.
     ///
@@ -134,12 +137,14 @@ impl Cause {
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator};
+    /// use disconnect_attribution::{
+    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator,
+    /// };
     ///
     /// let guard = DisconnectGuard::new(ConnectType::ClientToServer, |end| {
     ///     assert_eq!(end.reason(), DisconnectReason::ClientClosed);
     /// });
-    /// // A request was answered, and the connection is kept alive: a client that leaves now just leaves.
+    /// // A request was answered, and the connection is kept alive: a client may leave now.
     /// let client = Disconnect::closed_by(ConnectType::ClientToServer, Initiator::Client);
     /// guard.cause().presume(client.clone());
     /// // The next request begins:
@@ -155,7 +160,7 @@ impl Cause {
     /// Waits until this cause or one above it knows why it ended.
     ///
     /// The record comes first and the wake-up second, so what wakes a task also explains it. Any executor
-    /// will do, and a waiter that is dropped leaves nothing behind. A guess wakes nothing: a parent whose
+    /// will do, and a waiter that is dropped leaves nothing behind. An assumption wakes nothing: a parent whose
     /// guard was dropped without a cause never wakes its children. What must end with its parent is owned by
     /// it, in a `JoinSet` for example.
     ///
@@ -178,7 +183,7 @@ impl Cause {
         Ended::new(self.clone())
     }
 
-    /// Awaits a future, records, and returns the future's output.
+    /// Awaits a future, records an end when it completes, and returns its output.
     ///
     /// For `select!`: it drops the loser before the winner's handler runs, so a guard in the loser would
     /// log before the handler could record. This records inside the awaited future.

@@ -12,7 +12,7 @@ mod with;
 pub use facts::__Fields;
 pub(crate) use facts::{Facts, More, Number};
 
-/// One end of one connection: which layer, why, who, and what else is known.
+/// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
 /// A plain value without a lifetime: classify where the connection ends, attach the result to the
 /// log line that is already there. It is a `slog::KV` (feature `slog`), so one value attaches every
@@ -102,7 +102,7 @@ impl Disconnect {
             .with_code(code)
     }
 
-    /// Creates a record from an error: reason and trigger from its chain of sources, and the text.
+    /// Creates a record from an error: reason and trigger from its chain of sources, detail from its text.
     ///
     /// The first [`io::Error`](std::io::Error) of the chain whose kind has a
     /// [reason](DisconnectReason::from_io_error_kind) decides; an error without one is
@@ -145,9 +145,13 @@ impl Disconnect {
 
     /// Creates the record of a healthy connection that ends because `side` shuts down.
     ///
-    /// [`ServerShutdown`](DisconnectReason::ServerShutdown) by that side;
-    /// [`ClientClosed`](DisconnectReason::ClientClosed) for a client. `network` and `unknown` are no
-    /// sides: the initiator is left out.
+    /// The reason is [`ServerShutdown`](DisconnectReason::ServerShutdown), or
+    /// [`ClientClosed`](DisconnectReason::ClientClosed) if the side is a client. `network` and `unknown`
+    /// are not sides; with them the initiator is left out.
+    ///
+    /// Recorded once in the [`Cause`](crate::Cause) of a whole process, it explains the connections of
+    /// every layer: each line keeps its own layer, and has this one as its
+    /// [origin](Self::origin).
     ///
     /// # Examples
     ///
@@ -165,9 +169,9 @@ impl Disconnect {
 
     /// Creates the record of a connection that `side` closed on purpose.
     ///
-    /// [`ClientClosed`](DisconnectReason::ClientClosed) by a client,
-    /// [`Graceful`](DisconnectReason::Graceful) by any other side. `network` and `unknown` are no sides:
-    /// the initiator is left out.
+    /// The reason is [`ClientClosed`](DisconnectReason::ClientClosed) if the side is a client, and
+    /// [`Graceful`](DisconnectReason::Graceful) if it is any other. `network` and `unknown` are not sides;
+    /// with them the initiator is left out.
     ///
     /// # Examples
     ///

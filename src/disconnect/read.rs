@@ -9,6 +9,31 @@ use crate::{
 };
 
 /// # Getters
+///
+/// A value that is not known is `None`, and its field is left out of the line. Durations are whole
+/// milliseconds.
+///
+/// # Examples
+///
+/// ```
+/// use disconnect_attribution::{ConnectType, DisconnectGuard, DisconnectReason, Initiator, Trigger};
+/// use std::io::Read;
+///
+/// let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
+///     assert_eq!(end.connect_type(), ConnectType::AgentToClient);
+///     assert_eq!(end.reason(), DisconnectReason::NetworkError);
+///     assert!(!end.expected());
+///     assert_eq!(end.initiator(), Some(Initiator::Network));
+///     assert_eq!(end.trigger(), Some(Trigger::EndOfFile));
+///     assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(2), Some(0)));
+///     assert!(end.connection_duration() >= end.peer_silence());
+///     assert_eq!((end.detail(), end.code(), end.exit_code()), (None, None, None));
+///     assert_eq!((end.connection_method(), end.clock_jump()), (None, None));
+/// });
+/// let socket: &[u8] = b"hi";
+/// guard.track(socket).read_to_end(&mut Vec::new())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 impl Disconnect {
     /// Returns the layer.
     #[must_use]
@@ -49,7 +74,9 @@ impl Disconnect {
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
+    /// use disconnect_attribution::{
+    ///     Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator,
+    /// };
     ///
     /// let agent = Cause::default();
     /// let session = DisconnectGuard::new(ConnectType::AgentToClient, |end| {

@@ -1,6 +1,5 @@
 #![doc = include_str!("page.md")]
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
@@ -73,6 +72,7 @@ where
     cause: OnceLock<Cause>,
     opened: Moment,
     shutdown: Option<Shutdown>,
+    /// `None` once the guard has logged or was disarmed.
     emit: Option<F>,
     /// Made by a destructor of an unwinding thread: that panic is not this connection's.
     made_in_a_panic: bool,
@@ -137,9 +137,9 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
 
     /// Takes a cause that was made elsewhere.
     ///
-    /// `parent.child()` for what runs over something. The same cause as another guard only where one runs
-    /// over one, such as a WebSocket over its HTTP connection: what one of them records is then the other's
-    /// cause too.
+    /// Give it `parent.child()` if this connection runs over another. Share another guard's cause only if
+    /// exactly one thing runs over the other, such as a WebSocket over its HTTP connection: what either
+    /// records is then the cause of both.
     ///
     /// Set it first: a handle or a tracked stream that the guard gave out before stays with the cause that it
     /// had then.
@@ -167,11 +167,11 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         self
     }
 
-    /// Sets how to find out that `side`, this side, is shutting down.
+    /// Sets a condition that is true while this side shuts down.
     ///
-    /// For those who have a flag; a [`Cause`] of the whole process, of which each connection has a
-    /// [child](Cause::child), needs none. The condition is asked when the guard ends and nothing is known,
-    /// for example because a runtime shuts down and drops its tasks. It must mean *this side itself*: a
+    /// For a program that already has such a flag. With a [`Cause`] of the whole process, of which each
+    /// connection has a [child](Cause::child), there is nothing to set. The condition is asked when the
+    /// guard ends and nothing is known, for example because a runtime shuts down and drops its tasks. It must mean *this side itself*: a
     /// token that a failing sibling cancels too hides outages.
     ///
     /// # Examples
@@ -255,7 +255,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// | error, by [its chain](Disconnect::from_error) | counts as |
     /// |---|---|
     /// | `network_error` | [`Transport`](Evidence::Transport) |
-    /// | `protocol_error` | [`Local`](Evidence::Local): this side understood it so |
+    /// | `protocol_error` | [`Local`](Evidence::Local): this side rejected what it read |
     /// | one that explains nothing, `NotConnected`, and a `network_error` that a tracked stream of this cause would have seen itself (all but an `UnexpectedEof`, where bytes are missing, and a deadline) | weak, as [`Presumed`](Evidence::Presumed), but better than a mere "closed here" |
     ///
     /// In `inspect_err`, where `error` is a reference, a `Box<dyn Error + Send + Sync>` goes in as `&**error`
@@ -278,8 +278,11 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         self.cause_ref().observe_error(self.connect_type, error);
     }
 
-    /// Ends the connection with a decision of this side, and logs it, or the better cause that was
-    /// recorded before: [`close_as`](Self::close_as) with [`Local`](Evidence::Local).
+    /// Logs the end as a decision of this side, or with the better cause that was recorded before.
+    ///
+    /// The same as [`close_as`](Self::close_as) with [`Local`](Evidence::Local). It closes no socket, and
+    /// logs at once: what is written afterwards, such as a goodbye, is in no number of the line. Where
+    /// that counts, [record](Cause::record) the decision, write, and drop the guard.
     ///
     /// With a tracked stream, a guard that is just dropped knows more than `close(graceful)`: which side
     /// stopped first.
@@ -304,7 +307,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         self.close_as(Evidence::Local, disconnect);
     }
 
-    /// Ends the connection with an observation, and logs it, or the better cause that was recorded before.
+    /// Logs the end with an observation, or with the better cause that was recorded before.
     ///
     /// What the peer announced is [`Peer`](Evidence::Peer).
     ///
@@ -362,10 +365,10 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
             // Standard error may be what is closed; then there is nowhere left to go.
             let lost = self.line();
             let report = || {
-                writeln!(
-                    io::stderr(),
-                    "disconnect-attribution: log statement panicked, lost: {lost}"
-                )
+                let line =
+                    format!("disconnect-attribution: log statement panicked, lost: {lost}\n");
+                // In one write, so that no other process's line comes between.
+                io::stderr().write_all(line.as_bytes())
             };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(report)) {
                 drop_quietly(panic);
@@ -379,7 +382,7 @@ impl<F: FnOnce(Disconnect)> Drop for DisconnectGuard<F> {
     fn drop(&mut self) {
         // A destructor that panics while its thread unwinds would abort the process.
         if let Err(panic) = self.finish() {
-            drop_quietly::<Box<dyn Any + Send>>(panic);
+            drop_quietly(panic);
         }
         drop_quietly(self.shutdown.take());
     }

@@ -5,7 +5,7 @@
 
 use crate::{DisconnectReason, Trigger};
 
-/// Texts that begin so.
+/// Texts that begin like this.
 const BEGINNINGS: [(&str, DisconnectReason); 3] = [
     (
         "process exited with error status: ",

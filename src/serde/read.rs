@@ -22,7 +22,7 @@ pub(super) enum Slot<T> {
     Wrong(Wrong),
 }
 
-/// Why a value is none. Holds no more of it than fits an error.
+/// Why a value can't be used. Holds no more of it than an error shows.
 pub(super) enum Wrong {
     Type(Unexpected<'static>, &'static str),
     Word(ParseError),

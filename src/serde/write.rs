@@ -1,3 +1,5 @@
+//! The record as a flat map, each enum as its text.
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::disconnect::__Fields;
@@ -26,35 +28,33 @@ impl Serialize for Disconnect {
             clock_jump_ms,
         } = self.__fields();
 
-        let word = |word: &'static str| Some(Value::Text(word));
         let fields = [
-            (keys::CONNECT_TYPE, word(connect_type.as_str())),
-            (keys::DISCONNECT_REASON, word(reason.as_str())),
+            (keys::CONNECT_TYPE, Some(Value::Text(connect_type.as_str()))),
+            (keys::DISCONNECT_REASON, Some(Value::Text(reason.as_str()))),
             (
                 keys::DISCONNECT_EXPECTED,
                 Some(Value::Bool(reason.expected())),
             ),
             (
                 keys::DISCONNECT_INITIATOR,
-                initiator.and_then(|who| word(who.as_str())),
+                initiator.map(Initiator::as_str).map(Value::Text),
             ),
             (
                 keys::DISCONNECT_TRIGGER,
-                trigger.and_then(|what| word(what.as_str())),
+                trigger.map(Trigger::as_str).map(Value::Text),
             ),
             (keys::DISCONNECT_CODE, code.map(Value::Code)),
             (keys::DISCONNECT_DETAIL, detail.map(Value::Text)),
             (
                 keys::DISCONNECT_ORIGIN,
-                origin.and_then(|layer| word(layer.as_str())),
+                origin.map(ConnectType::as_str).map(Value::Text),
             ),
-            (
-                keys::EXIT_CODE,
-                exit_code.map(|code| Value::Signed(code.into())),
-            ),
+            (keys::EXIT_CODE, exit_code.map(i64::from).map(Value::Signed)),
             (
                 keys::CONNECTION_METHOD,
-                connection_method.and_then(|how| word(how.as_str())),
+                connection_method
+                    .map(ConnectionMethod::as_str)
+                    .map(Value::Text),
             ),
             (
                 keys::CONNECTION_DURATION_MS,

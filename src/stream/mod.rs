@@ -173,7 +173,21 @@ impl<S, G> TrackedStream<S, G> {
         self.observer.cause.clone()
     }
 
-    /// Returns the wrapped stream.
+    /// Returns the wrapped stream, for options such as a timeout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, DisconnectGuard};
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let socket = TcpStream::connect(listener.local_addr()?)?;
+    /// let guard = DisconnectGuard::boxed(ConnectType::AgentToClient, |end| println!("{end}"));
+    /// let stream = guard.track(socket);
+    /// stream.get_ref().set_nodelay(true)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub const fn get_ref(&self) -> &S {
         &self.stream
     }

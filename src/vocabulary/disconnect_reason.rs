@@ -18,8 +18,9 @@ super::vocabulary! {
     pub enum DisconnectReason under DISCONNECT_REASON {
         /// `graceful`: ended cleanly. Expected.
         ///
-        /// **Observed:** a goodbye was acknowledged, a session exited with status 0, or a terminal
-        /// closed without an error. For example, a user types `exit` in a shell.
+        /// **Observed:** a goodbye was acknowledged, a session exited with status 0, a terminal closed
+        /// without an error, or this side's own policy ended an idle connection (trigger
+        /// `idle_timeout`). For example, a user types `exit` in a shell.
         ///
         /// **Usual causes:** the work was done.
         ///
@@ -61,7 +62,7 @@ super::vocabulary! {
         /// **Check:** nothing. If users complain, compare the autostop deadline with their working hours.
         WorkspaceStopped,
 
-        /// `network_error`: the transport failed. Look.
+        /// `network_error`: the transport failed. Unexpected.
         ///
         /// **Observed:** end of file without a goodbye, a read or write error, a timeout. For example, a
         /// laptop lid closes and the next write ends with `connection reset by peer`.
@@ -75,7 +76,7 @@ super::vocabulary! {
         /// ends of file and timeouts.
         NetworkError,
 
-        /// `protocol_error`: the bytes flowed but broke the protocol. Look.
+        /// `protocol_error`: the bytes flowed but broke the protocol. Unexpected.
         ///
         /// **Observed:** a frame, a packet or a handshake that could not be understood, or the peer
         /// answered that ours could not. For example, an HTTP proxy answers an SSH client in HTML.
@@ -87,7 +88,7 @@ super::vocabulary! {
         /// an inspecting proxy shows up as one network's users only.
         ProtocolError,
 
-        /// `control_plane_lost`: the coordination RPC to the server is gone. Look.
+        /// `control_plane_lost`: the coordination RPC to the server is gone. Unexpected.
         ///
         /// **Observed:** the agent can no longer reach its server; open data-plane connections may go on
         /// working. For example, sessions stay alive while the dashboard shows the agent as lost.
@@ -97,7 +98,7 @@ super::vocabulary! {
         /// **Check:** the server's health first, then name resolution and egress from the agent's host.
         ControlPlaneLost,
 
-        /// `process_exited`: the connection was healthy, the process behind the session was not. Look.
+        /// `process_exited`: the connection was healthy, the process behind the session was not. Unexpected.
         ///
         /// **Observed:** the process ended with a non-zero status or by a signal. For example, a build
         /// script run over SSH ends with status 2.
@@ -109,7 +110,7 @@ super::vocabulary! {
         /// out-of-memory killer. 126 and 127: the command could not be run or found.
         ProcessExited,
 
-        /// `rejected`: one side refused. Look.
+        /// `rejected`: one side refused. Unexpected.
         ///
         /// **Observed:** a policy, an authentication, a limit or an unsupported request ended the
         /// connection. For example, an SSH client asks for a subsystem that the agent does not offer.
@@ -120,7 +121,7 @@ super::vocabulary! {
         /// **Check:** the detail and the close code; then who may do what, and the limits.
         Rejected,
 
-        /// `unknown`: no cause was recorded. Look: each such line is a bug.
+        /// `unknown`: no known cause. Unexpected: each such line is a bug to look into.
         ///
         /// **Observed:** a connection ended at a place that did not classify it, or with an error or code
         /// that means nothing in particular. For example, a task was cancelled before it recorded why.
@@ -137,7 +138,7 @@ super::vocabulary! {
 impl DisconnectReason {
     /// Returns whether an end for this reason is part of normal operation.
     ///
-    /// `false` asks for a look.
+    /// `false` needs a look.
     ///
     /// # Examples
     ///

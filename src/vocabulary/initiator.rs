@@ -35,7 +35,7 @@ super::vocabulary! {
 }
 
 impl Initiator {
-    /// The other side of a layer; [`Unknown`](Self::Unknown) for one that is no side of it.
+    /// The other side of a layer; [`Unknown`](Self::Unknown) for one that is not a side of it.
     pub(crate) const fn peer(self, connect_type: ConnectType) -> Self {
         use ConnectType::{AgentToClient, ClientToServer, ServerToAgent};
         use Initiator::{Agent, Client, Network, Server, Unknown};

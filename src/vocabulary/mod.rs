@@ -1,4 +1,4 @@
-//! The closed vocabulary: one enum a file, and the error of parsing them.
+//! The closed vocabulary: one enum per file, and the error of parsing them.
 //!
 //! Everything here is re-exported at the crate's root.
 
@@ -73,8 +73,8 @@ macro_rules! vocabulary {
             /// ```
             pub const VARIANTS: &'static [Self] = <Self as super::VariantArray>::VARIANTS;
 
-            /// Returns the text on the wire: the same for [`Display`](std::fmt::Display), serde
-            /// and every logger.
+            /// Returns the logged text: the same for [`Display`](std::fmt::Display), serde and every
+            /// logger.
             ///
             /// # Examples
             ///

@@ -15,7 +15,8 @@ use crate::escaped::Escaped;
 /// let error = "Client\n".parse::<Initiator>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     r#"invalid disconnect_initiator "Client\n": expected one of client, agent, server, network, unknown"#,
+///     "invalid disconnect_initiator \"Client\\n\": \
+///      expected one of client, agent, server, network, unknown",
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,12 +1,12 @@
 super::vocabulary! {
-    /// What was seen when a connection ended, or which timer fired: the fine word beside the coarse
+    /// What was seen when a connection ended, or which timer fired: finer than the
     /// [`DisconnectReason`](crate::DisconnectReason).
     ///
     /// Closed and countable, so that dashboards need not group free text. A site that arms a timer
-    /// records the trigger of that timer itself; a `TimedOut` that arrives without one reads as
-    /// [`TimedOut`](Self::TimedOut). There is no default: a trigger that is not known is left out.
+    /// records the trigger of that timer itself; an `io::ErrorKind::TimedOut` that arrives without one
+    /// reads as [`TimedOut`](Self::TimedOut). There is no default: a trigger that is not known is left out.
     ///
-    /// Sites spell these ends alike:
+    /// Every site records these ends in the same way:
     ///
     /// | end | reason | initiator | trigger |
     /// |---|---|---|---|
@@ -39,7 +39,7 @@ super::vocabulary! {
         /// `broken_pipe`: a write found no reader.
         BrokenPipe,
 
-        /// `aborted`: this machine's network stack gave it up, or it was not connected any more.
+        /// `aborted`: this machine's network stack gave up on it, or it was no longer connected.
         Aborted,
 
         /// `refused`: connection refused (also ICMP port unreachable).
@@ -57,7 +57,7 @@ super::vocabulary! {
         /// `keepalive_timeout`: a ping was not answered in time.
         KeepaliveTimeout,
 
-        /// `handshake_timeout`: the other side did not finish introducing itself.
+        /// `handshake_timeout`: the other side did not finish its handshake in time.
         HandshakeTimeout,
 
         /// `deadline`: one operation or request took too long.

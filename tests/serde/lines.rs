@@ -38,7 +38,7 @@ fn a_record_under_fields_is_found() {
         read(&beside(r#"{"level":"INFO","msg":"closed"}"#, FULL)),
         full()
     );
-    // Before the other keys as well as behind them.
+    // Before the other keys as well as after them.
     let first = format!(r#"{{"fields":{FULL},"level":"INFO","exit_code":1}}"#);
     assert_eq!(read(&first), full());
 }

@@ -206,7 +206,7 @@ fn any_other_value_under_a_key_of_numbers_is_refused() {
 }
 
 #[test]
-fn a_text_under_a_key_of_texts_is_a_text() {
+fn any_other_value_under_a_key_of_texts_is_refused() {
     let texts = [
         "disconnect_reason",
         "disconnect_initiator",

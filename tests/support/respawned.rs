@@ -17,7 +17,7 @@ pub(crate) fn respawn(test: &str) -> Command {
     command
 }
 
-/// A test in a process of its own, which talks on standard output and can be killed.
+/// A test in a process of its own, which reports on standard output and can be killed.
 #[derive(Debug)]
 pub(crate) struct Respawned {
     process: Child,

@@ -159,7 +159,7 @@ fn ctrl_c_ends_the_walk_at_once_and_leaves_no_child() {
     kill(Pid::from_raw(id), Signal::SIGINT).expect("interrupted");
     assert_eq!(agent.wait().expect("ended").code(), Some(1));
 
-    // A killed child takes a moment to die; that it dies at all is the point.
+    // A killed child takes a moment to die.
     while !marked(&mark).is_empty() {
         std::thread::yield_now();
     }

@@ -42,7 +42,7 @@ fn check_names<T>(
 }
 
 #[test]
-fn the_names_of_h2() {
+fn http2_codes_have_the_names_of_h2() {
     let codes = (0..=0xffff).map(|number| (CloseCode::Http2(number), number));
     let theirs = |number: u32| Some(format!("{:?}", h2::Reason::from(number)));
     check_names(
@@ -53,7 +53,7 @@ fn the_names_of_h2() {
 }
 
 #[test]
-fn the_names_of_tonic() {
+fn grpc_codes_have_the_names_of_tonic() {
     // Every number that it does not know becomes `Unknown`.
     let codes = (0..=0xffff).map(|number| (CloseCode::Grpc(number), number));
     let theirs = |number| {
@@ -64,7 +64,7 @@ fn the_names_of_tonic() {
 }
 
 #[test]
-fn tungstenite() {
+fn websocket_codes_mean_what_tungstenite_names_them() {
     use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
     check(
         |code: Code| CloseCode::WebSocket(code.into()),
@@ -88,7 +88,7 @@ fn tungstenite() {
 }
 
 #[test]
-fn tonic() {
+fn grpc_codes_mean_what_tonic_names_them() {
     use tonic::Code;
     check(
         |code: Code| CloseCode::Grpc(code.into()),
@@ -115,7 +115,7 @@ fn tonic() {
 }
 
 #[test]
-fn h2() {
+fn http2_codes_mean_what_h2_names_them() {
     use h2::Reason;
     check(
         |reason: Reason| CloseCode::Http2(reason.into()),
@@ -139,7 +139,7 @@ fn h2() {
 }
 
 #[test]
-fn russh() {
+fn ssh_codes_mean_what_russh_names_them() {
     use russh::Disconnect as Code;
     check(
         |code: Code| CloseCode::Ssh(code as u32),

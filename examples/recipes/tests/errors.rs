@@ -36,7 +36,7 @@ struct Peer {
     reader: Option<Waker>,
     was_asked: bool,
     answer: Cursor<&'static [u8]>,
-    /// How it ends behind the answer, where that is no end of file.
+    /// How it ends after the answer, where that is no end of file.
     end: Option<io::ErrorKind>,
 }
 
@@ -120,7 +120,7 @@ fn handshake(mut peer: Peer) -> Result<io::Error, Box<dyn Error>> {
 }
 
 #[test]
-fn rustls() -> Result<(), Box<dyn Error>> {
+fn errors_of_rustls_have_their_reason_trigger_and_text() -> Result<(), Box<dyn Error>> {
     let end_of_file = (NetworkError, Some(Trigger::EndOfFile));
     let reset = (NetworkError, Some(Trigger::Reset));
     let rows = [
@@ -164,7 +164,7 @@ async fn request(peer: Peer) -> Result<hyper::Error, Box<dyn Error>> {
 }
 
 #[tokio::test]
-async fn hyper() -> Result<(), Box<dyn Error>> {
+async fn errors_of_hyper_have_their_reason_trigger_and_text() -> Result<(), Box<dyn Error>> {
     let cut = request(Peer::new(b"HTTP/1.1 200", None)).await?;
     // It keeps no source: a site knows more, such as a tracked stream below it.
     check(

@@ -176,7 +176,7 @@ fn every_golden_file_gives_the_same_report() {
 }
 
 #[test]
-fn every_format_in_every_wrapper_and_two_wrappers_deep() {
+fn every_format_is_read_in_every_wrapper_and_two_wrappers_deep() {
     for (name, log) in formats() {
         for (outer, with) in WRAPPERS {
             let wrapped = wrap(&log, with);

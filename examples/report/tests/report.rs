@@ -151,7 +151,7 @@ fn now() -> String {
 }
 
 #[test]
-fn since_and_until_and_only_unexpected() {
+fn since_until_and_only_unexpected_leave_ends_out() {
     let logs = logs();
     let ends = |arguments: &[&str]| {
         let arguments = [&["go.log", "tracing.log.gz"], arguments].concat();

@@ -64,7 +64,8 @@ fn client_left() -> Disconnect {
     Disconnect::closed_by(ClientToServer, Initiator::Client)
 }
 
-/// A request in progress. HTTP/2 has many at a time; while one is held, an end is nothing that anyone meant.
+/// A request in progress. HTTP/2 has many at a time; while one is held, an end is nothing that
+/// anyone meant.
 pub(crate) struct InProgress(Connection);
 
 impl InProgress {
@@ -96,7 +97,8 @@ impl Drop for InProgress {
 
 /// A layer for handlers: `middleware::from_fn(in_progress)`.
 ///
-/// While the body of a response streams, the client may go: for a line of its own, see the recipe of bodies.
+/// While the body of a response streams, the client may go: for a line of its own, see the
+/// recipe of bodies.
 pub(crate) async fn in_progress(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,

@@ -1,10 +1,11 @@
 //! A WebSocket in axum, over the listener of `axum_listener.rs`.
 //!
-//! Fits this crate with `tokio`, axum 0.8 with `ws`, and tokio 1 with `macros`, `net`, `rt` and `time`; for
-//! the second way also hyper 1, hyper-util 0.1 with `tokio`, and tokio-tungstenite 0.30 with
-//! `websocket.rs`. axum brings a tungstenite of its own, and its errors are that one's: a downcast to yours
-//! compiles and never matches. So the first way looks at no error's type; the second makes the errors
-//! yours, and does not compile where the versions drift apart.
+//! Fits this crate with `tokio`, axum 0.8 with `ws`, and tokio 1 with `macros`, `net`, `rt`
+//! and `time`; for the second way also hyper 1, hyper-util 0.1 with `tokio`, and
+//! tokio-tungstenite 0.30 with `websocket.rs`. axum brings a tungstenite of its own, and its
+//! errors are that one's: a downcast to yours compiles and never matches. So the first way
+//! looks at no error's type; the second makes the errors yours, and does not compile where the
+//! versions drift apart.
 
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ pub(crate) async fn session(
     idle: Duration,
     mut on_message: impl FnMut(&str) -> Option<String>,
 ) {
-    // One over one: the same cause, and the connection's guard. What HTTP presumed is taken back.
+    // One over one: the same cause, and the connection's guard. What HTTP presumed is taken
+    // back.
     let cause = connection.cause.clone();
     let _in_progress = InProgress::new(connection);
     // Bound last, so dropped first: the guard in it must not take the presumption for the end.
@@ -55,13 +57,16 @@ pub(crate) async fn session(
                 }
                 Some(Ok(Message::Text(text))) => {
                     let Some(answer) = on_message(text.as_str()) else { continue };
-                    // An error of the transport: the tracked stream has recorded it, and the next read ends.
+                    // An error of the transport: the tracked stream has recorded it, and the
+                    // next read ends.
                     let _ = socket.send(Message::text(answer)).await;
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    // Of the transport, which the tracked stream has seen, or of the protocol: a text, and no reason.
-                    cause.record(Evidence::Presumed, Disconnect::from_error(ClientToServer, &error));
+                    // Of the transport, which the tracked stream has seen, or of the protocol:
+                    // a text, and no reason.
+                    let end = Disconnect::from_error(ClientToServer, &error);
+                    cause.record(Evidence::Presumed, end);
                     break 1002;
                 }
                 None => return,
@@ -86,7 +91,8 @@ pub(crate) async fn session(
     let _ = timeout(PATIENCE, close).await;
 }
 
-/// Second way: what a handler returns whose tungstenite is yours, with the session of `websocket.rs`.
+/// Second way: what a handler returns whose tungstenite is yours, with the session of
+/// `websocket.rs`.
 pub(crate) fn upgrade(
     ConnectInfo(connection): ConnectInfo<Connection>,
     mut request: Request,

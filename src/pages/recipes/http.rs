@@ -1,9 +1,9 @@
 //! An HTTP/1 connection on hyper, with any service: an axum `Router`, one of your own.
 //!
-//! Fits this crate with `tokio`, hyper 1 with `http1` and `server`, hyper-util 0.1 with `tokio`, and tokio
-//! 1 with `macros`, `net` and `time`. An axum `Router` goes in through
-//! `hyper_util::service::TowerToHyperService` (feature `service`); for `axum::serve`, which owns the socket,
-//! see the recipe of axum.
+//! Fits this crate with `tokio`, hyper 1 with `http1` and `server`, hyper-util 0.1 with
+//! `tokio`, and tokio 1 with `macros`, `net` and `time`. An axum `Router` goes in through
+//! `hyper_util::service::TowerToHyperService` (feature `service`); for `axum::serve`, which
+//! owns the socket, see the recipe of axum.
 
 use std::error::Error;
 use std::pin::pin;
@@ -24,7 +24,8 @@ use tokio::time::timeout;
 /// How long a request in progress may take once this side shuts down.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Serves one connection until it ends. The cause of the connection is an extension of each request.
+/// Serves one connection until it ends. The cause of the connection is an extension of each
+/// request.
 pub(crate) async fn serve<S, B>(
     socket: TcpStream,
     agent: &Cause,
@@ -52,7 +53,8 @@ pub(crate) async fn serve<S, B>(
         let (cause, client_left) = (&cause, &client_left);
         async move {
             let response = response.await?;
-            // It may go while its response streams, too. What follows an upgrade has rules of its own.
+            // It may go while its response streams, too. What follows an upgrade has rules of
+            // its own.
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 cause.presume(client_left.clone());
             }
@@ -77,7 +79,7 @@ pub(crate) async fn serve<S, B>(
     std::mem::forget(presumption); // the connection ends by itself now
 
     match served {
-        Ok(()) => {} // the tracked stream and the presumption know, or it lives on as an upgrade
+        Ok(()) => {} // the stream and the presumption know, or it lives on as an upgrade
         Err(error) if error.is_timeout() => {
             let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
             cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
@@ -90,7 +92,8 @@ pub(crate) async fn serve<S, B>(
                 .with_detail(error.to_string());
             cause.record(Evidence::Local, end);
         }
-        // Of the transport, which the tracked stream has seen, or of the service: a text is better than none.
+        // Of the transport, which the tracked stream has seen, or of the service: a text is
+        // better than none.
         Err(error) => {
             cause.record(
                 Evidence::Presumed,

@@ -1,12 +1,13 @@
-//! A streaming response body over an attributed connection: complete, failed, dropped by the client, cut by
-//! this side.
+//! A streaming response body over an attributed connection: complete, failed, dropped by the
+//! client, cut by this side.
 //!
-//! Fits hyper 1, whose body is http-body 1's (so axum 0.8's and tonic 0.14's too; there import it from `http_body`),
-//! and tokio 1 with `time`. The connection's cause is an extension of each request under `http.rs`, and a
-//! `ConnectInfo` under `axum_listener.rs`.
+//! Fits hyper 1, whose body is http-body 1's (so axum 0.8's and tonic 0.14's too; there import
+//! it from `http_body`), and tokio 1 with `time`. The connection's cause is an extension of
+//! each request under `http.rs`, and a `ConnectInfo` under `axum_listener.rs`.
 //!
-//! A client that leaves in the middle is `client_closed` and expected, because `http.rs` presumes that once the
-//! head is out. Where half a download is a failure, leave out that `presume`.
+//! A client that leaves in the middle is `client_closed` and expected, because `http.rs`
+//! presumes that once the head is out. Where half a download is a failure, leave out that
+//! `presume`.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -28,8 +29,8 @@ pub(crate) struct Attributed<B, F: FnOnce(Disconnect)> {
 }
 
 impl<B: Body, F: FnOnce(Disconnect)> Attributed<B, F> {
-    /// Many responses run over one connection, so each has a child of its cause: a client that leaves in the
-    /// middle is what the connection's stream sees.
+    /// Many responses run over one connection, so each has a child of its cause: a client that
+    /// leaves in the middle is what the connection's stream sees.
     pub(crate) fn new(body: B, connection: &Cause, longest: Duration, log: F) -> Self {
         let guard = DisconnectGuard::new(ClientToServer, log).with_cause(connection.child());
         let deadline = Box::pin(sleep(longest));

@@ -1,4 +1,5 @@
-//! A TCP proxy on plain threads: who stopped first, which leg broke, and a reset passed on as a reset.
+//! A TCP proxy on plain threads: who stopped first, which leg broke, and a reset passed on as
+//! a reset.
 //!
 //! Fits std of Rust 1.85, with socket2 0.6.
 
@@ -30,7 +31,8 @@ pub(crate) fn proxy(
     log: impl FnOnce(Disconnect),
 ) {
     let (sent, received, broken) = (AtomicU64::new(0), AtomicU64::new(0), OnceLock::new());
-    // One connection for the reader of the log, so one guard. It does not know the leg; the threads do.
+    // One connection for the reader of the log, so one guard. It does not know the leg; the
+    // threads do.
     let guard = DisconnectGuard::new(ClientToServer, |end| {
         let end = end.with_bytes(received.load(Relaxed), sent.load(Relaxed));
         log(match (broken.get(), end.detail()) {
@@ -43,8 +45,8 @@ pub(crate) fn proxy(
     })
     .with_cause(agent.child());
 
-    // Four handles, two a leg: the kernel reports a reset once, to the first that touches the socket.
-    // A FIN ends nothing here, it only shows who stopped first.
+    // Four handles, two a leg: the kernel reports a reset once, to the first that touches the
+    // socket. A FIN ends nothing here, it only shows who stopped first.
     let leg = |socket, peer| {
         TrackedStream::new(socket, ClientToServer, guard.cause()).with_half_close(peer)
     };
@@ -151,7 +153,8 @@ impl Drop for CutOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
         for socket in self.1 {
-            // To the next hop a FIN would mean that all is well: the sockets' drop is a reset now.
+            // To the next hop a FIN would mean that all is well: the sockets' drop is a reset
+            // now.
             let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
             // Wakes the other thread, and sends nothing.
             let _ = socket.shutdown(Shutdown::Read);

@@ -1,7 +1,8 @@
-//! A TCP proxy on tokio's `copy_bidirectional`: who stopped first, which leg broke, and a reset passed on
-//! as a reset.
+//! A TCP proxy on tokio's `copy_bidirectional`: who stopped first, which leg broke, and a
+//! reset passed on as a reset.
 //!
-//! Fits Unix, this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and socket2 0.6.
+//! Fits Unix, this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and
+//! socket2 0.6.
 
 use std::future::poll_fn;
 use std::os::fd::AsFd;
@@ -18,8 +19,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-/// Copies both ways until both sides have stopped, one breaks, `policy` decides (`std::future::pending()` for none),
-/// or `agent` has ended.
+/// Copies both ways until both sides have stopped, one breaks, `policy` decides
+/// (`std::future::pending()` for none), or `agent` has ended.
 pub(crate) async fn proxy(
     client: TcpStream,
     server: TcpStream,
@@ -28,8 +29,8 @@ pub(crate) async fn proxy(
     policy: impl Future<Output = Disconnect>,
     log: impl FnOnce(Disconnect),
 ) {
-    // `copy_bidirectional` does not know which leg failed. So each leg has a cause of its own beside the
-    // connection's, which is the one that the line is about.
+    // `copy_bidirectional` does not know which leg failed. So each leg has a cause of its own
+    // beside the connection's, which is the one that the line is about.
     let (client_leg, server_leg) = (Cause::default(), Cause::default());
     let names = [
         ("client", client_leg.clone()),
@@ -57,7 +58,8 @@ pub(crate) async fn proxy(
     let mut server = leg(server, server_leg, Initiator::Server);
 
     let mut timer = pin!(sleep(idle));
-    // `select!` polls each branch whenever one of them wakes, so all that moves pushes the timer out.
+    // `select!` polls each branch whenever one of them wakes, so all that moves pushes the
+    // timer out.
     let silence = poll_fn(|context| {
         if timer.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
@@ -66,20 +68,22 @@ pub(crate) async fn proxy(
         timer.as_mut().poll(context)
     });
     let closed = Disconnect::closed_by(ClientToServer, Initiator::Agent);
+    let closed = closed.with_trigger(Trigger::IdleTimeout);
     let cause = guard.cause();
     let all_copied = tokio::select! {
         copied = copy_bidirectional(&mut client, &mut server) => copied.is_ok(),
         // Recorded once, where it was decided.
         _ = agent.ended() => false,
-        () = cause.record_when(silence, Evidence::Local, closed.with_trigger(Trigger::IdleTimeout)) => false,
+        () = cause.record_when(silence, Evidence::Local, closed) => false,
         end = policy => {
             cause.record(Evidence::Local, end);
             false
         }
     };
     if !all_copied {
-        // To the next hop a FIN would mean that all is well: the sockets' drop is a reset now. A task that
-        // is aborted does not get here; set it right after `accept` where that matters.
+        // To the next hop a FIN would mean that all is well: the sockets' drop is a reset now.
+        // A task that is aborted does not get here; set it right after `accept` where that
+        // matters.
         for leg in [client.as_fd(), server.as_fd()] {
             let _ = SockRef::from(&leg).set_linger(Some(Duration::ZERO));
         }

@@ -1,7 +1,7 @@
 //! A QUIC server's connection, and the streams over it.
 //!
-//! Fits quinn 0.11, and tokio 1 with `macros`, `rt` and `time`. Never put a tracked stream over a QUIC
-//! stream: its end is not the connection's.
+//! Fits quinn 0.11, and tokio 1 with `macros`, `rt` and `time`. Never put a tracked stream
+//! over a QUIC stream: its end is not the connection's.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A code of this application; its number means nothing elsewhere.
 pub(crate) const SESSION_EXPIRED: VarInt = VarInt::from_u32(16);
 
-/// Serves one connection until it ends; `answer` is your code, and `log_stream` the line of each stream.
+/// Serves one connection until it ends; `answer` is your code, and `log_stream` the line of
+/// each stream.
 pub(crate) async fn serve(
     incoming: Incoming,
     agent: &Cause,
@@ -45,9 +46,11 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = connection.accept_bi() => match accepted {
                 // Many over one: a child each.
-                Ok((send, receive)) => drop(streams.spawn(stream(
-                    connection.clone(), cause.clone(), send, receive, idle, answer, log_stream.clone(),
-                ))),
+                Ok((send, receive)) => {
+                    let (connection, cause) = (connection.clone(), cause.clone());
+                    let log = log_stream.clone();
+                    streams.spawn(stream(connection, cause, send, receive, idle, answer, log));
+                }
                 Err(reason) => {
                     // Before the streams are dropped, so that none of them has to guess.
                     observe(&cause, &reason);
@@ -72,10 +75,12 @@ pub(crate) async fn serve(
     connection.close(VarInt::from_u32(0), b"");
     let all_ended = async { while streams.join_next().await.is_some() {} };
     let _ = timeout(PATIENCE, all_ended).await;
-    // A process that ends now also has to wait for `Endpoint::wait_idle`, or the close is lost.
+    // A process that ends now also has to wait for `Endpoint::wait_idle`, or the close is
+    // lost.
 }
 
-/// Records what a connection's error explains. Each task that meets one does: the first record stays.
+/// Records what a connection's error explains. Each task that meets one does: the first record
+/// stays.
 fn observe(cause: &Cause, reason: &ConnectionError) {
     let new = |reason| Disconnect::new(ClientToServer, reason);
     let by_client = |code| Disconnect::from_close_code(ClientToServer, code, Initiator::Client);

@@ -1,7 +1,8 @@
 //! An SSH server's connection: handshake, login, and what runs over it.
 //!
-//! Fits this crate with `tokio`, russh 0.65 (with `ring`, or its default `aws-lc-rs`), and tokio 1 with `io-util`, `macros`, `net`, `process`, `rt`,
-//! `sync` and `time`. Sessions and forwarded channels stand in `russh_session.rs`.
+//! Fits this crate with `tokio`, russh 0.65 (with `ring`, or its default `aws-lc-rs`), and
+//! tokio 1 with `io-util`, `macros`, `net`, `process`, `rt`, `sync` and `time`. Sessions and
+//! forwarded channels stand in `russh_session.rs`.
 
 use std::collections::HashMap;
 use std::io;
@@ -35,10 +36,12 @@ pub(crate) type Log = Arc<dyn Fn(&'static str, Disconnect) + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) agent: Cause,
-    /// OpenSSH asks for the method `none` first, and russh answers each refusal after `auth_rejection_time`, 1 s by
-    /// default: set `auth_rejection_time_initial` to `Some(Duration::ZERO)`.
+    /// OpenSSH asks for the method `none` first, and russh answers each refusal after
+    /// `auth_rejection_time`, 1 s by default: set `auth_rejection_time_initial` to
+    /// `Some(Duration::ZERO)`.
     pub(crate) config: Arc<Config>,
-    /// How long a client has to log in, with its passphrases: OpenSSH's server allows 120 s (`LoginGraceTime`).
+    /// How long a client has to log in, with its passphrases: OpenSSH's server allows 120 s
+    /// (`LoginGraceTime`).
     pub(crate) login_time: Duration,
     pub(crate) client_key: PublicKey,
     /// Sessions and forwarded channels, so that a drain can wait for them.
@@ -46,8 +49,8 @@ pub(crate) struct Site {
     pub(crate) log: Log,
 }
 
-/// Serves one connection until it ends. russh runs it in a task of its own: to stop it, record why in `agent`;
-/// an abort of this task would end the line and not the connection.
+/// Serves one connection until it ends. russh runs it in a task of its own: to stop it, record
+/// why in `agent`; an abort of this task would end the line and not the connection.
 pub(crate) async fn serve(socket: TcpStream, site: Site) {
     let log = site.log.clone();
     let guard = DisconnectGuard::new(AgentToClient, |end| log("ssh connection closed", end));
@@ -71,10 +74,11 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
         let handle = running.handle();
         tokio::select! {
             result = &mut running => result,
-            // Recorded once, where it was decided. Its children, the sessions, wake at the same record.
+            // Recorded once, where it was decided. Its children, the sessions, wake at the
+            // same record.
             _ = site.agent.ended() => {
-                let text = "shutting down".to_owned();
-                let _ = handle.disconnect(russh::Disconnect::ByApplication, text, String::new()).await;
+                let (code, text) = (russh::Disconnect::ByApplication, "shutting down".to_owned());
+                let _ = handle.disconnect(code, text, String::new()).await;
                 timeout(PATIENCE, running).await.unwrap_or(Ok(()))
             }
         }
@@ -91,8 +95,9 @@ pub(crate) async fn serve(socket: TcpStream, site: Site) {
     let result = tokio::select! {
         result = connection => result,
         () = late => {
-            let end = Disconnect::new(AgentToClient, DisconnectReason::NetworkError);
-            let end = end.with_initiator(Initiator::Network).with_trigger(Trigger::HandshakeTimeout);
+            let end = Disconnect::new(AgentToClient, DisconnectReason::NetworkError)
+                .with_initiator(Initiator::Network)
+                .with_trigger(Trigger::HandshakeTimeout);
             cause.record(Evidence::Transport, end);
             Ok(())
         }
@@ -111,8 +116,9 @@ fn two_handles(socket: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)
 fn observe(cause: &Cause, result: &Result<(), Error>, is_logged_in: bool) {
     let new = |reason| Disconnect::new(AgentToClient, reason);
     let (evidence, end) = match result {
-        // russh ends without an error on an SSH_MSG_DISCONNECT, and keeps its code to itself. Before the login
-        // that may be this side's own, after too many attempts: the presumption knows.
+        // russh ends without an error on an SSH_MSG_DISCONNECT, and keeps its code to itself.
+        // Before the login that may be this side's own, after too many attempts: the
+        // presumption knows.
         Ok(()) if !is_logged_in => return,
         Ok(()) => (
             Evidence::Peer,
@@ -146,7 +152,8 @@ fn observe(cause: &Cause, result: &Result<(), Error>, is_logged_in: bool) {
     cause.record(evidence, end);
 }
 
-/// What russh calls for each request of one client. Its drop means nothing: it may come before the cause.
+/// What russh calls for each request of one client. Its drop means nothing: it may come before
+/// the cause.
 struct Connection {
     site: Site,
     cause: Cause,

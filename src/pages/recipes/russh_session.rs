@@ -1,7 +1,8 @@
 //! What runs over an SSH server's connection: sessions, and forwarded channels.
 //!
-//! Fits what `russh_connection.rs` does. A session here is one command: no input, no standard error, no shell, no
-//! terminal, no process group. Put your own process in; keep the guard, the `select!` and what follows it.
+//! Fits what `russh_connection.rs` does. A session here is one command: no input, no standard
+//! error, no shell, no terminal, no process group. Put your own process in; keep the guard,
+//! the `select!` and what follows it.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -87,8 +88,8 @@ pub(crate) async fn forward(channel: Channel<Msg>, target: TcpStream, connection
     let guard = DisconnectGuard::new(AgentToClient, |end| log("forwarded channel closed", end));
     let guard = guard.with_cause(connection.child());
     let cause = guard.cause();
-    // The target's socket is this channel's own. Never a tracked stream over the channel: what it sees is the
-    // connection's.
+    // The target's socket is this channel's own. Never a tracked stream over the channel: what
+    // it sees is the connection's.
     let (mut from_target, mut to_target) =
         tokio::io::split(guard.track(target).with_half_close(Initiator::Server));
     let (mut from_client, to_client) = channel.split();

@@ -1,8 +1,9 @@
 //! TLS: a tracked stream under it, or over it.
 //!
-//! Fits this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and tokio-rustls 0.26
-//! with the rustls 0.23 that it re-exports; name that one and no other, or the downcast below never
-//! matches. rustls alone, over std, wraps its errors in `io::Error` in the same way.
+//! Fits this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and
+//! tokio-rustls 0.26 with the rustls 0.23 that it re-exports; name that one and no other, or
+//! the downcast below never matches. rustls alone, over std, wraps its errors in `io::Error`
+//! in the same way.
 
 use std::io;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use tokio_rustls::rustls::Error;
 /// How long a client has for the handshake, and this side for its own `close_notify`.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
 
-/// The usual way: TLS over a tracked stream, which sees the transport and counts what is on the wire.
+/// The usual way: TLS over a tracked stream, which sees the transport and counts what is on
+/// the wire.
 pub(crate) async fn serve(
     socket: TcpStream,
     acceptor: TlsAcceptor,
@@ -46,8 +48,8 @@ pub(crate) async fn serve(
         }
     };
     match session(&mut tls, &cause, idle, answer).await {
-        // Over TLS, a read of 0 bytes is the peer's `close_notify` and nothing else. The FIN behind it may
-        // have been read before: the peer's word refines that.
+        // Over TLS, a read of 0 bytes is the peer's `close_notify` and nothing else. The FIN
+        // behind it may have been read before: the peer's word refines that.
         Ok(true) => {
             let goodbye =
                 Disconnect::from_close_code(ClientToServer, CloseCode::Tls(0), Initiator::Client);
@@ -59,8 +61,8 @@ pub(crate) async fn serve(
     let _ = timeout(PATIENCE, tls.shutdown()).await; // our `close_notify`
 }
 
-/// For code that knows no TLS: a tracked stream over it. It counts the plain text, not what is on the wire, and
-/// sees alerts as errors without their number.
+/// For code that knows no TLS: a tracked stream over it. It counts the plain text, not what is
+/// on the wire, and sees alerts as errors without their number.
 pub(crate) async fn serve_under_tracked(
     socket: TcpStream,
     acceptor: TlsAcceptor,
@@ -74,14 +76,16 @@ pub(crate) async fn serve_under_tracked(
         return;
     };
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
-    // An end of file is a `close_notify` here. A cut is an `UnexpectedEof` error, which is never expected.
+    // An end of file is a `close_notify` here. A cut is an `UnexpectedEof` error, which is
+    // never expected.
     let (reason, client) = (DisconnectReason::ClientClosed, Initiator::Client);
     let mut tls = guard.track(tls).with_end_of_file(reason, client);
     let _ = session(&mut tls, &guard.cause(), idle, answer).await;
     let _ = timeout(PATIENCE, tls.shutdown()).await;
 }
 
-/// Answers until the stream ends, or this side ends it; `true` where it was the peer's end of file.
+/// Answers until the stream ends, or this side ends it; `true` where it was the peer's end of
+/// file.
 async fn session(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     cause: &Cause,
@@ -133,7 +137,8 @@ fn observe(cause: &Cause, error: &io::Error) {
             Evidence::Local,
             new(DisconnectReason::ProtocolError).with_initiator(Initiator::Client),
         ),
-        // Of the transport, which the tracked stream has seen: a cut, which may be a truncation.
+        // Of the transport, which the tracked stream has seen: a cut, which may be a
+        // truncation.
         None => return,
     };
     cause.record(evidence, end);

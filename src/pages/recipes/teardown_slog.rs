@@ -26,8 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 #[tokio::main]
 pub(crate) async fn main() -> io::Result<()> {
-    // A full queue drops lines unless it blocks, and a mass shutdown fills it. The guard is made first, so
-    // it goes last; but all of this goes before the runtime, so no task may outlive `serve`.
+    // A full queue drops lines unless it blocks, and a mass shutdown fills it. The guard is
+    // made first, so it goes last; but all of this goes before the runtime, so no task may
+    // outlive `serve`.
     let json = slog_json::Json::default(io::stdout()).fuse();
     let queue = Async::new(json).overflow_strategy(OverflowStrategy::Block);
     let (queue, _flush) = queue.build_with_guard();
@@ -45,7 +46,8 @@ async fn serve(listener: TcpListener, log: Logger) -> io::Result<()> {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    connections.spawn(connection(socket, agent.child(), draining.clone(), log.clone()));
+                    let served = connection(socket, agent.child(), draining.clone(), log.clone());
+                    connections.spawn(served);
                 }
                 // No reason to end the others: often one file too many is open.
                 Err(_) => sleep(Duration::from_millis(10)).await,
@@ -59,11 +61,12 @@ async fn serve(listener: TcpListener, log: Logger) -> io::Result<()> {
     // From now on, a connection that ends without a word was asked to.
     agent.presume(shutdown.clone());
     drain.send_replace(true);
+    let cut = shutdown.with_trigger(Trigger::Deadline);
     let all_gone = async { while connections.join_next().await.is_some() {} };
     tokio::select! {
         () = all_gone => {}
         // What is left is cut: recorded once for all, before the first of them is dropped.
-        () = agent.record_when(sleep(PATIENCE), Evidence::Local, shutdown.with_trigger(Trigger::Deadline)) => {}
+        () = agent.record_when(sleep(PATIENCE), Evidence::Local, cut) => {}
     }
     connections.shutdown().await; // aborts them, and waits until each has logged
     Ok(())
@@ -89,7 +92,9 @@ async fn connection(
     log: Logger,
 ) {
     let guard = DisconnectGuard::new(AgentToClient, |end| {
-        disconnect_log!(log, expected: Level::Info, unexpected: Level::Warning, end, "connection closed");
+        disconnect_log!(
+            log, expected: Level::Info, unexpected: Level::Warning, end, "connection closed"
+        );
     })
     .with_cause(cause);
     let stream = guard.track(socket);

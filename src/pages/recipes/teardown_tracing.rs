@@ -1,7 +1,8 @@
 //! A server that stops at once, and loses no line on its way out: tracing-appender.
 //!
-//! Fits this crate with `tokio` and `tracing`, tokio 1 with `io-util`, `macros`, `net`, `rt-multi-thread`,
-//! `signal` and `time`, tracing 0.1, tracing-subscriber 0.3 with `json`, and tracing-appender 0.2.
+//! Fits this crate with `tokio` and `tracing`, tokio 1 with `io-util`, `macros`, `net`,
+//! `rt-multi-thread`, `signal` and `time`, tracing 0.1, tracing-subscriber 0.3 with `json`,
+//! and tracing-appender 0.2.
 
 use std::io;
 use std::time::Duration;
@@ -27,8 +28,8 @@ pub(crate) fn main() -> io::Result<()> {
     run()
 }
 
-// Not `main` itself: the runtime is made and dropped inside this call, so the tasks that are left when it
-// goes log while `_flush` is still there.
+// Not `main` itself: the runtime is made and dropped inside this call, so the tasks that are
+// left when it goes log while `_flush` is still there.
 #[tokio::main]
 async fn run() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -37,8 +38,8 @@ async fn run() -> io::Result<()> {
     let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
     tokio::select! {
         never = serve(listener, &agent) => never,
-        // Recorded inside the awaited future: a handler behind `=>` would come too late for a guard that
-        // `serve` holds itself.
+        // Recorded inside the awaited future: a handler behind `=>` would come too late for a
+        // guard that `serve` holds itself.
         signal = agent.record_when(tokio::signal::ctrl_c(), Evidence::Local, shutdown) => signal,
     }
 }

@@ -1,7 +1,7 @@
 //! A gRPC client's stream of responses, and what a status explains.
 //!
-//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, and tokio 1 with `macros`, `net`
-//! and `time`.
+//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, and tokio 1 with
+//! `macros`, `net` and `time`.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -57,8 +57,8 @@ impl Service<Uri> for Connect {
     }
 }
 
-/// Reads a client's stream to its end. The guard is made once the call is accepted: one that is refused ends
-/// nothing, and `explain` has what to log.
+/// Reads a client's stream to its end. The guard is made once the call is accepted: one that
+/// is refused ends nothing, and `explain` has what to log.
 pub(crate) async fn read<T>(
     mut responses: Streaming<T>,
     connect: &Connect,
@@ -77,7 +77,8 @@ pub(crate) async fn read<T>(
         let message = tokio::select! {
             biased; // the server's last word explains more than the end of the link
             message = responses.message() => message,
-            // Recorded once, where it was decided. tonic cancels the call when the stream is dropped.
+            // Recorded once, where it was decided. tonic cancels the call when the stream is
+            // dropped.
             _ = &mut ended => return,
             () = sleep(idle) => {
                 let end = Disconnect::closed_by(ServerToAgent, Initiator::Agent);
@@ -120,8 +121,8 @@ pub(crate) fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, 
             Evidence::Transport,
             Disconnect::from_error(ServerToAgent, source),
         )),
-        // The link lives, so the server cut the stream without a status, for example in a panic. tonic's own
-        // code for that, CANCELLED, is no announcement of a shutdown.
+        // The link lives, so the server cut the stream without a status, for example in a
+        // panic. tonic's own code for that, CANCELLED, is no announcement of a shutdown.
         Some(_) if connection.get().is_none() => {
             let (evidence, end) = by_server();
             Some((evidence, end.with_reason(DisconnectReason::Unknown)))

@@ -1,8 +1,9 @@
 //! A gRPC server's stream of responses.
 //!
-//! Fits this crate with `tokio`, tonic 0.14, axum 0.8 with `http2`, futures-util 0.3, and tokio 1 with
-//! `net` and `time`. tonic's server takes no stream of ours that is not `Connected`, and axum's does: a
-//! tonic service is a route of a router, served over the listener of `axum_listener.rs`.
+//! Fits this crate with `tokio`, tonic 0.14, axum 0.8 with `http2`, futures-util 0.3, and
+//! tokio 1 with `net` and `time`. tonic's server takes no stream of ours that is not
+//! `Connected`, and axum's does: a tonic service is a route of a router, served over the
+//! listener of `axum_listener.rs`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -36,8 +37,8 @@ impl<S> Attributed<S> {
     ) -> Self {
         // Many over one: a child. Where the connection broke, this inherits that.
         let cause = connection.cause.child();
-        // tonic drops the stream where its client cancels, and keeps the RST_STREAM to itself. While the link
-        // lives, that is nothing of the network's.
+        // tonic drops the stream where its client cancels, and keeps the RST_STREAM to itself.
+        // While the link lives, that is nothing of the network's.
         cause.presume(Disconnect::closed_by(ClientToServer, Initiator::Client));
         Self {
             responses: Box::pin(responses),

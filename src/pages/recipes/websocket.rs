@@ -1,7 +1,7 @@
 //! A WebSocket, at its server and at its client.
 //!
-//! Fits this crate with `tokio`, tokio-tungstenite 0.30, that is tungstenite 0.30, futures-util 0.3 with
-//! `sink`, and tokio 1 with `macros`, `net` and `time`.
+//! Fits this crate with `tokio`, tokio-tungstenite 0.30, that is tungstenite 0.30,
+//! futures-util 0.3 with `sink`, and tokio 1 with `macros`, `net` and `time`.
 
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub(crate) async fn serve(
 ) {
     // Before the handshake: a client that connects and never introduces itself has a line too.
     let guard = DisconnectGuard::new(site.layer, log).with_cause(agent.child());
-    // A bare FIN stays a `network_error`: this protocol has a goodbye. Do not presume 1006 for it, which
-    // would explain an aborted task as well.
+    // A bare FIN stays a `network_error`: this protocol has a goodbye. Do not presume 1006 for
+    // it, which would explain an aborted task as well.
     match timeout(site.patience, accept_async(guard.track(socket))).await {
         Ok(Ok(websocket)) => run(websocket, &guard.cause(), site, on_message).await,
         Ok(Err(error)) => observe(&guard.cause(), site, &error),
@@ -56,7 +56,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Dials, and runs the WebSocket until it ends. A dial that fails ends nothing, so it has no line.
+/// Dials, and runs the WebSocket until it ends. A dial that fails ends nothing, so it has no
+/// line.
 pub(crate) async fn dial(
     address: &str,
     agent: &Cause,
@@ -64,7 +65,8 @@ pub(crate) async fn dial(
     on_message: impl FnMut(Message) -> Option<Message>,
     log: impl FnOnce(Disconnect),
 ) -> Result<(), Error> {
-    // A fresh child for each attempt. The stream is tracked from its first byte, the guard comes later.
+    // A fresh child for each attempt. The stream is tracked from its first byte, the guard
+    // comes later.
     let cause = agent.child();
     let socket = TcpStream::connect(address).await?;
     let stream = TrackedStream::new(socket, site.layer, cause.clone());
@@ -90,7 +92,8 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             message = websocket.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
                     peer_closed(cause, site, frame);
-                    // tungstenite has its answer ready, and sends that instead of a close of ours.
+                    // tungstenite has its answer ready, and sends that instead of a close of
+                    // ours.
                     return close_in_order(&mut websocket, site, Code::Normal).await;
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => is_answered = true,
@@ -112,13 +115,15 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             },
             _ = pings.tick() => {
                 if !is_answered {
-                    let end = Disconnect::new(site.layer, DisconnectReason::NetworkError);
-                    let end = end.with_initiator(Initiator::Network).with_trigger(Trigger::KeepaliveTimeout);
+                    let end = Disconnect::new(site.layer, DisconnectReason::NetworkError)
+                        .with_initiator(Initiator::Network)
+                        .with_trigger(Trigger::KeepaliveTimeout);
                     cause.record(Evidence::Transport, end);
                     return; // a goodbye would have no reader
                 }
                 is_answered = false;
-                // An error of the transport: the tracked stream has recorded it, and the next read ends.
+                // An error of the transport: the tracked stream has recorded it, and the next
+                // read ends.
                 let _ = websocket.send(Message::Ping(Bytes::new())).await;
             }
             () = sleep_until(last_message + site.idle) => {
@@ -154,7 +159,8 @@ pub(crate) fn observe(cause: &Cause, site: Site, error: &Error) {
             cause.record(Evidence::Local, end);
         }
         _ => {
-            // Of the transport, which the tracked stream has seen; or no end at all: `ConnectionClosed`.
+            // Of the transport, which the tracked stream has seen; or no end at all:
+            // `ConnectionClosed`.
         }
     }
 }

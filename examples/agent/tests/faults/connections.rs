@@ -8,13 +8,21 @@ use std::process::Stdio;
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::check;
 use crate::network::Relay;
-use crate::ssh::{CHANNEL_LINE, CONNECTION_LINE, LINE, SshAgent, has_openssh};
+use crate::ssh::{CHANNEL_LINE, CONNECTION_LINE, LINE, SshAgent, has_openssh, terminate};
+
+/// A socket over which OpenSSH's clients share one connection, and the directory that it is in.
+fn control() -> (TempDir, String) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let control = directory.path().join("control").display().to_string();
+    (directory, control)
+}
 
 #[test]
-fn a_network_that_resets() {
+fn a_network_that_resets_ends_a_session_and_its_connection() {
     if !has_openssh() {
         return;
     }
@@ -38,14 +46,12 @@ fn a_tab_that_its_user_closes_does_not_explain_the_outage_of_the_next() {
     }
     let mut agent = SshAgent::start();
     let relay = Relay::to(agent.address());
-    let directory = tempfile::tempdir().expect("a directory");
-    let control = directory.path().join("control");
-    let control = control.to_str().expect("UTF-8");
+    let (_directory, control) = control();
     let [o, alias, p, port] = agent.over(&relay);
-    let (mut one, _output) = agent.open_session(&["-M", "-S", control, &o, &alias, &p, &port]);
-    let (mut other, _output) = agent.open_session(&["-S", control]);
+    let (mut one, _output) = agent.open_session(&["-M", "-S", &control, &o, &alias, &p, &port]);
+    let (mut other, _output) = agent.open_session(&["-S", &control]);
 
-    kill(Pid::from_raw(other.id().cast_signed()), Signal::SIGTERM).expect("terminated");
+    terminate(&other);
     other.wait().expect("ended");
     check("SSH tab that its user closes", &agent.end());
 
@@ -64,14 +70,12 @@ fn a_tab_closed_under_heavy_output_is_not_its_commands_broken_pipe() {
         return;
     }
     let mut agent = SshAgent::start();
-    let directory = tempfile::tempdir().expect("a directory");
-    let control = directory.path().join("control");
-    let control = control.to_str().expect("UTF-8");
-    let (mut master, _output) = agent.open_session(&["-M", "-S", control]);
+    let (_directory, control) = control();
+    let (mut master, _output) = agent.open_session(&["-M", "-S", &control]);
     for _ in 0..10 {
-        let (mut tab, mut output) = agent.open(&["-S", control], "echo up; exec yes");
+        let (mut tab, mut output) = agent.open(&["-S", &control], "echo up; exec yes");
         output.read_exact(&mut vec![0; 100_000]).expect("output");
-        kill(Pid::from_raw(tab.id().cast_signed()), Signal::SIGTERM).expect("terminated");
+        terminate(&tab);
         tab.wait().expect("ended");
         check("SSH tab that its user closes", &agent.end());
     }
@@ -136,23 +140,21 @@ fn an_outage_under_65_channels_is_one_line_without_an_origin() {
 }
 
 #[test]
-fn a_client_that_leaves_without_a_word_after_its_session() {
+fn a_client_may_leave_without_a_word_after_its_session() {
     if !has_openssh() {
         return;
     }
     let mut agent = SshAgent::start();
-    let directory = tempfile::tempdir().expect("a directory");
-    let control = directory.path().join("control");
-    let control = control.to_str().expect("UTF-8");
-    let persist = ["-M", "-S", control, "-o", "ControlPersist=yes", "-N", "-f"];
+    let (_directory, control) = control();
+    let persist = ["-M", "-S", &control, "-o", "ControlPersist=yes", "-N", "-f"];
     let master = agent.ssh(&persist).arg("agent").status();
     assert!(master.expect("OpenSSH's client").success());
-    let command = agent.ssh(&["-S", control, "agent", "exit 7"]).status();
+    let command = agent.ssh(&["-S", &control, "agent", "exit 7"]).status();
     assert_eq!(command.expect("OpenSSH's client").code(), Some(7));
     check("SSH exit 7", &agent.end());
 
     let process = agent
-        .ssh(&["-S", control, "-O", "check", "agent"])
+        .ssh(&["-S", &control, "-O", "check", "agent"])
         .stderr(Stdio::piped())
         .output()
         .expect("OpenSSH's client");
@@ -171,7 +173,7 @@ fn a_client_that_leaves_without_a_word_after_its_session() {
 }
 
 #[test]
-fn a_client_that_leaves_politely_after_its_session() {
+fn a_client_may_leave_with_a_goodbye_after_its_session() {
     if !has_openssh() {
         return;
     }

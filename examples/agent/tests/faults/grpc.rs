@@ -237,14 +237,14 @@ impl Call {
 }
 
 #[tokio::test]
-async fn a_stream_that_the_server_finishes() {
+async fn a_server_finishes_its_stream() {
     let server = serve().await;
     let end = open(server.address, "/finish").await.end().await;
     check("gRPC stream finished by the server", &end);
 }
 
 #[tokio::test]
-async fn a_stream_that_the_server_fails() {
+async fn a_server_fails_its_stream() {
     let server = serve().await;
     check(
         "gRPC PERMISSION_DENIED",
@@ -253,7 +253,7 @@ async fn a_stream_that_the_server_fails() {
 }
 
 #[tokio::test]
-async fn a_server_that_shuts_down() {
+async fn a_server_that_shuts_down_ends_its_streams() {
     let server = serve().await;
     let call = open(server.address, "/stay").await;
     server.shutdown.cancel();
@@ -261,14 +261,14 @@ async fn a_server_that_shuts_down() {
 }
 
 #[tokio::test]
-async fn an_unavailable_from_the_wire() {
+async fn an_unavailable_from_the_wire_is_the_servers() {
     let server = serve().await;
     let call = call(server.address, "/refuse", None).await;
     check("gRPC UNAVAILABLE from the wire", &call.end().await);
 }
 
 #[tokio::test]
-async fn an_unavailable_made_up_locally() {
+async fn an_unavailable_made_up_locally_is_the_networks() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = closed.local_addr().expect("bound");
     drop(closed);
@@ -279,7 +279,7 @@ async fn an_unavailable_made_up_locally() {
 }
 
 #[tokio::test]
-async fn a_deadline() {
+async fn a_deadline_ends_a_call() {
     let server = serve().await;
     let call = call(server.address, "/never", Some(Duration::from_millis(20))).await;
     check("gRPC deadline", &call.end().await);
@@ -287,7 +287,7 @@ async fn a_deadline() {
 
 /// Each side logs a line of its own.
 #[tokio::test]
-async fn a_client_that_cancels() {
+async fn a_client_that_cancels_ends_the_stream_at_both_sides() {
     let server = serve().await;
     let call = open(server.address, "/stay").await;
     // The agent leaves: it decided, and tonic sends RST_STREAM(CANCEL) when the stream is dropped.
@@ -305,7 +305,7 @@ async fn a_client_that_cancels() {
 }
 
 #[test]
-fn a_server_process_that_is_killed() {
+fn a_server_process_that_is_killed_ends_the_stream() {
     let runtime = tokio::runtime::Runtime::new().expect("runtime");
     if respawned::is_respawned() {
         runtime.block_on(async {
@@ -315,7 +315,7 @@ fn a_server_process_that_is_killed() {
         });
         return;
     }
-    let mut server = Respawned::new("grpc::a_server_process_that_is_killed");
+    let mut server = Respawned::new("grpc::a_server_process_that_is_killed_ends_the_stream");
     let address = server.address();
     let end = runtime.block_on(async {
         let call = open(address, "/stay").await;

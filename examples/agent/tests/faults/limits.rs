@@ -75,7 +75,7 @@ fn half_open_connections_are_few_and_do_not_stay() {
 }
 
 #[test]
-fn a_client_that_leaves_before_its_handshake() {
+fn a_client_that_leaves_before_its_handshake_never_logged_in() {
     let mut agent = SshAgent::start();
     drop(TcpStream::connect(agent.address()).expect("accepted"));
     let end = agent.agent.end(CONNECTION_LINE);
@@ -87,7 +87,7 @@ fn a_client_that_leaves_before_its_handshake() {
 }
 
 #[test]
-fn a_login_that_is_refused() {
+fn a_login_with_a_strangers_key_or_without_one_is_refused() {
     if !has_openssh() {
         return;
     }

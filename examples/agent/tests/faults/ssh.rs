@@ -31,6 +31,11 @@ pub(crate) fn has_openssh() -> bool {
     is_here
 }
 
+/// Ends a client with SIGTERM, on which it sends its goodbye.
+pub(crate) fn terminate(client: &Child) {
+    kill(Pid::from_raw(client.id().cast_signed()), Signal::SIGTERM).expect("terminated");
+}
+
 /// An agent, and the config that lets `ssh` in.
 pub(crate) struct SshAgent {
     pub(crate) agent: Agent,
@@ -121,7 +126,7 @@ impl SshAgent {
 }
 
 #[test]
-fn commands_that_end_by_themselves() {
+fn a_session_ends_as_its_command_did() {
     if !has_openssh() {
         return;
     }
@@ -141,7 +146,7 @@ fn commands_that_end_by_themselves() {
 }
 
 #[test]
-fn a_shell_on_a_terminal() {
+fn a_shell_on_a_terminal_ends_its_session() {
     if !has_openssh() {
         return;
     }
@@ -168,7 +173,7 @@ fn a_shell_on_a_terminal() {
 }
 
 #[test]
-fn clients_that_go() {
+fn a_client_ends_its_session_by_dying_leaving_or_disconnecting() {
     if !has_openssh() {
         return;
     }
@@ -191,13 +196,13 @@ fn clients_that_go() {
 
     // The client answers SIGTERM with SSH_MSG_DISCONNECT 11 and leaves.
     let (mut client, _output) = agent.open_session(&[]);
-    kill(Pid::from_raw(client.id().cast_signed()), Signal::SIGTERM).expect("terminated");
+    terminate(&client);
     client.wait().expect("ended");
     check("SSH client sends disconnect 11", &agent.end());
 }
 
 #[test]
-fn garbage_instead_of_ssh() {
+fn garbage_instead_of_ssh_ends_a_connection() {
     let mut agent = SshAgent::start();
     let mut socket = TcpStream::connect(agent.address()).expect("accepted");
     let garbage = "GET / HTTP/1.1\r\nHost: agent\r\n\r\n".repeat(64);
@@ -210,7 +215,7 @@ fn garbage_instead_of_ssh() {
 }
 
 #[test]
-fn ctrl_c_with_a_client_that_says_nothing() {
+fn ctrl_c_ends_the_connection_of_a_silent_client() {
     let mut agent = SshAgent::start();
     let mut socket = TcpStream::connect(agent.address()).expect("accepted");
     // The agent introduces itself first, so it has seen the client.
@@ -221,7 +226,7 @@ fn ctrl_c_with_a_client_that_says_nothing() {
 }
 
 #[test]
-fn an_unsupported_subsystem() {
+fn an_unsupported_subsystem_is_rejected() {
     if !has_openssh() {
         return;
     }
@@ -235,7 +240,7 @@ fn an_unsupported_subsystem() {
 }
 
 #[test]
-fn ctrl_c_with_an_open_session() {
+fn ctrl_c_ends_an_open_session() {
     if !has_openssh() {
         return;
     }
@@ -247,7 +252,7 @@ fn ctrl_c_with_an_open_session() {
 }
 
 #[test]
-fn a_workspace_that_is_stopped_with_an_open_session() {
+fn a_workspace_that_is_stopped_ends_an_open_session() {
     if !has_openssh() {
         return;
     }
@@ -264,7 +269,7 @@ fn a_workspace_that_is_stopped_with_an_open_session() {
 }
 
 #[test]
-fn forwarded_channels() {
+fn a_forwarded_channel_ends_by_its_client_or_its_target() {
     if !has_openssh() {
         return;
     }

@@ -48,19 +48,17 @@ fn end_after(ping_interval: &str, fault: impl FnOnce(Socket)) -> Disconnect {
 
 const QUIET: &str = "600000";
 
-fn end_after_close(code: u16, reason: &'static str) -> Disconnect {
-    end_after(QUIET, |mut socket| {
-        let frame = CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        };
-        socket.close(Some(frame)).expect("sent");
-        while socket.read().is_ok() {}
-    })
+fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
+    let frame = code.map(|(code, reason)| CloseFrame {
+        code: code.into(),
+        reason: reason.into(),
+    });
+    socket.close(frame).expect("sent");
+    while socket.read().is_ok() {}
 }
 
 #[test]
-fn close_codes() {
+fn a_close_code_means_what_its_standard_lists() {
     for (fault, code, reason) in [
         ("WebSocket close 1000", 1000, "done"),
         ("WebSocket close 1001", 1001, "server is going away"),
@@ -77,21 +75,19 @@ fn close_codes() {
             "quota\nINFO all is well",
         ),
     ] {
-        check(fault, &end_after_close(code, reason));
+        let end = end_after(QUIET, |socket| close(socket, Some((code, reason))));
+        check(fault, &end);
     }
 }
 
 #[test]
-fn a_close_frame_without_a_code() {
-    let end = end_after(QUIET, |mut socket| {
-        socket.close(None).expect("sent");
-        while socket.read().is_ok() {}
-    });
+fn a_close_frame_without_a_code_is_a_goodbye() {
+    let end = end_after(QUIET, |socket| close(socket, None));
     check("WebSocket close without a code", &end);
 }
 
 #[test]
-fn a_bad_frame() {
+fn a_bad_frame_is_a_protocol_error() {
     let end = end_after(QUIET, |mut socket| {
         // Reserved bits and a reserved opcode.
         socket.get_mut().write_all(&[0xff, 0x00]).expect("sent");
@@ -101,7 +97,7 @@ fn a_bad_frame() {
 }
 
 #[test]
-fn a_reset_in_the_middle_of_a_frame() {
+fn a_reset_in_the_middle_of_a_frame_is_a_network_error() {
     let end = end_after(QUIET, |mut socket| {
         let stream = socket.get_mut();
         // A text frame of 100 bytes, of which 7 come.
@@ -115,7 +111,7 @@ fn a_reset_in_the_middle_of_a_frame() {
 }
 
 #[test]
-fn a_server_that_hangs() {
+fn a_server_that_hangs_answers_no_ping() {
     let mut hung = None;
     let end = end_after("50", |socket| hung = Some(socket));
     check("WebSocket ping timeout", &end);
@@ -125,14 +121,7 @@ fn a_server_that_hangs() {
 fn a_server_that_restarts_is_dialled_again() {
     let coordinator = Coordinator::new();
     let mut agent = Agent::dialling(coordinator.address(), QUIET);
-    let mut socket = coordinator.accept();
-    let frame = CloseFrame {
-        code: 1012.into(),
-        reason: "upgrade".into(),
-    };
-    socket.close(Some(frame)).expect("sent");
-    while socket.read().is_ok() {}
-    drop(socket);
+    close(coordinator.accept(), Some((1012, "upgrade")));
     check("WebSocket server restarted (close 1012)", &agent.end(LINE));
     coordinator
         .accept()
@@ -142,7 +131,7 @@ fn a_server_that_restarts_is_dialled_again() {
 
 /// A server in a process of its own, so that it can be killed.
 #[test]
-fn a_server_process_that_is_killed() {
+fn a_server_process_that_is_killed_ends_the_connection_and_its_calls() {
     if respawned::is_respawned() {
         let coordinator = Coordinator::new();
         respawned::print_address(coordinator.address());
@@ -151,7 +140,9 @@ fn a_server_process_that_is_killed() {
         while socket.read().is_ok() {}
         return;
     }
-    let mut server = Respawned::new("websocket::a_server_process_that_is_killed");
+    let mut server = Respawned::new(
+        "websocket::a_server_process_that_is_killed_ends_the_connection_and_its_calls",
+    );
     let mut agent = Agent::dialling(server.address(), QUIET);
     server.read_until("accepted");
     server.kill();

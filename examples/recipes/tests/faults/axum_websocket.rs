@@ -11,11 +11,11 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use crate::axum_listener::{self, Connection};
+use crate::axum_server;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
@@ -37,12 +37,6 @@ struct Server {
 
 /// With axum's own WebSocket at `/`, or tungstenite's.
 fn serve(is_axums: bool, idle: Duration) -> Server {
-    let runtime = Runtime::new().expect("a runtime");
-    let (agent, lines) = (Cause::default(), Lines::default());
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    listener.set_nonblocking(true).expect("set");
-    let (cause, log) = (agent.clone(), lines.clone());
     let axums = async move |ConnectInfo(connection): ConnectInfo<Connection>,
                             upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(move |socket| {
@@ -71,18 +65,8 @@ fn serve(is_axums: bool, idle: Duration) -> Server {
         .route("/", router)
         .route("/hello", get(async || "hello"));
     let router = router.layer(from_fn(axum_listener::in_progress));
-    runtime.spawn(async move {
-        let listener = axum_listener::Attributed {
-            listener: TcpListener::from_std(listener).expect("in a runtime"),
-            agent: cause,
-            log: move |end| log.emit()(end),
-        };
-        axum::serve(
-            listener,
-            router.into_make_service_with_connect_info::<Connection>(),
-        )
-        .await
-    });
+    let (agent, lines) = (Cause::default(), Lines::default());
+    let (address, runtime) = axum_server::serve(router, &agent, &lines);
     Server {
         address,
         agent,
@@ -100,86 +84,92 @@ fn client(server: &Server) -> WebSocket<TcpStream> {
     socket
 }
 
-fn check(row: &mut Row, is_axums: bool) {
-    let start = || serve(is_axums, LONG);
+/// The faults that both kinds of WebSocket are put to.
+fn both_kinds_meet(row: &mut Row, is_axums: bool) {
+    the_client_ends_it(row, is_axums);
+    this_side_ends_it(row, is_axums);
+    a_plain_request_ends_it(row, is_axums);
+}
 
-    let server = start();
-    close(client(&server), Some((1000, "done")));
-    row.check("clean close", &server.lines.wait());
+fn the_client_ends_it(row: &mut Row, is_axums: bool) {
+    for (fault, frame) in [
+        ("clean close", Some((1000, "done"))),
+        ("close without a code", None),
+    ] {
+        let server = serve(is_axums, LONG);
+        close(client(&server), frame);
+        row.check(fault, &server.lines.wait());
+    }
 
     if has_python("websockets") {
-        let server = start();
+        let server = serve(is_axums, LONG);
         let mut client = Peer::python(PYTHON_CLIENT, &[&server.address.port().to_string()]);
         client.line();
         client.kill();
         row.check("killed", &server.lines.wait());
     } else {
-        row.skip("killed", "Python's websockets");
+        row.skip(&["killed"], "Python's websockets");
     }
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let held = client(&server);
     reset(held.get_ref());
     drop(held);
     row.check("reset", &server.lines.wait());
 
+    let server = serve(is_axums, LONG);
+    let mut held = client(&server);
+    // Reserved bits and a reserved opcode.
+    let frame = [0xff, 0x80, 0, 0, 0, 0];
+    held.get_mut().write_all(&frame).expect("sent");
+    row.check("bad frame", &server.lines.wait());
+}
+
+fn this_side_ends_it(row: &mut Row, is_axums: bool) {
     let server = serve(is_axums, SHORT);
     assert_eq!(goodbye(client(&server)), 1000);
     row.check("idle timeout", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let held = client(&server);
-    server.agent.record(
-        Evidence::Local,
-        Disconnect::shutdown(AgentToClient, Initiator::Agent),
-    );
+    let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
+    server.agent.record(Evidence::Local, shutdown);
     assert_eq!(goodbye(held), 1001);
     row.check("shutdown", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let _held = client(&server);
     drop(server.runtime);
     row.check("aborted", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_axums, LONG);
     let mut held = client(&server);
     held.send(Message::text("panic")).expect("sent");
     row.check("panic", &server.lines.wait());
+}
 
-    let server = start();
-    let mut held = client(&server);
-    held.get_mut()
-        .write_all(&[0xff, 0x80, 0, 0, 0, 0])
-        .expect("sent");
-    row.check("bad frame", &server.lines.wait());
-
-    let server = start();
-    close(client(&server), None);
-    row.check("close without a code", &server.lines.wait());
-
-    let server = start();
+fn a_plain_request_ends_it(row: &mut Row, is_axums: bool) {
+    let server = serve(is_axums, LONG);
     let mut plain = TcpStream::connect(server.address).expect("accepted");
     write!(plain, "GET /hello HTTP/1.1\r\nHost: server\r\n\r\n").expect("sent");
     let mut answer = [0; 512];
     let length = plain.read(&mut answer).expect("answered");
     assert!(answer[..length].ends_with(b"hello"));
     drop(plain);
-    row.check(
-        "plain HTTP, kept alive, closed by the client",
-        &server.lines.wait(),
-    );
+    let end = server.lines.wait();
+    row.check("plain HTTP, kept alive, closed by the client", &end);
 }
 
 #[test]
-fn with_a_websocket_of_axum() {
+fn a_websocket_of_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum WebSocket");
-    check(&mut row, true);
+    both_kinds_meet(&mut row, true);
     row.complete();
 }
 
 #[test]
-fn with_a_websocket_of_tungstenite() {
+fn a_websocket_of_tungstenite_in_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum, own tungstenite");
-    check(&mut row, false);
+    both_kinds_meet(&mut row, false);
     row.complete();
 }

@@ -6,6 +6,7 @@
 
 #[path = "../../../../src/pages/recipes/axum_listener.rs"]
 mod axum_listener;
+mod axum_server;
 mod axum_websocket;
 mod grpc;
 mod http;

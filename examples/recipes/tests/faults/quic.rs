@@ -16,7 +16,7 @@ use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
 use futures_util::FutureExt;
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
@@ -53,7 +53,7 @@ fn serve(idle: Duration, policy: impl Future<Output = Disconnect> + Send + 'stat
     let mut config =
         ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
     let mut transport = TransportConfig::default();
-    // So short for the tests' sake; pings keep a connection that is not dead.
+    // Short, so that the tests need not wait; pings keep a connection open that is not dead.
     transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
     transport.keep_alive_interval(Some(Duration::from_millis(100)));
     config.transport_config(Arc::new(transport));
@@ -130,7 +130,7 @@ fn shutdown() -> Disconnect {
 
 /// A client in a process of its own, so that it can be killed.
 #[test]
-fn a_client_process() {
+fn a_client_process_stays_until_it_is_killed() {
     let Some(address) = std::env::var_os(RESPAWNED) else {
         return;
     };
@@ -150,7 +150,7 @@ fn client_process(server: &Server) -> Peer {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(&file, &server.certificate).expect("written");
     let mut client = Peer::spawn(
-        respawn("quic::a_client_process")
+        respawn("quic::a_client_process_stays_until_it_is_killed")
             .env(RESPAWNED, server.address.to_string())
             .env("CERTIFICATE", file.path()),
     );
@@ -205,123 +205,136 @@ fn restart(server: &Server) -> (Runtime, Endpoint) {
     (second, endpoint)
 }
 
-/// Runs a fault, and returns the connection's line and its stream's.
-async fn ends_after<F: Future>(idle: Duration, fault: impl FnOnce(Client) -> F) -> [Disconnect; 2] {
-    let server = serve(idle, pending());
-    let client = client(&server).await;
-    let _held = fault(client).await;
-    [server.connection.wait(), server.streams.wait()]
+fn start() -> Server {
+    serve(LONG, pending())
+}
+
+/// The rows of a connection and of the stream that runs over it.
+struct Rows {
+    connections: Row,
+    streams: Row,
+}
+
+impl Rows {
+    fn check(&mut self, fault: &'static str, server: &Server) {
+        self.connections.check(fault, &server.connection.wait());
+        self.streams.check(fault, &server.streams.wait());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn connection_and_streams() {
-    let mut connection = Row::of("QUIC connection");
-    let mut streams = Row::of("QUIC stream");
-    let code = VarInt::from_u32;
-
-    let [end, stream_end] = ends_after(LONG, async |mut client| {
-        client.send.finish().expect("open");
-        assert_eq!(client.receive.read_to_end(9).await.expect("finished"), b"");
-        client.connection.close(code(0), b"done");
-        client.endpoint.wait_idle().await;
-    })
-    .await;
-    connection.check("clean close", &end);
-    streams.check("clean close", &stream_end);
-
-    let server = serve(LONG, pending());
-    client_process(&server).kill();
-    connection.check("killed", &server.connection.wait());
-    streams.check("killed", &server.streams.wait());
-
-    let server = serve(LONG, pending());
-    let (runtime, endpoint) = {
-        let server = &server;
-        std::thread::scope(|scope| scope.spawn(|| restart(server)).join().expect("no panic"))
+async fn a_connection_and_its_stream_end_as_their_rows_record() {
+    let mut rows = Rows {
+        connections: Row::of("QUIC connection"),
+        streams: Row::of("QUIC stream"),
     };
-    connection.check("reset", &server.connection.wait());
-    streams.check("the connection is reset", &server.streams.wait());
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            drop(endpoint);
-            runtime.shutdown_background();
-        });
+    the_client_closes_the_connection(&mut rows).await;
+    the_client_is_gone(&mut rows).await;
+    the_client_ends_its_stream(&mut rows.streams).await;
+    this_side_ends_both(&mut rows).await;
+    a_bug_ends_one_of_both(&mut rows).await;
+    rows.connections.complete();
+    rows.streams.complete();
+}
+
+async fn the_client_closes_the_connection(rows: &mut Rows) {
+    let server = start();
+    let mut held = client(&server).await;
+    held.send.finish().expect("open");
+    assert_eq!(held.receive.read_to_end(9).await.expect("finished"), b"");
+    held.connection.close(VarInt::from_u32(0), b"done");
+    held.endpoint.wait_idle().await;
+    rows.check("clean close", &server);
+
+    for (fault, code) in [
+        ("close 7, not taught", 7),
+        ("close 16, taught by the site", 16),
+    ] {
+        let server = start();
+        let held = client(&server).await;
+        held.connection.close(VarInt::from_u32(code), b"as asked");
+        rows.check(fault, &server);
+    }
+
+    let server = start();
+    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
+    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
+    connecting.expect("started").await.expect_err("refused");
+    let end = server.connection.wait();
+    rows.connections.check("a refused certificate", &end);
+}
+
+async fn the_client_is_gone(rows: &mut Rows) {
+    let server = start();
+    client_process(&server).kill();
+    rows.check("killed", &server);
+
+    let server = Arc::new(start());
+    let restarted = Arc::clone(&server);
+    // A runtime can be neither run nor dropped within another.
+    let restarted = spawn_blocking(move || restart(&restarted)).await;
+    let (runtime, endpoint) = restarted.expect("no panic");
+    rows.connections.check("reset", &server.connection.wait());
+    let end = server.streams.wait();
+    rows.streams.check("the connection is reset", &end);
+    let stopped = spawn_blocking(|| {
+        drop(endpoint);
+        runtime.shutdown_background();
     });
+    stopped.await.expect("no panic");
+}
 
-    let [_, end] = ends_after(LONG, async |mut client| {
-        client.send.reset(code(5)).expect("open");
-        tokio::time::sleep(SHORT).await;
-        client.connection.close(code(0), b"");
-    })
-    .await;
-    streams.check("reset", &end);
+async fn the_client_ends_its_stream(row: &mut Row) {
+    let server = start();
+    let mut held = client(&server).await;
+    held.send.reset(VarInt::from_u32(5)).expect("open");
+    row.check("reset", &server.streams.wait());
 
-    let [end, stream_end] = ends_after(SHORT, async |client| client).await;
-    connection.check("idle timeout", &end);
-    streams.check("idle timeout", &stream_end);
+    let server = start();
+    let mut held = client(&server).await;
+    held.receive.stop(VarInt::from_u32(6)).expect("open");
+    // This side learns of it where it writes, so it has to have something to echo.
+    while held.send.write_all(b"more").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if held.send.stopped().now_or_never().is_some() {
+            break;
+        }
+    }
+    row.check("STOP_SENDING 6", &server.streams.wait());
+}
 
-    let server = serve(LONG, pending());
+async fn this_side_ends_both(rows: &mut Rows) {
+    let server = serve(SHORT, pending());
+    let _held = client(&server).await;
+    rows.check("idle timeout", &server);
+
+    let server = start();
     let held = client(&server).await;
     server.agent.record(Evidence::Local, shutdown());
-    connection.check("shutdown", &server.connection.wait());
-    streams.check("shutdown", &server.streams.wait());
+    rows.check("shutdown", &server);
     let reason = held.connection.closed().await.to_string();
     assert!(reason.starts_with("closed by peer"), "{reason}");
 
-    let server = serve(LONG, pending());
+    let server = start();
     let _held = client(&server).await;
     server.task.abort();
-    connection.check("aborted", &server.connection.wait());
-    streams.check("aborted", &server.streams.wait());
+    rows.check("aborted", &server);
+}
 
+async fn a_bug_ends_one_of_both(rows: &mut Rows) {
     let server = serve(LONG, async {
         tokio::time::sleep(SHORT).await;
         panic!("a bug")
     });
     let _held = client(&server).await;
-    connection.check("panic", &server.connection.wait());
-    streams.check("the connection's task panics", &server.streams.wait());
+    rows.connections.check("panic", &server.connection.wait());
+    let end = server.streams.wait();
+    rows.streams.check("the connection's task panics", &end);
 
-    let server = serve(LONG, pending());
+    let server = start();
     let mut held = client(&server).await;
     held.send.write_all(b"panic").await.expect("sent");
-    streams.check("panic", &server.streams.wait());
-
-    // The protocol's own.
-    for (fault, number) in [
-        ("close 7, not taught", 7),
-        ("close 16, taught by the site", 16),
-    ] {
-        let [end, stream_end] = ends_after(LONG, async |client| {
-            client.connection.close(code(number), b"as asked");
-        })
-        .await;
-        connection.check(fault, &end);
-        streams.check(fault, &stream_end);
-    }
-
-    let [_, end] = ends_after(LONG, async |mut client| {
-        client.receive.stop(code(6)).expect("open");
-        while client.send.write_all(b"more").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            if client.send.stopped().now_or_never().is_some() {
-                break;
-            }
-        }
-        tokio::time::sleep(SHORT).await;
-        client.connection.close(code(0), b"");
-    })
-    .await;
-    streams.check("STOP_SENDING 6", &end);
-
-    let server = serve(LONG, pending());
-    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
-    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
-    connecting.expect("started").await.expect_err("refused");
-    connection.check("a refused certificate", &server.connection.wait());
-
-    connection.complete();
-    streams.complete();
+    rows.streams.check("panic", &server.streams.wait());
 }
 
 /// Each stream's task and the connection's meet the close at the same time, and all of them know it.

@@ -99,19 +99,10 @@ impl Server {
         let key = self.keys.path().join(key);
         Peer::spawn(
             Command::new("ssh")
+                .args(["-F", "none", "-oBatchMode=yes", "-oIdentitiesOnly=yes"])
                 .args([
-                    "-F",
-                    "none",
-                    "-o",
-                    "BatchMode=yes",
-                    "-o",
-                    "IdentitiesOnly=yes",
-                ])
-                .args([
-                    "-o",
-                    "StrictHostKeyChecking=no",
-                    "-o",
-                    "UserKnownHostsFile=/dev/null",
+                    "-oStrictHostKeyChecking=no",
+                    "-oUserKnownHostsFile=/dev/null",
                 ])
                 .args(["-l", "user", "-p", &self.port.to_string(), "-i"])
                 .arg(key)
@@ -156,6 +147,12 @@ impl Server {
         self.end("forwarded channel closed")
     }
 
+    /// Aborts what runs over the connection: its sessions, its channels.
+    fn abort_tasks(&self) {
+        let tasks = self.site.tasks.lock();
+        tasks.unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
     /// A channel that is forwarded to a target, and the target's side of it.
     fn forward(&self) -> (Peer, TcpStream) {
         let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -183,59 +180,65 @@ fn has_openssh() -> bool {
     has("ssh", "-V") && has("ssh-keygen", "-?")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn connection_and_sessions() {
-    let mut connections = Row::of("SSH connection");
-    let mut sessions = Row::of("SSH session");
-    if !has_openssh() {
-        connections.skip_all("OpenSSH's client");
-        sessions.skip_all("OpenSSH's client");
-        return;
-    }
-    let start = || serve(|_| {});
-    let mut check = |fault, server: &Server| {
-        sessions.check(fault, &server.session_end());
-        connections.check(fault, &server.connection());
-    };
+fn start() -> Server {
+    serve(|_| {})
+}
 
+/// The rows of a connection and of the session that runs over it.
+struct Rows {
+    connections: Row,
+    sessions: Row,
+}
+
+impl Rows {
+    fn check(&mut self, fault: &'static str, server: &Server) {
+        self.sessions.check(fault, &server.session_end());
+        self.connections.check(fault, &server.connection());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_connection_and_its_session_end_as_their_rows_record() {
+    let mut rows = Rows {
+        connections: Row::of("SSH connection"),
+        sessions: Row::of("SSH session"),
+    };
+    if !has_openssh() {
+        rows.connections.skip_all("OpenSSH's client");
+        return rows.sessions.skip_all("OpenSSH's client");
+    }
+    the_client_ends_it(&mut rows);
+    the_command_ends_its_session(&mut rows.sessions);
+    this_side_ends_it(&mut rows);
+    a_bug_or_an_abort_ends_one_of_both(&mut rows);
+    there_never_was_a_session(&mut rows.connections);
+    rows.connections.complete();
+    rows.sessions.complete();
+}
+
+fn the_client_ends_it(rows: &mut Rows) {
     let server = start();
     let mut client = server.ssh("client", &["127.0.0.1", "exit 0"]);
     assert_eq!(client.wait(), Some(0));
-    check("clean close", &server);
+    rows.check("clean close", &server);
 
     let server = start();
     server.session().kill();
-    check("killed", &server);
+    rows.check("killed", &server);
 
     let server = start();
     let mut client = server.ssh("client", &["127.0.0.1", "echo up; exec yes"]);
     client.read_until("up");
     kill_with_bytes_unread(&mut client);
-    check("reset", &server);
-
-    let server = serve(|config| config.inactivity_timeout = Some(SHORT * 3));
-    let _client = server.session();
-    check("idle timeout", &server);
-
-    let server = start();
-    let mut client = server.session();
-    server.site.agent.record(Evidence::Local, shutdown());
-    check("shutdown", &server);
-    assert_eq!(client.wait(), Some(255));
-
-    let server = serve(|config| {
-        config.keepalive_interval = Some(SHORT);
-        config.keepalive_max = 2;
-    });
-    let client = server.session();
-    client.signal(Signal::SIGSTOP);
-    check("keepalive not answered", &server);
+    rows.check("reset", &server);
 
     let server = start();
     let client = server.session();
     client.signal(Signal::SIGTERM); // it answers with SSH_MSG_DISCONNECT 11
-    check("the client sends disconnect 11", &server);
+    rows.check("the client sends disconnect 11", &server);
+}
 
+fn the_command_ends_its_session(row: &mut Row) {
     for (fault, command, status) in [
         ("exit 7", "exit 7", Some(7)),
         ("killed by a signal", "kill -KILL $$", Some(255)),
@@ -244,68 +247,80 @@ async fn connection_and_sessions() {
         let mut client = server.ssh("client", &["127.0.0.1", command]);
         let code = client.wait();
         assert!(code == status || code == Some(255), "{code:?}");
-        sessions.check(fault, &server.session_end());
+        row.check(fault, &server.session_end());
     }
+}
+
+fn this_side_ends_it(rows: &mut Rows) {
+    let server = serve(|config| config.inactivity_timeout = Some(SHORT * 3));
+    let _client = server.session();
+    rows.check("idle timeout", &server);
 
     let server = start();
+    let mut client = server.session();
+    server.site.agent.record(Evidence::Local, shutdown());
+    rows.check("shutdown", &server);
+    assert_eq!(client.wait(), Some(255));
+
+    let server = serve(|config| {
+        config.keepalive_interval = Some(SHORT);
+        config.keepalive_max = 2;
+    });
+    let client = server.session();
+    client.signal(Signal::SIGSTOP);
+    rows.check("keepalive not answered", &server);
+}
+
+fn a_bug_or_an_abort_ends_one_of_both(rows: &mut Rows) {
+    let server = start();
     let _client = server.session();
-    server
-        .site
-        .tasks
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .abort_all();
-    sessions.check("aborted", &server.session_end());
+    server.abort_tasks();
+    rows.sessions.check("aborted", &server.session_end());
 
     let server = start();
     let _client = server.session();
     server.task.abort();
-    connections.check("aborted", &server.connection());
+    rows.connections.check("aborted", &server.connection());
 
     let server = start();
     let _client = server.ssh("client", &["127.0.0.1", "panic"]);
-    sessions.check("panic", &server.session_end());
+    rows.sessions.check("panic", &server.session_end());
 
     let server = start();
     let _client = server.ssh("client", &["-s", "127.0.0.1", "panic"]);
-    connections.check("panic", &server.connection());
+    rows.connections.check("panic", &server.connection());
+}
 
+fn there_never_was_a_session(row: &mut Row) {
     let server = start();
     let mut client = server.ssh("stranger", &["127.0.0.1", "exit 0"]);
     assert_eq!(client.wait(), Some(255));
-    connections.check("refused login", &server.connection());
+    row.check("refused login", &server.connection());
 
     let server = start();
     let mut socket = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");
     let garbage = "GET / HTTP/1.1\r\nHost: agent\r\n\r\n".repeat(64);
     let _ = socket.write_all(garbage.as_bytes());
     let _ = socket.read_to_end(&mut Vec::new());
-    connections.check("no SSH", &server.connection());
+    row.check("no SSH", &server.connection());
 
     let server = start();
     let mut silent = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");
     silent.write_all(b"SSH-2.0-silent\r\n").expect("introduced");
-    connections.check("no login in time", &server.connection());
-    // Its line was not all: the connection is gone.
-    silent
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .expect("set");
-    assert!(
-        !would_block(silent.read_to_end(&mut Vec::new())),
-        "still open"
-    );
-
-    connections.complete();
-    sessions.complete();
+    row.check("no login in time", &server.connection());
+    // Beside its line, the connection is closed.
+    let patience = Some(Duration::from_secs(10));
+    silent.set_read_timeout(patience).expect("set");
+    let rest = silent.read_to_end(&mut Vec::new());
+    assert!(!would_block(rest), "still open");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn forwarded_channels() {
+async fn a_forwarded_channel_ends_as_its_row_records() {
     let mut row = Row::of("SSH channel");
     if !has_openssh() {
         return row.skip_all("OpenSSH's client");
     }
-    let start = || serve(|_| {});
 
     let server = start();
     let (mut client, mut socket) = server.forward();
@@ -333,22 +348,17 @@ async fn forwarded_channels() {
     row.check("reset", &server.channel());
 
     let server = serve(|config| config.inactivity_timeout = Some(SHORT * 3));
-    let (_client, _socket) = server.forward();
+    let _held = server.forward();
     row.check("idle timeout", &server.channel());
 
     let server = start();
-    let (_client, _socket) = server.forward();
+    let _held = server.forward();
     server.site.agent.record(Evidence::Local, shutdown());
     row.check("shutdown", &server.channel());
 
     let server = start();
-    let (_client, _socket) = server.forward();
-    server
-        .site
-        .tasks
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .abort_all();
+    let _held = server.forward();
+    server.abort_tasks();
     row.check("aborted", &server.channel());
 
     row.complete();

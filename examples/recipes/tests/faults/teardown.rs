@@ -91,12 +91,16 @@ impl Program {
 }
 
 #[test]
-fn slog_async_and_a_drain() {
+fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
     if is_respawned() {
         return teardown_slog::main().expect("served");
     }
     let mut row = Row::of("teardown, slog");
-    let start = || Program::start("teardown::slog_async_and_a_drain");
+    let start = || {
+        Program::start(
+            "teardown::a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records",
+        )
+    };
     let mut program = start();
     program.check_what_clients_do(&mut row);
 
@@ -112,12 +116,16 @@ fn slog_async_and_a_drain() {
 }
 
 #[test]
-fn tracing_appender_and_no_drain() {
+fn a_server_that_logs_through_tracing_appender_ends_as_its_row_records() {
     if is_respawned() {
         return teardown_tracing::main().expect("served");
     }
     let mut row = Row::of("teardown, tracing");
-    let start = || Program::start("teardown::tracing_appender_and_no_drain");
+    let start = || {
+        Program::start(
+            "teardown::a_server_that_logs_through_tracing_appender_ends_as_its_row_records",
+        )
+    };
     start().check_what_clients_do(&mut row);
     row.check("shutdown", &start().stop_under_many(Signal::SIGINT));
     row.complete();

@@ -1,7 +1,7 @@
 //! TLS, against openssl's client, curl and rustls.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ struct Server {
     task: JoinHandle<()>,
 }
 
-fn serve(is_over: bool, idle: Duration) -> Server {
+fn serve(is_under: bool, idle: Duration) -> Server {
     let _ = ::rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
     let certificate = made.cert.der().clone();
@@ -54,7 +54,7 @@ fn serve(is_over: bool, idle: Duration) -> Server {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
         let socket = asynchronous(socket);
-        if is_over {
+        if is_under {
             recipe::serve_under_tracked(socket, acceptor, &cause, idle, echo, log).await;
         } else {
             recipe::serve(socket, acceptor, &cause, idle, echo, log).await;
@@ -101,61 +101,41 @@ fn client(server: &Server) -> Client {
     client
 }
 
-fn check_seven(row: &mut Row, is_over: bool) {
-    let start = || serve(is_over, LONG);
-    if has("openssl", "version") {
-        let server = start();
-        let mut client = openssl_that_is_up(&server);
-        client.close_input();
-        row.check("clean close", &server.lines.wait());
+/// The faults that both recipes are put to.
+fn common_faults_end_it(row: &mut Row, is_under: bool) {
+    openssl_ends_it(row, is_under);
+    the_transport_ends_it(row, is_under);
+    this_side_ends_it(row, is_under);
+}
 
-        let server = start();
-        openssl_that_is_up(&server).kill();
-        row.check("killed", &server.lines.wait());
-    } else {
-        row.skip("clean close", "openssl");
-        row.skip("killed", "openssl");
+fn openssl_ends_it(row: &mut Row, is_under: bool) {
+    if !has("openssl", "version") {
+        return row.skip(&["clean close", "killed"], "openssl");
     }
+    let server = serve(is_under, LONG);
+    let mut client = openssl_that_is_up(&server);
+    client.close_input();
+    row.check("clean close", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_under, LONG);
+    openssl_that_is_up(&server).kill();
+    row.check("killed", &server.lines.wait());
+}
+
+fn the_transport_ends_it(row: &mut Row, is_under: bool) {
+    let server = serve(is_under, LONG);
     let held = client(&server);
     reset(&held.sock);
     drop(held);
     row.check("reset", &server.lines.wait());
 
-    let server = serve(is_over, SHORT);
-    let mut held = client(&server);
-    assert_eq!(held.read(&mut [0]).expect("a close_notify"), 0);
-    row.check("idle timeout", &server.lines.wait());
-
-    let server = start();
-    let mut held = client(&server);
-    server.agent.record(
-        Evidence::Local,
-        Disconnect::shutdown(AgentToClient, Initiator::Agent),
-    );
-    assert_eq!(held.read(&mut [0]).expect("a close_notify"), 0);
-    row.check("shutdown", &server.lines.wait());
-
-    let server = start();
-    let _held = client(&server);
-    server.task.abort();
-    row.check("aborted", &server.lines.wait());
-
-    let server = start();
-    let mut held = client(&server);
-    held.write_all(b"panic").expect("sent");
-    row.check("panic", &server.lines.wait());
-
-    let server = start();
+    let server = serve(is_under, LONG);
     let mut held = client(&server);
     held.write_all(b"hello").expect("sent");
-    held.sock
-        .shutdown(std::net::Shutdown::Write)
-        .expect("half closed");
+    held.sock.shutdown(Shutdown::Write).expect("half closed");
     row.check("cut without close_notify", &server.lines.wait());
 
-    let server = start();
+    let server = serve(is_under, LONG);
     let mut held = client(&server);
     // A record that nothing can decrypt.
     held.sock.write_all(&[23, 3, 3, 0, 20]).expect("sent");
@@ -163,48 +143,75 @@ fn check_seven(row: &mut Row, is_over: bool) {
     row.check("a record that is forged", &server.lines.wait());
 }
 
+fn this_side_ends_it(row: &mut Row, is_under: bool) {
+    let server = serve(is_under, SHORT);
+    let mut held = client(&server);
+    assert_eq!(held.read(&mut [0]).expect("a close_notify"), 0);
+    row.check("idle timeout", &server.lines.wait());
+
+    let server = serve(is_under, LONG);
+    let mut held = client(&server);
+    let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
+    server.agent.record(Evidence::Local, shutdown);
+    assert_eq!(held.read(&mut [0]).expect("a close_notify"), 0);
+    row.check("shutdown", &server.lines.wait());
+
+    let server = serve(is_under, LONG);
+    let _held = client(&server);
+    server.task.abort();
+    row.check("aborted", &server.lines.wait());
+
+    let server = serve(is_under, LONG);
+    let mut held = client(&server);
+    held.write_all(b"panic").expect("sent");
+    row.check("panic", &server.lines.wait());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_a_tracked_stream() {
+async fn tls_over_a_tracked_stream_ends_as_its_row_records() {
     let mut row = Row::of("TLS over a tracked stream");
-    check_seven(&mut row, false);
-    let start = || serve(false, LONG);
+    common_faults_end_it(&mut row, false);
+    openssl_and_curl_fail_the_handshake(&mut row);
 
-    if has("openssl", "version") {
-        let server = start();
-        let _client = openssl(&server, &["-verify_return_error"]);
-        row.check("a refused certificate", &server.lines.wait());
-
-        let server = start();
-        let _client = openssl(&server, &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]);
-        row.check("TLS 1.1", &server.lines.wait());
-    } else {
-        row.skip("a refused certificate", "openssl");
-        row.skip("TLS 1.1", "openssl");
-    }
-
-    if has("curl", "--version") {
-        let server = start();
-        let url = format!("http://127.0.0.1:{}/", server.port);
-        let mut client = Peer::spawn(Command::new("curl").args(["--silent", &url]));
-        row.check("plain HTTP on a TLS port", &server.lines.wait());
-        client.wait();
-    } else {
-        row.skip("plain HTTP on a TLS port", "curl");
-    }
-
-    let server = start();
+    let server = serve(false, LONG);
     drop(TcpStream::connect(("127.0.0.1", server.port)).expect("accepted"));
     row.check("no handshake, a FIN", &server.lines.wait());
 
-    let server = start();
+    let server = serve(false, LONG);
     let _silent = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");
     row.check("no handshake, silence", &server.lines.wait());
     row.complete();
 }
 
+fn openssl_and_curl_fail_the_handshake(row: &mut Row) {
+    let by_openssl: [(_, &[&str]); 2] = [
+        ("a refused certificate", &["-verify_return_error"]),
+        ("TLS 1.1", &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]),
+    ];
+    for (fault, arguments) in by_openssl {
+        if has("openssl", "version") {
+            let server = serve(false, LONG);
+            let _client = openssl(&server, arguments);
+            row.check(fault, &server.lines.wait());
+        } else {
+            row.skip(&[fault], "openssl");
+        }
+    }
+
+    if has("curl", "--version") {
+        let server = serve(false, LONG);
+        let url = format!("http://127.0.0.1:{}/", server.port);
+        let mut client = Peer::spawn(Command::new("curl").args(["--silent", &url]));
+        row.check("plain HTTP on a TLS port", &server.lines.wait());
+        client.wait();
+    } else {
+        row.skip(&["plain HTTP on a TLS port"], "curl");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_a_tracked_stream() {
+async fn tls_under_a_tracked_stream_ends_as_its_row_records() {
     let mut row = Row::of("TLS under a tracked stream");
-    check_seven(&mut row, true);
+    common_faults_end_it(&mut row, true);
     row.complete();
 }

@@ -155,105 +155,90 @@ pub(crate) fn goodbye(mut socket: Socket) -> u16 {
     frame.code.into()
 }
 
-/// The faults that both sides meet alike.
-async fn check_both(row: &mut Row, site: Site, peer: impl Fn(Site) -> (Running, Socket)) {
-    let (running, socket) = peer(site);
-    close(socket, Some((1000, "done")));
-    row.check("clean close", &running.lines.wait());
+/// Starts a site, and returns it with the WebSocket of its peer.
+type Start = fn(Site) -> (Running, Socket);
 
-    let (running, socket) = peer(site);
+/// The faults that both sides meet alike.
+async fn both_sides_meet(row: &mut Row, site: Site, start: Start) {
+    the_peer_says_goodbye(row, site, start);
+    the_peer_breaks_off(row, site, start);
+    this_side_ends_it(row, site, start).await;
+}
+
+fn the_peer_says_goodbye(row: &mut Row, site: Site, start: Start) {
+    for (fault, frame) in [
+        ("clean close", Some((1000, "done"))),
+        ("close 1001", Some((1001, "going away"))),
+        ("close 1008", Some((1008, "token expired"))),
+        ("close 1011", Some((1011, "database is down"))),
+        (
+            "close 4321, unlisted",
+            Some((4321, "quota\nINFO all is well")),
+        ),
+        ("close without a code", None),
+    ] {
+        let (running, socket) = start(site);
+        close(socket, frame);
+        row.check(fault, &running.lines.wait());
+    }
+}
+
+fn the_peer_breaks_off(row: &mut Row, site: Site, start: Start) {
+    let (running, socket) = start(site);
     reset(socket.get_ref());
     drop(socket);
     row.check("reset", &running.lines.wait());
 
-    let idle = Site {
+    let (running, socket) = start(site);
+    drop(socket);
+    row.check("a FIN without a goodbye", &running.lines.wait());
+
+    let (running, mut socket) = start(site);
+    // Reserved bits and a reserved opcode.
+    let frame = [0xff, 0x80, 0, 0, 0, 0];
+    socket.get_mut().write_all(&frame).expect("sent");
+    assert_eq!(goodbye(socket), 1002);
+    row.check("bad frame", &running.lines.wait());
+
+    let patience = SHORT;
+    let (running, _socket) = start(Site { patience, ..site });
+    row.check("ping not answered", &running.lines.wait());
+}
+
+async fn this_side_ends_it(row: &mut Row, site: Site, start: Start) {
+    let (running, socket) = start(Site {
         idle: SHORT,
         ..site
-    };
-    let (running, socket) = peer(idle);
+    });
     assert_eq!(goodbye(socket), 1000);
     row.check("idle timeout", &running.lines.wait());
 
-    let (running, socket) = peer(site);
+    let (running, socket) = start(site);
     let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
     running.agent.record(Evidence::Local, shutdown);
     assert_eq!(goodbye(socket), 1001);
     row.check("shutdown", &running.lines.wait());
 
-    let (running, _socket) = peer(site);
+    let (running, _socket) = start(site);
     running.task.abort();
     row.check("aborted", &running.lines.wait());
 
-    let (running, mut socket) = peer(site);
+    let (running, mut socket) = start(site);
     socket.send(Message::text("panic")).expect("sent");
     assert!(running.task.await.is_err());
     row.check("panic", &running.lines.wait());
-
-    // The protocol's own.
-    for (fault, code, reason) in [
-        ("close 1001", 1001, "going away"),
-        ("close 1008", 1008, "token expired"),
-        ("close 1011", 1011, "database is down"),
-        ("close 4321, unlisted", 4321, "quota\nINFO all is well"),
-    ] {
-        let (running, socket) = peer(site);
-        close(socket, Some((code, reason)));
-        row.check(fault, &running.lines.wait());
-    }
-
-    let (running, socket) = peer(site);
-    close(socket, None);
-    row.check("close without a code", &running.lines.wait());
-
-    let (running, socket) = peer(site);
-    drop(socket);
-    row.check("a FIN without a goodbye", &running.lines.wait());
-
-    let (running, mut socket) = peer(site);
-    // Reserved bits and a reserved opcode.
-    socket
-        .get_mut()
-        .write_all(&[0xff, 0x80, 0, 0, 0, 0])
-        .expect("sent");
-    assert_eq!(goodbye(socket), 1002);
-    row.check("bad frame", &running.lines.wait());
-
-    let hangs = Site {
-        patience: SHORT,
-        ..site
-    };
-    let (running, _socket) = peer(hangs);
-    row.check("ping not answered", &running.lines.wait());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn server() {
+async fn a_servers_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket server");
-    check_both(&mut row, SERVER, peer_of_server).await;
-
-    if has_python("websockets") {
-        let (running, port) = serve(SERVER);
-        let mut client = Peer::python(PYTHON_CLIENT, &[&port.to_string()]);
-        client.line();
-        client.kill();
-        row.check("killed", &running.lines.wait());
-
-        let (running, port) = serve(SERVER);
-        let mut client = Peer::python(PYTHON_CLIENT, &[&port.to_string()]);
-        client.line();
-        client.type_line("3008");
-        client.read_until("closed");
-        row.check("close 3008 by Python", &running.lines.wait());
-    } else {
-        row.skip("killed", "Python's websockets");
-        row.skip("close 3008 by Python", "Python's websockets");
-    }
+    both_sides_meet(&mut row, SERVER, peer_of_server).await;
+    a_client_of_python_ends_it(&mut row);
 
     let (running, port) = serve(SERVER);
     let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("accepted");
-    socket
-        .write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-        .expect("sent");
+    let greeting = b"SSH-2.0-OpenSSH_9.2\r\n\r\n";
+    socket.write_all(greeting).expect("sent");
     let _ = socket.read(&mut [0]);
     row.check("no WebSocket", &running.lines.wait());
 
@@ -266,31 +251,50 @@ async fn server() {
     row.complete();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn client_side() {
-    let mut row = Row::of("WebSocket client");
-    check_both(&mut row, CLIENT, peer_of_client).await;
-
-    if has_python("websockets") {
-        let start = || {
-            let mut server = Peer::python(PYTHON_SERVER, &[]);
-            let port = server.line().parse().expect("a port");
-            (server, port)
-        };
-        let (mut server, port) = start();
-        let running = dial(port, CLIENT);
-        server.read_until("up");
-        server.kill();
-        row.check("killed", &running.lines.wait());
-
-        let (mut server, port) = start();
-        let running = dial(port, CLIENT);
-        server.read_until("up");
-        server.type_line("1012");
-        row.check("close 1012 by Python", &running.lines.wait());
-    } else {
-        row.skip("killed", "Python's websockets");
-        row.skip("close 1012 by Python", "Python's websockets");
+fn a_client_of_python_ends_it(row: &mut Row) {
+    if !has_python("websockets") {
+        return row.skip(&["killed", "close 3008 by Python"], "Python's websockets");
     }
+    let start = || {
+        let (running, port) = serve(SERVER);
+        let mut client = Peer::python(PYTHON_CLIENT, &[&port.to_string()]);
+        client.line();
+        (running, client)
+    };
+    let (running, mut client) = start();
+    client.kill();
+    row.check("killed", &running.lines.wait());
+
+    let (running, mut client) = start();
+    client.type_line("3008");
+    client.read_until("closed");
+    row.check("close 3008 by Python", &running.lines.wait());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clients_websocket_ends_as_its_row_records() {
+    let mut row = Row::of("WebSocket client");
+    both_sides_meet(&mut row, CLIENT, peer_of_client).await;
+    a_server_of_python_ends_it(&mut row);
     row.complete();
+}
+
+fn a_server_of_python_ends_it(row: &mut Row) {
+    if !has_python("websockets") {
+        return row.skip(&["killed", "close 1012 by Python"], "Python's websockets");
+    }
+    let start = || {
+        let mut server = Peer::python(PYTHON_SERVER, &[]);
+        let port = server.line().parse().expect("a port");
+        let running = dial(port, CLIENT);
+        server.read_until("up");
+        (running, server)
+    };
+    let (running, mut server) = start();
+    server.kill();
+    row.check("killed", &running.lines.wait());
+
+    let (running, mut server) = start();
+    server.type_line("1012");
+    row.check("close 1012 by Python", &running.lines.wait());
 }

@@ -1,33 +1,16 @@
-//! Exactly one line for every guard, on every way out, and the seven steps of what it holds.
+//! The seven steps of what a line holds: the first that knows something decides.
 
-mod lines;
-#[path = "support/words.rs"]
-mod words;
-
-use std::io::{self, ErrorKind, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use disconnect_attribution::{
-    Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
+    Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
 };
-use lines::{Lines, end};
-use words::words;
 
-const DROPPED: &str = "agent_to_client ended: unknown (dropped): \
-                       no cause was recorded: cancelled task or early return";
-const PANICKED: &str = "agent_to_client ended: unknown (panic): ended by a panic";
-const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
-
-/// The line of a guard after `story`.
-fn line(story: impl FnOnce(&DisconnectGuard)) -> String {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    story(&guard);
-    drop(guard);
-    words(&lines.one())
-}
+use crate::lines::{Lines, end};
+use crate::words::words;
+use crate::{DROPPED, PANICKED, SHUTDOWN, client_closed, line, panic_with};
 
 /// The line of a guard over something else, after `story`: the first cause is the parent's.
 fn line_below(story: impl FnOnce(&Cause, &DisconnectGuard)) -> String {
@@ -42,21 +25,8 @@ fn server_end(reason: DisconnectReason) -> Disconnect {
     Disconnect::new(ConnectType::ServerToAgent, reason)
 }
 
-fn client_closed() -> Disconnect {
-    Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Client)
-}
-
-/// Runs a panic with the guard on its way.
-fn panic_with<T>(value: T) {
-    let died = catch_unwind(AssertUnwindSafe(move || {
-        let _value = value;
-        panic!("of the session");
-    }));
-    assert!(died.is_err());
-}
-
 #[test]
-fn step_1_what_the_cause_and_its_parents_know() {
+fn step_1_is_what_the_cause_and_its_parents_know() {
     for evidence in [Evidence::Transport, Evidence::Local, Evidence::Peer] {
         let own = line(|guard| {
             guard
@@ -182,7 +152,7 @@ fn step_3_asks_when_the_guard_ends() {
 }
 
 #[test]
-fn step_4_the_text_of_an_error_that_explained_nothing() {
+fn step_4_is_the_text_of_an_error_that_explained_nothing() {
     let own = line(|guard| {
         guard.failed(&io::Error::other("device gone"));
         guard.failed(&io::Error::other("later"));
@@ -217,7 +187,7 @@ fn step_4_the_text_of_an_error_that_explained_nothing() {
 }
 
 #[test]
-fn step_5_the_presumption_that_stands_its_own_or_its_nearest_parents() {
+fn step_5_is_the_presumption_that_stands_its_own_or_its_nearest_parents() {
     let own = line(|guard| {
         guard
             .cause()
@@ -250,7 +220,7 @@ fn step_5_the_presumption_that_stands_its_own_or_its_nearest_parents() {
 }
 
 #[test]
-fn step_6_what_else_was_observed_weakly() {
+fn step_6_is_what_else_was_observed_weakly() {
     let presumed = line(|guard| {
         guard
             .cause()
@@ -297,176 +267,4 @@ fn step_7_is_not_stored() {
     drop(session);
     let goodbye = "agent_to_client ended by client: client_closed (from agent_to_client)";
     assert_eq!(words(&over.one()), goodbye);
-}
-
-#[test]
-fn an_error_counts_as_what_it_explains() {
-    type MakeError = fn() -> io::Error;
-    let rows: [(MakeError, &str); 5] = [
-        (
-            || ErrorKind::ConnectionReset.into(),
-            "agent_to_client ended by network: network_error (reset): connection reset",
-        ),
-        (
-            || io::Error::new(ErrorKind::InvalidData, "bad frame"),
-            "agent_to_client ended: protocol_error: bad frame",
-        ),
-        (
-            || io::Error::new(ErrorKind::TimedOut, "deadline has elapsed"),
-            "agent_to_client ended by network: network_error (timed_out): deadline has elapsed",
-        ),
-        (|| ErrorKind::NotConnected.into(), SHUTDOWN),
-        (|| io::Error::other("device gone"), SHUTDOWN),
-    ];
-    for (error, expected) in rows {
-        let (lines, agent) = (Lines::default(), Cause::default());
-        let guard = lines.guard().with_cause(agent.child());
-        guard.failed(&error());
-        let shutdown = Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent);
-        agent.record(Evidence::Local, shutdown);
-        drop(guard);
-        let line = words(&lines.one()).replace(" (from agent_to_client)", "");
-        assert_eq!(line, expected, "{:?}", error());
-    }
-}
-
-#[test]
-fn a_goodbye_refines_an_error_of_the_transport_and_none_of_the_protocol() {
-    for (kind, is_refined) in [
-        (ErrorKind::ConnectionReset, true),
-        (ErrorKind::NotConnected, true),
-        (ErrorKind::InvalidData, false),
-    ] {
-        let guard = Lines::default().guard();
-        guard.failed(&io::Error::from(kind));
-        let is_kept = guard.cause().record(Evidence::Peer, client_closed());
-        assert_eq!(is_kept, is_refined, "{kind:?}");
-    }
-}
-
-#[test]
-fn a_tracked_stream_sees_a_transport_error_itself_but_no_truncation_and_no_deadline() {
-    let rows: [(ErrorKind, &str); 3] = [
-        (
-            ErrorKind::ConnectionReset,
-            "by client: client_closed (end_of_file)",
-        ),
-        (
-            ErrorKind::UnexpectedEof,
-            "by network: network_error (end_of_file): unexpected end of file",
-        ),
-        (
-            ErrorKind::TimedOut,
-            "by network: network_error (timed_out): timed out",
-        ),
-    ];
-    for (kind, expected) in rows {
-        let line = line(|guard| {
-            let mut stream = guard.track(io::empty()).with_half_close(Initiator::Client);
-            assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
-            guard.failed(&io::Error::from(kind));
-        });
-        assert_eq!(line, format!("agent_to_client ended {expected}"));
-    }
-}
-
-#[test]
-fn close_is_a_decision_of_this_side_and_close_as_is_what_it_is_given() {
-    let after_reset = |close: fn(DisconnectGuard)| {
-        let lines = Lines::default();
-        let guard = lines.guard();
-        let reset = end(DisconnectReason::NetworkError).with_trigger(Trigger::Reset);
-        guard.cause().record(Evidence::Transport, reset);
-        close(guard);
-        words(&lines.one())
-    };
-    let reset = "agent_to_client ended: network_error (reset)";
-    assert_eq!(after_reset(|guard| guard.close(client_closed())), reset);
-    let goodbye = "agent_to_client ended by client: client_closed";
-    assert_eq!(
-        after_reset(|guard| guard.close_as(Evidence::Peer, client_closed())),
-        goodbye
-    );
-
-    let lines = Lines::default();
-    lines.guard().close(end(DisconnectReason::Graceful));
-    assert_eq!(words(&lines.one()), "agent_to_client ended: graceful");
-}
-
-#[test]
-fn question_mark_loses_no_error() {
-    fn session(guard: DisconnectGuard) -> io::Result<()> {
-        let refused = || Err::<(), _>(io::Error::from(ErrorKind::PermissionDenied));
-        refused().inspect_err(|error| guard.failed(error))?;
-        guard.close(end(DisconnectReason::Graceful));
-        Ok(())
-    }
-    let lines = Lines::default();
-    session(lines.guard()).expect_err("fails");
-    assert_eq!(
-        words(&lines.one()),
-        "agent_to_client ended: unknown: permission denied"
-    );
-}
-
-#[test]
-fn disarm_logs_nothing() {
-    let lines = Lines::default();
-    lines.guard().disarm();
-    assert_eq!(lines.take(), []);
-}
-
-#[test]
-fn debug_shows_the_layer_and_the_cause() {
-    let guard = Lines::default().guard();
-    guard
-        .cause()
-        .record(Evidence::Peer, end(DisconnectReason::Rejected));
-    let text = format!("{guard:?}");
-    guard.disarm();
-    for part in ["DisconnectGuard", "AgentToClient", "Rejected"] {
-        assert!(text.contains(part), "no {part} in {text}");
-    }
-}
-
-/// A connection that a destructor opens and closes while its thread unwinds did not panic itself.
-#[test]
-fn a_guard_made_while_unwinding_does_not_blame_that_panic() {
-    struct Cleanup(Lines);
-    impl Drop for Cleanup {
-        fn drop(&mut self) {
-            drop(self.0.guard());
-        }
-    }
-    let lines = Lines::default();
-    panic_with(Cleanup(lines.clone()));
-    assert_eq!(words(&lines.one()), DROPPED);
-}
-
-#[test]
-fn a_guard_with_its_cause_is_one_allocation_and_a_box_one_more() {
-    let parent = Cause::default();
-    let layer = ConnectType::AgentToClient;
-    let count = |run: &dyn Fn()| allocation_counter::measure(run).count_total;
-    assert_eq!(count(&|| DisconnectGuard::new(layer, drop).disarm()), 0);
-    let with_cause = || {
-        let guard = DisconnectGuard::new(layer, drop);
-        assert_eq!(guard.cause().get(), None);
-        guard.disarm();
-    };
-    assert_eq!(count(&with_cause), 1);
-    let child = || {
-        DisconnectGuard::new(layer, drop)
-            .with_cause(parent.child())
-            .disarm();
-    };
-    assert_eq!(count(&child), 1);
-    let captured = 7;
-    let boxed = || {
-        let emit = move |end| drop((end, captured));
-        DisconnectGuard::boxed(layer, emit)
-            .with_cause(parent.child())
-            .disarm();
-    };
-    assert_eq!(count(&boxed), 2);
 }
