@@ -162,9 +162,9 @@ const ELSEWHERE: &str = "pairs, words from elsewhere";
 const OWN: &str = "own enums and `KV`";
 const ENUMS: &str = "ours, as enums";
 const RECORD: &str = "ours, as a record";
-const PAIRS_DETAIL: &str = "pairs by hand, and a detail";
-const OWN_DETAIL: &str = "own `KV`, and a detail";
-const RECORD_DETAIL: &str = "our record, and a detail";
+const PAIRS_DETAIL: &str = "pairs with a detail";
+const OWN_DETAIL: &str = "own `KV` with a detail";
+const RECORD_DETAIL: &str = "our record with a detail";
 
 fn row(name: &str, write: impl Fn(&Logger, &Site) + Copy + 'static) -> Row {
     let case = |&(_, drain): &(&str, fn() -> Logger)| {
@@ -229,13 +229,16 @@ fn slog_table() -> Table {
         }),
     ];
     let columns = DRAINS.map(|(name, _)| name);
-    Table::new("A line in slog", "line", columns, rows).with_ratios([
-        (RECORD, PAIRS),
-        (RECORD, OWN),
-        (ENUMS, PAIRS),
-        (RECORD_DETAIL, PAIRS_DETAIL),
-        (RECORD_DETAIL, OWN_DETAIL),
-    ])
+    Table::new("A line in slog", "line", columns, rows)
+        .with_ratios([
+            (RECORD, PAIRS),
+            (RECORD, OWN),
+            (ENUMS, PAIRS),
+            (RECORD_DETAIL, PAIRS_DETAIL),
+            (RECORD_DETAIL, OWN_DETAIL),
+        ])
+        // Drains are not held against each other, and in turns with fewer cases each finds its code in the caches.
+        .with_columns_apart()
 }
 
 struct FixedTime;
@@ -266,8 +269,8 @@ fn tracing_table() -> Table {
     use tracing::{Level, info};
     const BY_HAND: &str = "fields by hand";
     const EVENT: &str = "`disconnect_event!`";
-    const BY_HAND_DETAIL: &str = "fields by hand, and a detail";
-    const EVENT_DETAIL: &str = "`disconnect_event!`, and a detail";
+    const BY_HAND_DETAIL: &str = "fields with a detail";
+    const EVENT_DETAIL: &str = "the macro with a detail";
 
     let rows = vec![
         tracing_row("bare line", |_| info!("disconnected from coordination RPC")),

@@ -115,10 +115,7 @@ pub(crate) fn contended() -> Table {
                 });
             })
         });
-        Row::new(
-            &format!("{threads} threads"),
-            [case.counted(Counted::Never)],
-        )
+        Row::new(&threads.to_string(), [case.counted(Counted::Never)])
     };
     Table::new(
         "A record on each thread, all in one cause",

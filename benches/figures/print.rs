@@ -30,10 +30,11 @@ impl Measure {
         }
     }
 
-    fn show(&self, value: f64) -> String {
+    fn show(&self, value: f64, table: &Table) -> String {
         match self {
             Self::Instructions(_) => format!("{value:.0}"),
-            Self::Time(_) => nanoseconds(value),
+            // A second run gives no more digits.
+            Self::Time(_) => nanoseconds(value, if table.is_typical { 1 } else { 2 }),
         }
     }
 }
@@ -79,18 +80,16 @@ fn print_values(table: &Table, measures: &[Measure]) {
                 _ => (*name).to_owned(),
             });
             for (line, value) in lines[1..].iter_mut().zip(&values) {
-                line.push(value.map_or_else(String::new, |value| measure.show(value)));
+                line.push(value.map_or_else(String::new, |value| measure.show(value, table)));
             }
             if table.has_steps {
                 lines[0].push("more".to_owned());
                 let before = iter::once(&None).chain(&values);
                 for ((line, value), before) in lines[1..].iter_mut().zip(&values).zip(before) {
                     let more = value.zip(*before).filter(|_| line[0].starts_with('+'));
-                    line.push(
-                        more.map_or_else(String::new, |(value, before)| {
-                            measure.show(value - before)
-                        }),
-                    );
+                    line.push(more.map_or_else(String::new, |(value, before)| {
+                        measure.show(value - before, table)
+                    }));
                 }
             }
         }
@@ -114,16 +113,10 @@ fn print_ratios(table: &Table, measure: &Measure) {
     markdown(&lines);
 }
 
-/// Two digits: a second run gives no more.
-fn nanoseconds(value: f64) -> String {
-    if value < 9.95 {
-        format!("{value:.1} ns")
-    } else if value < 99.5 {
-        format!("{value:.0} ns")
-    } else {
-        let unit = 10_f64.powf(value.log10().floor() - 1.0);
-        format!("{:.0} ns", (value / unit).round() * unit)
-    }
+fn nanoseconds(value: f64, digits: i32) -> String {
+    let unit = 10_f64.powf(value.log10().floor()) / 10_f64.powi(digits - 1);
+    let decimals = usize::from(unit < 0.95);
+    format!("{:.decimals$} ns", (value / unit).round() * unit)
 }
 
 fn least(passes: impl IntoIterator<Item = f64>) -> f64 {
