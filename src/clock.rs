@@ -1,4 +1,4 @@
-//! The two clocks, read when a connection opens and when it ends.
+//! The two clocks, read when a connection opens and when it ends. The guard's page names them for each system.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -96,25 +96,6 @@ fn an_error_ends_a_connection_unless_a_later_call_may_succeed() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
-fn a_timeout_of_tcp_ends_a_connection_and_a_deadline_does_not() {
-    let rows = [
-        (11, None), // EAGAIN: SO_RCVTIMEO
-        (
-            110,
-            Some("timed_out): read failed: Connection timed out (os error 110)"),
-        ), // ETIMEDOUT
-    ];
-    for (errno, expected) in rows {
-        let (mut stream, cause) = tracked(Script::failing(io::Error::from_raw_os_error(errno)));
-        stream.read(&mut [0]).expect_err("the stream's own error");
-        let expected =
-            expected.map(|end| format!("agent_to_client ended by network: network_error ({end}"));
-        assert_eq!(known(&cause), expected);
-    }
-}
-
-#[test]
 fn what_is_presumed_serves_an_end_of_file_a_reset_and_a_broken_pipe_alone() {
     let client =
         |trigger: &str| format!("agent_to_client ended by client: client_closed ({trigger})");
@@ -380,15 +361,4 @@ fn bytes_go_through_unchanged() {
     assert_eq!(io::copy(&mut reader, &mut writer).expect("copied"), 100_000);
     assert_eq!(writer.get_ref(), &bytes);
     assert_eq!(writer.get_mut(), &bytes);
-}
-
-#[test]
-#[cfg(unix)]
-fn the_handle_of_a_socket_is_its_own() {
-    use std::os::fd::{AsFd, AsRawFd};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let handle = listener.as_raw_fd();
-    let (stream, _) = tracked(listener);
-    assert_eq!(stream.as_raw_fd(), handle);
-    assert_eq!(stream.as_fd().as_raw_fd(), handle);
 }

@@ -15,6 +15,13 @@ fn handed(text: &str) -> Option<String> {
     end.detail().map(str::to_owned)
 }
 
+/// What becomes of a literal.
+fn literal(text: &str) -> Option<String> {
+    let text: &'static str = text.to_owned().leak();
+    let end = support::end(DisconnectReason::Unknown).with_detail(text);
+    end.detail().map(str::to_owned)
+}
+
 /// What becomes of a text that a value prints, one piece at a time.
 fn printed(pieces: &[&str]) -> Option<String> {
     struct Pieces<'a>(&'a [&'a str]);
@@ -34,6 +41,7 @@ fn printed(pieces: &[&str]) -> Option<String> {
 fn check(text: &str, kept: Option<&str>) {
     let kept = kept.map(str::to_owned);
     assert_eq!(handed(text), kept, "handed over: {text:?}");
+    assert_eq!(literal(text), kept, "a literal: {text:?}");
     assert_eq!(printed(&[text]), kept, "printed: {text:?}");
     let characters: Vec<_> = text.split_inclusive(|_| true).collect();
     assert_eq!(printed(&characters), kept, "printed bit by bit: {text:?}");

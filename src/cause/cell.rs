@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::{Cause, Weight};
-use crate::classify::{deciding, is_deadline};
+use crate::classify::{deciding, is_deadline, may_be_socket_timeout};
 use crate::disconnect::Facts;
 use crate::panics::drop_quietly;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
@@ -182,7 +182,7 @@ impl Cause {
                 ErrorKind::InvalidData => Weight::Local,
                 // Of these a stream knows nothing: a reader above it misses bytes, a timer fired.
                 ErrorKind::UnexpectedEof => Weight::Transport,
-                _ if is_deadline(error) => Weight::Transport,
+                _ if is_deadline(error) || may_be_socket_timeout(error) => Weight::Transport,
                 _ if is_tracked() => Weight::Failed,
                 _ => Weight::Transport,
             },
@@ -190,11 +190,14 @@ impl Cause {
         self.observe(weight, Disconnect::from_error(connect_type, error));
     }
 
-    /// What is known on the path: what each cause kept, in the order in which each first knew, folded by
-    /// the one rule; but what a cause learns after a lower one knew refines nothing.
+    /// What is known on the path, from this cause up to its root.
     ///
-    /// So only those count that knew before every lower one, and of these the highest is the first. If
-    /// that is no word of a peer and no decision, the next word of a peer refines it.
+    /// Take what each cause kept, in the order in which each first knew, and let each refine the one
+    /// before by [`Weight::yields_to`]. What a cause learned after one below it already knew is left out.
+    ///
+    /// So a cause counts only if it knew before every cause below it, and of those the topmost knew
+    /// first. Its record is the answer, except that `Transport` is refined by the earliest `Peer` among
+    /// the others.
     ///
     /// # Consistency
     ///
@@ -329,7 +332,7 @@ impl Cause {
 }
 
 impl Disconnect {
-    /// A bare `unknown` is no cause.
+    /// A bare `unknown` is not a cause.
     fn explains_nothing(&self) -> bool {
         self.reason == DisconnectReason::Unknown
             && self.trigger.is_none()

@@ -45,10 +45,15 @@ pub(crate) fn deciding_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKi
     deciding(error).map(io::Error::kind)
 }
 
-/// Whether a `TimedOut` is a deadline of this side: on Unix, TCP's own comes with a system call's code;
-/// Windows has one code for both.
+/// Whether a `TimedOut` is a deadline of this side: TCP's own comes with a system call's code.
 pub(crate) fn is_deadline(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::TimedOut && (!cfg!(unix) || error.raw_os_error().is_none())
+    error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
+}
+
+/// Whether an error may be that a blocking socket's own timeout passed. On Unix that is a `WouldBlock`;
+/// Windows has one code (`WSAETIMEDOUT`) for it and for TCP that gives up.
+pub(crate) fn may_be_socket_timeout(error: &io::Error) -> bool {
+    cfg!(windows) && error.kind() == io::ErrorKind::TimedOut
 }
 
 impl DisconnectReason {

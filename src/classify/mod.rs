@@ -11,7 +11,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
 
 mod error;
 
-pub(crate) use error::{deciding, deciding_kind, is_deadline, sources};
+pub(crate) use error::{deciding, deciding_kind, is_deadline, may_be_socket_timeout, sources};
 
 /// Classifies the end of a coordinator-style RPC, as the agent sees it.
 ///
@@ -77,7 +77,7 @@ pub fn classify_coordinator_rpc_exit<T, E: Display>(
 ///
 /// As [`classify_coordinator_rpc_exit`], for which `local` is the agent of `server_to_agent`: a
 /// result of `Ok` means that the other side of the layer hung up. The same trap lies in
-/// `local_shutdown`. A `local` that is no side of the layer has no known peer, and the initiator is
+/// `local_shutdown`. A `local` that is not a side of the layer has no known peer, and the initiator is
 /// left out. A client that shuts down is a `client_closed`, not a `server_shutdown`.
 ///
 /// # Examples
@@ -198,7 +198,7 @@ pub fn classify_coordination_close<T, E: Display>(
 /// | `result` | reason | exit code | detail |
 /// |---|---|---|---|
 /// | status 0 | `graceful` | 0 | |
-/// | status N | `process_exited` | N | `process exited with error status: N` |
+/// | status N | `process_exited` | N | `process exited with error status: N`; in hex where N is negative, as Windows reports a crash: `0xc0000005` |
 /// | a signal (Unix) | `process_exited` | 255, as OpenSSH reports it | the signal's number and name |
 /// | `Err` | [by its chain](DisconnectReason::from_error) | | the text of the chain |
 ///
@@ -206,7 +206,7 @@ pub fn classify_coordination_close<T, E: Display>(
 /// `server_shutdown` by `agent`: the process was made to go. Its exit code, the text and the trigger that
 /// an error's chain knows are kept.
 ///
-/// A `Box<dyn Error + Send + Sync>` or an `anyhow::Error` is no `Error` itself; `io::Error::other` makes it
+/// A `Box<dyn Error + Send + Sync>` or an `anyhow::Error` is not an `Error` itself; `io::Error::other` makes it
 /// one that is looked through: `classify_session_exit(stopping, &result.map_err(io::Error::other))`.
 ///
 /// # Examples
@@ -265,11 +265,15 @@ pub fn classify_session_exit<E: Error + 'static>(
                 Disconnect::new(layer, DisconnectReason::Graceful)
             } else {
                 let end = ended(DisconnectReason::ProcessExited);
-                // No code means a signal, and only Unix has those: `status` prints its name there.
                 match status.code() {
+                    // `NTSTATUS` of Windows, known by its digits in hex; `ExitStatus` prints it so, too.
+                    Some(code) if code < 0 => {
+                        end.with_text(&format_args!("process exited with error status: {code:#x}"))
+                    }
                     Some(code) => {
                         end.with_text(&format_args!("process exited with error status: {code}"))
                     }
+                    // A signal, and only Unix has those: `status` prints its name there.
                     None => end.with_text(&format_args!("process exited with {status}")),
                 }
             };

@@ -28,7 +28,7 @@ use crate::{
 /// - `disconnect_expected` is ignored: it follows from the reason.
 /// - A key that occurs twice (slog writes a logger's own fields beside the line's) counts with its
 ///   last value, as it does for other readers of JSON.
-/// - An exit code above `i32::MAX` is read as the same 32 bits: Go writes Windows' statuses so.
+/// - An exit code above `i32::MAX` is read as the same 32 bits: that is how Go writes Windows' statuses.
 /// - Numbers are read with the feature `arbitrary_precision` of `serde_json` too, which one crate of a
 ///   program turns on for all.
 ///

@@ -23,7 +23,7 @@ use observer::{EndOfFile, Observer};
 /// | `Interrupted`, `WouldBlock`, a deadline that passed | nothing: the connection lives on | |
 /// | a drop | nothing | |
 ///
-/// | an end of file (a read of 0 bytes) | means | ends |
+/// | an end of file (a read of 0 bytes) | means | ends the connection |
 /// |---|---|---|
 /// | where something was [presumed](Cause::presume) in this cause, not in one above | that, with the trigger `end_of_file` | yes |
 /// | else, with [`with_end_of_file`](Self::with_end_of_file) | that word | yes |
@@ -31,10 +31,15 @@ use observer::{EndOfFile, Observer};
 /// | with [`with_half_close`](Self::with_half_close) | that side stopped first, on purpose, unless something better is known | no |
 /// | after a shutdown of this side | nothing new | no |
 ///
-/// An `UnexpectedEof` error is never an expected end: it may be a truncation. A deadline is a `TimedOut`
-/// that no system call reported (on Unix, a socket's read timeout is a `WouldBlock`, and `ETIMEDOUT` means
-/// that TCP itself gave up; Windows uses one code for both, so there neither counts). After a stream's own
+/// An `UnexpectedEof` error is never an expected end: it may be a truncation. After a stream's own
 /// end of file, its own `reset` or `broken_pipe` is nothing new.
+///
+/// A deadline is a `TimedOut` that no system call reported; one with a code (`ETIMEDOUT`) means that TCP itself
+/// gave up. The [read timeout](std::net::TcpStream::set_read_timeout) of a blocking socket is a `WouldBlock` on
+/// Unix, but on Windows it has the code with which TCP gives up (`WSAETIMEDOUT`), so there a `TimedOut` of a
+/// `std::io` stream records nothing: the program may read on. Where it does not,
+/// [`failed`](crate::DisconnectGuard::failed) counts the error. tokio's sockets never block, and theirs is TCP's
+/// everywhere.
 ///
 /// Not for multiplexed streams (a QUIC stream, an HTTP/2 stream, an SSH channel), whose end is not the
 /// connection's: give each a [child](Cause::child) cause and track the connection below them.
@@ -132,10 +137,10 @@ impl<S, G> TrackedStream<S, G> {
         self
     }
 
-    /// Owns a value until after the stream is gone, such as the guard, for servers that take the socket and
-    /// leave no place for one.
+    /// Carries a value, such as the guard, until after the stream is dropped.
     ///
-    /// A value that was carried before is dropped.
+    /// For servers that take the socket and leave no place for a guard. A value that was carried before is
+    /// dropped.
     ///
     /// # Examples
     ///
@@ -192,8 +197,19 @@ impl<S, G> TrackedStream<S, G> {
         &self.stream
     }
 
-    /// Returns the wrapped stream, for options that need it mutable. What is read or written past the
-    /// wrapper is not recorded.
+    /// Returns the wrapped stream, for what needs it mutable.
+    ///
+    /// What is read or written past the wrapper is not recorded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{Cause, ConnectType, TrackedStream};
+    ///
+    /// let mut stream = TrackedStream::new(vec![1], ConnectType::AgentToClient, Cause::default());
+    /// stream.get_mut().clear();
+    /// assert!(stream.into_inner().is_empty());
+    /// ```
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }

@@ -130,9 +130,9 @@ impl Observer {
 
     #[cold]
     fn reached_end_of_file(&mut self) {
-        self.hear_the_last();
+        self.note_last_bytes();
         self.has_stopped = true;
-        // It answers this side's.
+        // This side shut down first; the peer's end of file only answers that.
         if self.is_shut_down {
             return;
         }
@@ -153,7 +153,7 @@ impl Observer {
         if lives_on || is_deadline(error) {
             return;
         }
-        self.hear_the_last();
+        self.note_last_bytes();
         let kind = deciding_kind(error);
         let trigger = kind.and_then(Trigger::from_io_error_kind);
         let may_be_presumed = matches!(trigger, Some(Trigger::Reset | Trigger::BrokenPipe));
@@ -165,7 +165,7 @@ impl Observer {
             Some(ErrorKind::InvalidData) => {
                 Disconnect::new(self.connect_type, DisconnectReason::ProtocolError)
             }
-            // Also where an error of the transport explains no more than that.
+            // Without a reason of its own, an error of the transport is still a network error.
             Some(_) | None => Disconnect::new(self.connect_type, DisconnectReason::NetworkError)
                 .with_initiator(Initiator::Network),
         });
@@ -180,8 +180,8 @@ impl Observer {
         self.cause.observe(weight, end);
     }
 
-    /// At the end: bytes that came without a wait came just now.
-    fn hear_the_last(&mut self) {
+    /// Reads the clock for bytes that came without a wait, since the stream ends now.
+    fn note_last_bytes(&mut self) {
         if self.has_unread_clock {
             self.read_clock();
         }

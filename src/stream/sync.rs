@@ -3,19 +3,30 @@
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 
 use super::TrackedStream;
+use crate::classify::may_be_socket_timeout;
+
+/// A timeout of this side's ends nothing.
+#[inline]
+fn may_be_timeout<T>(result: &io::Result<T>) -> bool {
+    result.as_ref().is_err_and(may_be_socket_timeout)
+}
 
 impl<S: Read, G> Read for TrackedStream<S, G> {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = self.stream.read(buffer);
-        self.observer.blocked(!buffer.is_empty(), &result);
+        if !may_be_timeout(&result) {
+            self.observer.blocked(!buffer.is_empty(), &result);
+        }
         result
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let result = self.stream.read_vectored(buffers);
         let wanted_bytes = buffers.iter().any(|buffer| !buffer.is_empty());
-        self.observer.blocked(wanted_bytes, &result);
+        if !may_be_timeout(&result) {
+            self.observer.blocked(wanted_bytes, &result);
+        }
         result
     }
 }
@@ -24,19 +35,25 @@ impl<S: Write, G> Write for TrackedStream<S, G> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = self.stream.write(bytes);
-        self.observer.wrote(!bytes.is_empty(), &result);
+        if !may_be_timeout(&result) {
+            self.observer.wrote(!bytes.is_empty(), &result);
+        }
         result
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let result = self.stream.write_vectored(buffers);
-        self.observer.wrote(has_bytes(buffers), &result);
+        if !may_be_timeout(&result) {
+            self.observer.wrote(has_bytes(buffers), &result);
+        }
         result
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let result = self.stream.flush();
-        self.observer.flushed(&result);
+        if !may_be_timeout(&result) {
+            self.observer.flushed(&result);
+        }
         result
     }
 }

@@ -9,29 +9,25 @@ use disconnect_attribution::{CloseCode, Disconnect, DisconnectReason, Evidence, 
 
 use crate::lines::end;
 use crate::words::words;
-use crate::{END_OF_FILE, SHUTDOWN, connect, line, read_to_the_end, reset, shutdown};
+use crate::{END_OF_FILE, SHUTDOWN, line, read_to_the_end, reset, shutdown};
 
 #[test]
 fn what_ended_first_is_the_cause() {
-    let vanish = |address| drop(connect(address));
-    let vanished_then_shutdown = line(vanish, |guard, stream| {
+    let vanished_then_shutdown = line(drop, |guard, stream| {
         read_to_the_end(guard, stream);
         Some(shutdown())
     });
     assert_eq!(vanished_then_shutdown, END_OF_FILE);
-    let shutdown_then_vanished = line(vanish, |guard, stream| {
+    let shutdown_then_vanished = line(drop, |guard, stream| {
         guard.cause().record(Evidence::Local, shutdown());
         read_to_the_end(guard, stream)
     });
     assert_eq!(shutdown_then_vanished, SHUTDOWN);
-    let stopped_then_reset = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let stopped = end(DisconnectReason::WorkspaceStopped).with_initiator(Initiator::Server);
-            guard.cause().record(Evidence::Peer, stopped);
-            read_to_the_end(guard, stream)
-        },
-    );
+    let stopped_then_reset = line(reset, |guard, stream| {
+        let stopped = end(DisconnectReason::WorkspaceStopped).with_initiator(Initiator::Server);
+        guard.cause().record(Evidence::Peer, stopped);
+        read_to_the_end(guard, stream)
+    });
     assert_eq!(
         stopped_then_reset,
         "agent_to_client ended by server: workspace_stopped"
@@ -42,7 +38,7 @@ fn what_ended_first_is_the_cause() {
 #[cfg(unix)]
 fn a_stream_that_is_closed_here_hides_no_exit_of_its_process() {
     let line = line(
-        |address| drop(connect(address).read(&mut [0])), // stays until this side hangs up
+        |mut socket| drop(socket.read(&mut [0])), // stays until this side hangs up
         |_, stream| {
             drop(stream); // what a library does on its way out
             let status = Command::new("sh").args(["-c", "exit 7"]).status();
@@ -60,7 +56,7 @@ fn a_stream_that_is_closed_here_hides_no_exit_of_its_process() {
 #[test]
 fn a_close_code_that_was_still_buffered_when_the_socket_ended_is_the_cause() {
     let line = line(
-        |address| connect(address).write_all(b"websocket:1001").expect("sent"),
+        |mut socket| socket.write_all(b"websocket:1001").expect("sent"),
         |guard, mut stream| {
             let mut buffered = String::new();
             stream.read_to_string(&mut buffered).expect("read ahead");

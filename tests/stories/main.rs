@@ -11,7 +11,7 @@ mod transport;
 mod words;
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -26,30 +26,39 @@ type Tracked = TrackedStream<TcpStream>;
 const END_OF_FILE: &str = "agent_to_client ended by network: network_error (end_of_file)";
 const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
 
-/// Runs this side of a real connection under a guard, and returns the one line it logs.
+/// Runs both sides of a real connection, this one under a guard, and returns the one line it logs.
 fn line(
-    client: impl FnOnce(SocketAddr),
+    client: impl FnOnce(TcpStream),
     agent: impl FnOnce(&DisconnectGuard, Tracked) -> Option<Disconnect> + Send,
 ) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    let (socket, accepted) = connection();
+    line_of(accepted, || client(socket), agent)
+}
+
+fn line_of(
+    accepted: TcpStream,
+    client: impl FnOnce(),
+    agent: impl FnOnce(&DisconnectGuard, Tracked) -> Option<Disconnect> + Send,
+) -> String {
     let lines = Lines::default();
     thread::scope(|scope| {
         let guard = lines.guard();
         scope.spawn(move || {
-            let (socket, _) = listener.accept().expect("a client");
-            let stream = guard.track(socket);
+            let stream = guard.track(accepted);
             if let Some(end) = agent(&guard, stream) {
                 guard.close(end);
             }
         });
-        client(address);
+        client();
     });
     words(&lines.one())
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    TcpStream::connect(address).expect("accepted")
+/// The client's side of a connection and the accepted one. Windows accepts no client that has gone by then.
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+    (client, listener.accept().expect("a client").0)
 }
 
 /// Reads until the stream ends one way or the other; the session itself knows no reason.

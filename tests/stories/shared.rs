@@ -1,7 +1,6 @@
 //! Many over one: RPCs, tabs and channels over a connection that ends.
 
 use std::io::Read;
-use std::net::TcpListener;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::{
@@ -11,16 +10,12 @@ use disconnect_attribution::{
 
 use crate::lines::Lines;
 use crate::words::words;
-use crate::{client_closed, connect, line, read_to_the_end, reset};
+use crate::{client_closed, line, read_to_the_end, reset};
 
 /// Two RPCs run over one connection; the failure of the first cancels the second.
 #[test]
 fn a_network_failure_of_one_rpc_is_also_the_cause_of_the_one_it_cancels() {
-    let (client, socket) = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let client = connect(listener.local_addr().expect("bound"));
-        (client, listener.accept().expect("connected").0)
-    };
+    let (client, socket) = crate::connection();
     let lines = Lines::default();
     let connection = Cause::default();
     let mut stream = TrackedStream::new(socket, ServerToAgent, connection.clone());
@@ -44,17 +39,14 @@ fn a_network_failure_of_one_rpc_is_also_the_cause_of_the_one_it_cancels() {
 #[test]
 fn a_user_who_closes_one_tab_does_not_explain_the_outage_of_the_next() {
     let (tab, other_tab) = (Lines::default(), Lines::default());
-    let connection = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let [closed, open] =
-                [&tab, &other_tab].map(|lines| lines.guard().with_cause(guard.cause().child()));
-            closed.close_as(Evidence::Peer, client_closed());
-            read_to_the_end(guard, stream);
-            drop(open);
-            None
-        },
-    );
+    let connection = line(reset, |guard, stream| {
+        let [closed, open] =
+            [&tab, &other_tab].map(|lines| lines.guard().with_cause(guard.cause().child()));
+        closed.close_as(Evidence::Peer, client_closed());
+        read_to_the_end(guard, stream);
+        drop(open);
+        None
+    });
     assert_eq!(
         words(&tab.one()),
         "agent_to_client ended by client: client_closed"
@@ -71,17 +63,14 @@ fn a_user_who_closes_one_tab_does_not_explain_the_outage_of_the_next() {
 #[test]
 fn one_outage_under_65_channels_is_one_line_without_an_origin() {
     let channels = Lines::default();
-    let connection = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let open: Vec<_> = (0..65)
-                .map(|_| channels.guard().with_cause(guard.cause().child()))
-                .collect();
-            read_to_the_end(guard, stream);
-            drop(open);
-            None
-        },
-    );
+    let connection = line(reset, |guard, stream| {
+        let open: Vec<_> = (0..65)
+            .map(|_| channels.guard().with_cause(guard.cause().child()))
+            .collect();
+        read_to_the_end(guard, stream);
+        drop(open);
+        None
+    });
     assert!(!connection.contains("from "), "{connection}");
     let lines = channels.take();
     assert_eq!(lines.len(), 65);

@@ -11,30 +11,33 @@ use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Disconnect, DisconnectReason, Initiator, Trigger};
 
 use crate::lines::{Lines, end};
-use crate::{END_OF_FILE, client_closed, connect, line, read_to_the_end, reset};
+use crate::{END_OF_FILE, client_closed, line, read_to_the_end, reset};
 
 #[test]
 #[cfg(unix)] // elsewhere a killed process may reset
 fn a_client_process_that_is_killed_is_an_end_of_file() {
     if let Some(address) = std::env::var_os("STORY_AGENT") {
-        let address = address.to_str().expect("text").parse().expect("an address");
-        let mut socket = connect(address);
+        let address = address.to_str().expect("text");
+        let mut socket = TcpStream::connect(address).expect("connected");
         socket.write_all(b"hello").expect("sent");
         loop {
             std::thread::park(); // until killed
         }
     }
-    let (greeted, is_greeted) = mpsc::channel();
-    let line = line(
-        |address| {
-            let mut client = crate::respawned::respawn(
-                "transport::a_client_process_that_is_killed_is_an_end_of_file",
-            )
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let mut client =
+        crate::respawned::respawn("transport::a_client_process_that_is_killed_is_an_end_of_file")
             .env("STORY_AGENT", address.to_string())
             .stdout(Stdio::null())
             .spawn()
             .expect("respawned");
-            is_greeted.recv().expect("connected");
+    let (accepted, _) = listener.accept().expect("a client");
+    let (greeted, is_greeted) = mpsc::channel();
+    let line = crate::line_of(
+        accepted,
+        || {
+            is_greeted.recv().expect("greeted");
             client.kill().expect("SIGKILL");
             client.wait().expect("reaped");
         },
@@ -49,7 +52,7 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
 
 #[test]
 fn a_reset_is_a_network_error() {
-    let line = line(|address| reset(connect(address)), read_to_the_end);
+    let line = line(reset, read_to_the_end);
     let expected = "agent_to_client ended by network: network_error (reset): read failed: ";
     assert!(line.starts_with(expected), "{line}");
     #[cfg(target_os = "linux")]
@@ -61,10 +64,9 @@ fn a_reset_is_a_network_error() {
 
 #[test]
 fn an_end_of_file_means_what_the_protocol_makes_of_it() {
-    let leave = |address| drop(connect(address));
-    assert_eq!(line(leave, read_to_the_end), END_OF_FILE);
+    assert_eq!(line(drop, read_to_the_end), END_OF_FILE);
 
-    let goodbye = line(leave, |guard, stream| {
+    let goodbye = line(drop, |guard, stream| {
         let (reason, who) = (DisconnectReason::ClientClosed, Initiator::Client);
         read_to_the_end(guard, stream.with_end_of_file(reason, who))
     });
@@ -74,7 +76,7 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
     );
 
     // A connection that is kept alive: between two requests, a client that leaves just leaves.
-    let idle = line(leave, |guard, stream| {
+    let idle = line(drop, |guard, stream| {
         guard.cause().presume(client_closed());
         read_to_the_end(guard, stream)
     });
@@ -84,14 +86,11 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
     );
 
     // A login that was refused: what the client does then changes nothing.
-    let refused = line(
-        |address| reset(connect(address)),
-        |guard, stream| {
-            let rejected = end(DisconnectReason::Rejected).with_initiator(Initiator::Agent);
-            guard.cause().presume(rejected.with_detail("no such user"));
-            read_to_the_end(guard, stream)
-        },
-    );
+    let refused = line(reset, |guard, stream| {
+        let rejected = end(DisconnectReason::Rejected).with_initiator(Initiator::Agent);
+        guard.cause().presume(rejected.with_detail("no such user"));
+        read_to_the_end(guard, stream)
+    });
     assert_eq!(
         refused,
         "agent_to_client ended by agent: rejected (reset): no such user"
@@ -101,8 +100,7 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
 #[test]
 fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
     let line = line(
-        |address| {
-            let mut socket = connect(address);
+        |mut socket| {
             socket.write_all(b"all my questions").expect("sent");
             socket.shutdown(Shutdown::Write).expect("half closed");
             let mut answers = String::new();
@@ -125,14 +123,11 @@ fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
 
 #[test]
 fn a_write_to_a_peer_that_is_gone_is_a_network_error() {
-    let line = line(
-        |address| reset(connect(address)),
-        |_, mut stream| {
-            // The first ones may still go into the kernel's buffer.
-            while stream.write_all(&[0; 1024]).is_ok() {}
-            None
-        },
-    );
+    let line = line(reset, |_, mut stream| {
+        // The first ones may still go into the kernel's buffer.
+        while stream.write_all(&[0; 1024]).is_ok() {}
+        None
+    });
     let expected = "agent_to_client ended by network: network_error (";
     assert!(
         line.starts_with(expected) && line.contains("): write failed: "),
@@ -144,8 +139,7 @@ fn a_write_to_a_peer_that_is_gone_is_a_network_error() {
 fn a_read_deadline_that_passes_ends_nothing() {
     let (passed, has_passed) = mpsc::channel();
     let line = line(
-        |address| {
-            let mut socket = connect(address);
+        |mut socket| {
             has_passed.recv().expect("a deadline");
             socket.write_all(b"late").expect("sent");
         },
@@ -176,8 +170,7 @@ fn a_read_deadline_that_passes_ends_nothing() {
 #[test]
 fn garbage_is_a_protocol_error() {
     let line = line(
-        |address| {
-            let mut socket = connect(address);
+        |mut socket| {
             socket
                 .write_all(b"hello\n\xff\xfe\x00garbage\n")
                 .expect("sent");

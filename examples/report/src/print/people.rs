@@ -129,7 +129,7 @@ fn write_summary(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
         row(
             tally.inherited(),
             "inherited",
-            "  their cause was another end's",
+            "  their cause is a parent's, or the process's",
             false,
         )?;
     }

@@ -27,7 +27,7 @@ pub(super) fn kinds_table(tally: &Tally, look: &Look) -> String {
         let mut header = vec!["connect type", "reason"];
         header.push(if tight { "by" } else { "initiator" });
         header.extend(has_triggers.then_some("trigger"));
-        header.push("ends");
+        header.push(if has_inherited { "own" } else { "ends" });
         header.extend(has_inherited.then_some("inherited"));
         header.extend(bar_cells.map(|_| ""));
         table.set_header(
