@@ -7,13 +7,14 @@ trap 'rm -rf "$work"' EXIT
 
 project() { # name, dependencies, body of `sites`
   mkdir -p "$work/$1/src"
+  cp "$crate/Cargo.lock" "$work/$1"
   cat > "$work/$1/Cargo.toml" <<TOML
 [package]
 name = "$1"
 version = "0.0.0"
 edition = "2024"
 [dependencies]
-slog = { version = "2.8", default-features = false, features = ["std"] }
+slog = { version = "2.5.2", default-features = false, features = ["std"] }
 slog-json = { version = "2.6", default-features = false }
 $2
 [profile.release]

@@ -99,7 +99,7 @@ fn is_tidy(text: &str) -> bool {
     match text.as_bytes() {
         [] | [b' ', ..] | [.., b' '] => false,
         bytes if bytes.len() > MAX_LEN => false,
-        bytes => next_suspect(bytes) == bytes.len() || is_clean_and_trimmed(text),
+        bytes => is_printable_ascii(bytes) || is_clean_and_trimmed(text),
     }
 }
 
@@ -111,6 +111,28 @@ fn is_clean_and_trimmed(text: &str) -> bool {
     let mut marks = Marks::default();
     let is_clean = |c| !must_be_escaped(c) && !marks.is_one_too_many(c);
     text.chars().all(is_clean) && text.trim().len() == text.len()
+}
+
+/// Looks at sixteen bytes at once, and at some of the last ones twice.
+#[inline]
+fn is_printable_ascii(bytes: &[u8]) -> bool {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+    // Not `all`, which stops early and so takes one byte after the other.
+    let are_printable = |chunk: &[u8; 16]| {
+        let printable = chunk.iter().map(is_printable);
+        printable.fold(true, |all, is_printable| all & is_printable)
+    };
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().all(is_printable);
+    };
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        if !are_printable(chunk) {
+            return false;
+        }
+        rest = behind;
+    }
+    are_printable(last)
 }
 
 /// The index of the first byte that is not printable ASCII, else the length.

@@ -22,60 +22,93 @@ use crate::{
 /// that takes the last value. Let machines read JSON.
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
+        if !self.is_plain() {
+            serialize_more(self, record, serializer)?;
+        }
         let __Fields {
             connect_type,
             reason,
             initiator,
-            trigger,
-            code,
-            detail,
-            origin,
-            exit_code,
-            connection_method,
-            connection_duration_ms,
-            peer_silence_ms,
-            bytes_received,
-            bytes_sent,
-            clock_jump_ms,
+            trigger: _,
+            code: _,
+            detail: _,
+            origin: _,
+            exit_code: _,
+            connection_method: _,
+            connection_duration_ms: _,
+            peer_silence_ms: _,
+            bytes_received: _,
+            bytes_sent: _,
+            clock_jump_ms: _,
         } = self.__fields();
 
-        if let Some(detail) = detail {
-            serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
-        }
-        if let Some(jump) = clock_jump_ms {
-            serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
-        }
-        for (key, number) in [
-            (keys::BYTES_SENT, bytes_sent),
-            (keys::BYTES_RECEIVED, bytes_received),
-            (keys::PEER_SILENCE_MS, peer_silence_ms),
-            (keys::CONNECTION_DURATION_MS, connection_duration_ms),
-        ] {
-            if let Some(number) = number {
-                serializer.emit_u64(Key::from(key), number)?;
-            }
-        }
-        if let Some(method) = connection_method {
-            KV::serialize(&method, record, serializer)?;
-        }
-        if let Some(exit_code) = exit_code {
-            serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
-        }
-        if let Some(origin) = origin {
-            serializer.emit_str(Key::from(keys::DISCONNECT_ORIGIN), origin.as_str())?;
-        }
-        if let Some(code) = code {
-            KV::serialize(&code, record, serializer)?;
-        }
-        if let Some(trigger) = trigger {
-            KV::serialize(&trigger, record, serializer)?;
-        }
         if let Some(initiator) = initiator {
             KV::serialize(&initiator, record, serializer)?;
         }
         KV::serialize(&reason, record, serializer)?;
         KV::serialize(&connect_type, record, serializer)
     }
+}
+
+/// What a plain record lacks. On its own, so that such a record pays for no register of it.
+#[inline(never)]
+fn serialize_more(
+    end: &Disconnect,
+    record: &Record<'_>,
+    serializer: &mut dyn Serializer,
+) -> Result {
+    if let Some(detail) = end.detail() {
+        serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
+    }
+    if end.is_plain_but_for_detail() {
+        return Ok(());
+    }
+    let __Fields {
+        connect_type: _,
+        reason: _,
+        initiator: _,
+        trigger,
+        code,
+        detail: _,
+        origin,
+        exit_code,
+        connection_method,
+        connection_duration_ms,
+        peer_silence_ms,
+        bytes_received,
+        bytes_sent,
+        clock_jump_ms,
+    } = end.__fields();
+
+    if let Some(jump) = clock_jump_ms {
+        serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
+    }
+    for (key, number) in [
+        (keys::BYTES_SENT, bytes_sent),
+        (keys::BYTES_RECEIVED, bytes_received),
+        (keys::PEER_SILENCE_MS, peer_silence_ms),
+        (keys::CONNECTION_DURATION_MS, connection_duration_ms),
+    ] {
+        if let Some(number) = number {
+            serializer.emit_u64(Key::from(key), number)?;
+        }
+    }
+    if let Some(method) = connection_method {
+        KV::serialize(&method, record, serializer)?;
+    }
+    if let Some(exit_code) = exit_code {
+        serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
+    }
+    if let Some(origin) = origin {
+        serializer.emit_str(Key::from(keys::DISCONNECT_ORIGIN), origin.as_str())?;
+    }
+    if let Some(code) = code {
+        KV::serialize(&code, record, serializer)?;
+    }
+    if let Some(trigger) = trigger {
+        KV::serialize(&trigger, record, serializer)?;
+    }
+    Ok(())
 }
 
 /// Writes the reason and `disconnect_expected`, so that no site can forget the second.

@@ -60,10 +60,10 @@ impl State {
         let mut stamp = None;
         if let Some(kept) = &mut self.kept {
             if !kept.weight.yields_to(weight) {
-                kept.disconnect.facts.fill(&end.facts);
+                kept.disconnect.more.fill_facts(&end.more);
                 return false;
             }
-            end.facts.fill(&kept.disconnect.facts);
+            end.more.fill_facts(&kept.disconnect.more);
             stamp = kept.weight.knows().then_some(kept.stamp);
         }
         self.kept = Some(Kept {
@@ -83,7 +83,7 @@ impl State {
     pub(crate) fn facts(&self) -> (Facts, Option<u64>) {
         self.kept.as_ref().map_or((Facts::NONE, None), |kept| {
             (
-                kept.disconnect.facts,
+                kept.disconnect.more.facts(),
                 kept.weight.knows().then_some(kept.stamp),
             )
         })
@@ -152,7 +152,7 @@ impl Cause {
         } else {
             weight
         };
-        if weight == Weight::Fact && end.facts == Facts::NONE {
+        if weight == Weight::Fact && end.more.facts() == Facts::NONE {
             return false;
         }
         let mut state = self.cell().lock();
@@ -337,6 +337,6 @@ impl Disconnect {
         self.reason == DisconnectReason::Unknown
             && self.trigger.is_none()
             && self.detail.is_none()
-            && self.code.is_none()
+            && self.code().is_none()
     }
 }

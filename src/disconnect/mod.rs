@@ -10,7 +10,7 @@ mod read;
 mod with;
 
 pub use facts::__Fields;
-pub(crate) use facts::{Facts, Number};
+pub(crate) use facts::{Facts, More, Number};
 
 /// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
@@ -43,9 +43,8 @@ pub struct Disconnect {
     pub(crate) initiator: Option<Initiator>,
     pub(crate) trigger: Option<Trigger>,
     pub(crate) origin: Option<ConnectType>,
-    pub(crate) code: Option<CloseCode>,
     pub(crate) detail: Option<Escaped>,
-    pub(crate) facts: Facts,
+    pub(crate) more: More,
 }
 
 /// # Constructors
@@ -62,6 +61,7 @@ impl Disconnect {
     /// assert_eq!(end.initiator(), None);
     /// ```
     #[must_use]
+    #[inline]
     pub const fn new(connect_type: ConnectType, reason: DisconnectReason) -> Self {
         Self {
             connect_type,
@@ -69,9 +69,8 @@ impl Disconnect {
             initiator: None,
             trigger: None,
             origin: None,
-            code: None,
             detail: None,
-            facts: Facts::NONE,
+            more: More(None),
         }
     }
 

@@ -103,25 +103,26 @@ impl Disconnect {
     /// Returns the code that the protocol closed with.
     #[must_use]
     pub const fn code(&self) -> Option<CloseCode> {
-        self.code
+        self.more.code()
     }
 
     /// Returns the exit status of the process behind the session.
     #[must_use]
     pub const fn exit_code(&self) -> Option<i32> {
-        self.facts.exit_code
+        self.more.facts().exit_code
     }
 
     /// Returns how the packets travelled, where that is known.
     #[must_use]
     pub const fn connection_method(&self) -> Option<ConnectionMethod> {
-        self.facts.connection_method
+        self.more.facts().connection_method
     }
 
     /// Returns how long the connection was open.
     #[must_use]
     pub fn connection_duration(&self) -> Option<Duration> {
-        self.facts
+        self.more
+            .facts()
             .number(Number::ConnectionDurationMs)
             .map(Duration::from_millis)
     }
@@ -129,7 +130,8 @@ impl Disconnect {
     /// Returns how long the peer had sent nothing when the connection ended.
     #[must_use]
     pub fn peer_silence(&self) -> Option<Duration> {
-        self.facts
+        self.more
+            .facts()
             .number(Number::PeerSilenceMs)
             .map(Duration::from_millis)
     }
@@ -137,20 +139,20 @@ impl Disconnect {
     /// Returns how many bytes the transport received.
     #[must_use]
     pub const fn bytes_received(&self) -> Option<u64> {
-        self.facts.number(Number::BytesReceived)
+        self.more.facts().number(Number::BytesReceived)
     }
 
     /// Returns how many bytes the transport sent.
     #[must_use]
     pub const fn bytes_sent(&self) -> Option<u64> {
-        self.facts.number(Number::BytesSent)
+        self.more.facts().number(Number::BytesSent)
     }
 
     /// Returns how much further the wall clock moved than the monotonic clock while the connection was
     /// open, in milliseconds; never 0.
     #[must_use]
     pub const fn clock_jump(&self) -> Option<i64> {
-        match self.facts.clock_jump_ms {
+        match self.more.facts().clock_jump_ms {
             0 => None,
             milliseconds => Some(milliseconds),
         }

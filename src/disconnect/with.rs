@@ -104,7 +104,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_code(mut self, code: CloseCode) -> Self {
-        self.code = Some(code);
+        self.more.set_code(code);
         self
     }
 
@@ -121,7 +121,9 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_exit_code(mut self, exit_code: i32) -> Self {
-        self.facts.exit_code = Some(exit_code);
+        let mut facts = self.more.facts();
+        facts.exit_code = Some(exit_code);
+        self.more.set_facts(facts);
         self
     }
 
@@ -139,7 +141,9 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_connection_method(mut self, method: ConnectionMethod) -> Self {
-        self.facts.connection_method = Some(method);
+        let mut facts = self.more.facts();
+        facts.connection_method = Some(method);
+        self.more.set_facts(facts);
         self
     }
 
@@ -210,12 +214,16 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_clock_jump(mut self, milliseconds: i64) -> Self {
-        self.facts.clock_jump_ms = milliseconds;
+        let mut facts = self.more.facts();
+        facts.clock_jump_ms = milliseconds;
+        self.more.set_facts(facts);
         self
     }
 
     const fn with_number(mut self, number: Number, value: u64) -> Self {
-        self.facts.set(number, value);
+        let mut facts = self.more.facts();
+        facts.set(number, value);
+        self.more.set_facts(facts);
         self
     }
 

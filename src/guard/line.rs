@@ -106,7 +106,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     ) -> Disconnect {
         end.origin = is_inherited.then_some(end.connect_type);
         if is_inherited {
-            end.facts = Facts::NONE;
+            end.more.set_facts(Facts::NONE);
         }
         end.connect_type = self.connect_type;
         end
@@ -149,8 +149,10 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
             measured.clock_jump_ms = jump;
         }
 
-        end.facts.fill(&observed);
-        end.facts.fill(&measured);
+        let mut facts = end.more.facts();
+        facts.fill(&observed);
+        facts.fill(&measured);
+        end.more.set_facts(facts);
         end
     }
 }

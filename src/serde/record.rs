@@ -8,7 +8,7 @@ use serde::de::{
 };
 
 use super::read::{ExitCode, Reason, Slot, Word};
-use crate::disconnect::{Facts, Number};
+use crate::disconnect::{Facts, More, Number};
 use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
@@ -137,9 +137,8 @@ impl Slots {
                 .and_then(Word::known)
                 .or(reason.trigger),
             origin: self.origin.judge()?.and_then(Word::known),
-            code,
             detail: self.detail.judge()?.or(reason.text).or(code_text),
-            facts,
+            more: More::new(code, facts),
         })
     }
 }
