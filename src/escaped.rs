@@ -99,7 +99,7 @@ fn is_tidy(text: &str) -> bool {
     match text.as_bytes() {
         [] | [b' ', ..] | [.., b' '] => false,
         bytes if bytes.len() > MAX_LEN => false,
-        bytes => is_printable_ascii(bytes) || is_clean_and_trimmed(text),
+        bytes => are_printable(bytes) || is_clean_and_trimmed(text),
     }
 }
 
@@ -113,45 +113,23 @@ fn is_clean_and_trimmed(text: &str) -> bool {
     text.chars().all(is_clean) && text.trim().len() == text.len()
 }
 
-/// Looks at sixteen bytes at once, and at some of the last ones twice.
-#[inline]
-fn is_printable_ascii(bytes: &[u8]) -> bool {
-    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
-    // Not `all`, which stops early and so takes one byte after the other.
-    let are_printable = |chunk: &[u8; 16]| {
-        let printable = chunk.iter().map(is_printable);
-        printable.fold(true, |all, is_printable| all & is_printable)
-    };
-    let Some(last) = bytes.last_chunk() else {
-        return bytes.iter().all(is_printable);
-    };
-    let mut rest = bytes;
-    while let Some((chunk, behind)) = rest.split_first_chunk() {
-        if !are_printable(chunk) {
-            return false;
-        }
-        rest = behind;
-    }
-    are_printable(last)
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
-/// The index of the first byte that is not printable ASCII, else the length.
+/// Looks at sixteen bytes at once, and at some of the last ones twice.
 #[inline]
-fn next_suspect(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    // Two words at a time.
-    while let Some(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]) = bytes[at..].first_chunk() {
-        let first = Word::new([a, b, c, d, e, f, g, h]).not_ascii();
-        let second = Word::new([i, j, k, l, m, n, o, p]).not_ascii();
-        if first | second != 0 {
-            let (marked, before) = if first == 0 { (second, 8) } else { (first, 0) };
-            return at + before + marked.trailing_zeros() as usize / 8;
-        }
-        at += 16;
+fn are_printable(bytes: &[u8]) -> bool {
+    // Not `all`, which stops early and so takes one byte after the other.
+    let is_clean = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .fold(true, |all, &byte| all & is_printable(byte))
+    };
+    match bytes.last_chunk::<16>() {
+        Some(last) => bytes.chunks_exact(16).all(is_clean) && is_clean(last),
+        None => is_clean(bytes),
     }
-    let is_suspect = |byte: &u8| !matches!(byte, b' '..=b'~');
-    let tail = &bytes[at..];
-    at + tail.iter().position(is_suspect).unwrap_or(tail.len())
 }
 
 /// Whether a text is printable ASCII and letters from U+00C0 to U+02FF: no mark, nothing to escape, and no
@@ -183,14 +161,6 @@ impl Word {
     /// The bytes whose lower seven bits are no less than a number from 1 on.
     fn at_least(self, number: u8) -> u64 {
         (self.0 & !Self::HIGH_BITS) + Self::ONES * u64::from(0x80 - number)
-    }
-
-    /// The bytes that are not printable ASCII. A borrow or a carry reaches only bytes behind one that is
-    /// found anyway.
-    fn not_ascii(self) -> u64 {
-        let below_space = self.0.wrapping_sub(Self::ONES * 0x20);
-        let delete = self.0.wrapping_add(Self::ONES);
-        (below_space | delete | self.0) & Self::HIGH_BITS
     }
 
     /// In UTF-8 the first byte of a character decides for those behind it: 0xC2 begins those below U+00C0,
@@ -358,7 +328,8 @@ impl Write for Escaper {
         loop {
             // More would not fit.
             let ahead = &rest.as_bytes()[..rest.len().min(MAX_LEN)];
-            let at = next_suspect(ahead);
+            let printable = ahead.iter().take_while(|byte| is_printable(**byte));
+            let at = printable.count();
             if at > 0 {
                 self.marks = Marks::default();
                 self.push_clean(&rest[..at])?;
@@ -389,19 +360,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_byte_that_is_not_printable_ascii_is_found_wherever_it_stands() {
+    fn a_byte_that_is_not_printable_ascii_is_found_wherever_it_stands() {
         for byte in 0..=u8::MAX {
             for (len, at) in (1..40).flat_map(|len| (0..len).map(move |at| (len, at))) {
                 let mut bytes = vec![b'x'; len];
                 bytes[at] = byte;
-                bytes[at..]
-                    .iter_mut()
-                    .skip(1)
-                    .step_by(3)
-                    .for_each(|later| *later = b'\x80');
-                let plain = |byte: &u8| !(b' '..=b'~').contains(byte);
-                let first = bytes.iter().position(plain).unwrap_or(len);
-                assert_eq!(next_suspect(&bytes), first, "{bytes:x?}");
+                let expected = (b' '..=b'~').contains(&byte);
+                assert_eq!(are_printable(&bytes), expected, "{bytes:x?}");
             }
         }
     }

@@ -25,51 +25,29 @@ impl KV for Disconnect {
         if !self.is_plain() {
             serialize_more(self, record, serializer)?;
         }
-        let __Fields {
-            connect_type,
-            reason,
-            initiator,
-            trigger: _,
-            code: _,
-            detail: _,
-            origin: _,
-            exit_code: _,
-            connection_method: _,
-            connection_duration_ms: _,
-            peer_silence_ms: _,
-            bytes_received: _,
-            bytes_sent: _,
-            clock_jump_ms: _,
-        } = self.__fields();
-
-        if let Some(initiator) = initiator {
+        if let Some(initiator) = self.initiator() {
             KV::serialize(&initiator, record, serializer)?;
         }
-        KV::serialize(&reason, record, serializer)?;
-        KV::serialize(&connect_type, record, serializer)
+        KV::serialize(&self.reason(), record, serializer)?;
+        KV::serialize(&self.connect_type(), record, serializer)
     }
 }
 
-/// What a plain record lacks. On its own, so that such a record pays for no register of it.
+/// Writes what a plain record lacks. Apart, so that a plain one pays nothing for it.
 #[inline(never)]
 fn serialize_more(
     end: &Disconnect,
     record: &Record<'_>,
     serializer: &mut dyn Serializer,
 ) -> Result {
-    if let Some(detail) = end.detail() {
-        serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
-    }
-    if end.is_plain_but_for_detail() {
-        return Ok(());
-    }
     let __Fields {
+        // The caller writes these.
         connect_type: _,
         reason: _,
         initiator: _,
         trigger,
         code,
-        detail: _,
+        detail,
         origin,
         exit_code,
         connection_method,
@@ -80,6 +58,9 @@ fn serialize_more(
         clock_jump_ms,
     } = end.__fields();
 
+    if let Some(detail) = detail {
+        serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
+    }
     if let Some(jump) = clock_jump_ms {
         serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
     }

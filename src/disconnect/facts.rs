@@ -5,7 +5,7 @@ use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
 };
 
-/// What is no cause: the thing's own, whatever ended it.
+/// What is measured or known of the connection itself: never a cause, never inherited.
 ///
 /// The numbers share one byte of flags, since four `Option<u64>` would take 32 bytes more.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,7 +14,7 @@ pub(crate) struct Facts {
     pub(crate) connection_method: Option<ConnectionMethod>,
     present: u8,
     numbers: [u64; 4],
-    /// 0 is none.
+    /// 0 means none.
     pub(crate) clock_jump_ms: i64,
 }
 
@@ -195,13 +195,17 @@ impl Disconnect {
     #[cfg(feature = "slog")]
     #[inline]
     pub(crate) const fn is_plain(&self) -> bool {
-        self.detail.is_none() && self.is_plain_but_for_detail()
-    }
-
-    #[cfg(feature = "slog")]
-    #[inline]
-    pub(crate) const fn is_plain_but_for_detail(&self) -> bool {
-        self.trigger.is_none() && self.origin.is_none() && self.more.is_none()
+        // Without `..`: a new field stops the build here.
+        let Self {
+            connect_type: _,
+            reason: _,
+            initiator: _,
+            trigger,
+            origin,
+            detail,
+            more,
+        } = self;
+        trigger.is_none() && origin.is_none() && detail.is_none() && more.is_none()
     }
 
     #[doc(hidden)]
