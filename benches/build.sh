@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Cold release builds of this crate by feature set, and of its four dependencies alone: the processor's seconds, which
-# do not depend on how many build at once, the least of three builds; and the crates that are compiled.
+# depend less than the clock's on what else runs, the least of three builds; and the crates that are compiled.
 set -euo pipefail
 crate=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
@@ -22,7 +22,7 @@ build() { # title, dependencies
     { time CARGO_TARGET_DIR="$work/target" cargo build --release --quiet; } 2>&1
   done | awk -v title="$1" -v crates="$crates" '
     { seconds = $1 + $2; if (NR == 1 || seconds < least) least = seconds }
-    END { printf "%-28s %4.1f s of CPU, %2d crates\n", title, least, crates }'
+    END { printf "%-28s %4.0f s of CPU, %2d crates\n", title, least, crates }'
 }
 
 four='slog = { version = "2.5.2", default-features = false }

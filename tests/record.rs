@@ -359,3 +359,11 @@ fn a_record_reads_as_one_part_of_a_sentence() {
         assert_eq!(end.to_string(), text);
     }
 }
+
+#[test]
+fn a_fact_that_is_taken_back_leaves_no_trace() {
+    assert_eq!(bare().with_clock_jump(5).with_clock_jump(0), bare());
+    let exited = bare().with_exit_code(7);
+    assert_eq!(exited.clone().with_clock_jump(5).with_clock_jump(0), exited);
+    assert_ne!(exited, bare());
+}
