@@ -35,7 +35,7 @@ use crate::{
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl Disconnect {
-    /// Returns the layer.
+    /// Returns the layer that the connection belonged to.
     #[must_use]
     pub const fn connect_type(&self) -> ConnectType {
         self.connect_type
@@ -197,7 +197,7 @@ impl Disconnect {
         }
     }
 
-    /// Returns the closed part as label pairs for a metrics library.
+    /// Returns the fields with a fixed set of words, as label pairs for a metrics library.
     ///
     /// Every word comes from the vocabulary, so the number of series has an upper bound: 3 connect
     /// types x 10 reasons x 5 initiators = 150 (the flag follows from the reason). A missing
@@ -232,7 +232,7 @@ impl Disconnect {
     }
 }
 
-/// One readable part of a sentence: `agent_to_client ended by client: graceful (exit code 0)`.
+/// Writes one readable sentence: `agent_to_client ended by client: graceful (exit code 0)`.
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let __Fields {

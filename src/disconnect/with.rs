@@ -71,8 +71,8 @@ impl Disconnect {
     /// The text is untrusted. Control characters, line separators, bidirectional formatting and what
     /// can't be seen (zero-width and other ignorable characters, blank fillers) are escaped as in a Rust
     /// string; a ninth combining mark in a row is dropped; what goes beyond 256 bytes is cut at a
-    /// character boundary and marked with `…`. White space at both ends goes, and blank text is no
-    /// detail. Text that is clean already is kept as it is: a `&'static str` is not copied.
+    /// character boundary and marked with `…`. White space at both ends is trimmed, and blank text
+    /// sets no detail. Text that is clean already is kept as it is: a `&'static str` is not copied.
     ///
     /// # Examples
     ///
@@ -200,7 +200,7 @@ impl Disconnect {
     }
 
     /// Sets how much further the wall clock moved than the monotonic clock while the connection was
-    /// open, in milliseconds; 0 is none.
+    /// open, in milliseconds; 0 means none.
     ///
     /// A guard sets this from one second on.
     ///
@@ -251,8 +251,8 @@ impl Disconnect {
     }
 }
 
-/// Whole milliseconds; what is longer than `u64` can hold (584 million years) is that long.
-#[allow(clippy::cast_possible_truncation)] // what would be cut is cut on purpose
+/// Whole milliseconds, at most `u64::MAX` (584 million years).
+#[allow(clippy::cast_possible_truncation)] // only what fits is cast
 const fn milliseconds(duration: Duration) -> u64 {
     let milliseconds = duration.as_millis();
     if milliseconds > u64::MAX as u128 {

@@ -14,7 +14,7 @@ use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
 const PANICKED: &str = "ended by a panic";
 const DROPPED: &str = "no cause was recorded: cancelled task or early return";
 
-/// From here on a clock jump is worth a field: what is less is clocks being disciplined.
+/// The least clock jump that is logged; smaller ones are the clock being disciplined (NTP).
 const LEAST_CLOCK_JUMP_MS: u64 = 1000;
 
 impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
@@ -24,12 +24,12 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         let found = self
             .known(is_panicking)
             .or_else(|| self.concluded(is_panicking))
-            .or_else(|| self.guessed());
+            .or_else(|| self.weakly_known());
         let end = found.map_or_else(|| self.dropped(), |found| self.of_this_layer(found));
         self.with_facts(end)
     }
 
-    /// Step 1.
+    /// Step 1: what is known on the path.
     fn known(&self, is_panicking: bool) -> Option<Found> {
         let known = self.cause_ref().known()?;
         let is_passed_over = is_panicking && known.is_inherited && known.end.expected();
@@ -53,7 +53,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         if self.cause_ref().observe(Weight::Local, end) {
             Some(concluded)
         } else {
-            // Its own cause knows: since just now, or behind what was passed over.
+            // Its own cause knows: it learned just now, or step 1 passed over an inherited cause in front of it.
             self.known(is_panicking).or(Some(concluded))
         }
     }
@@ -62,21 +62,19 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// may panic too.
     fn side_that_shuts_down(&mut self) -> Option<Initiator> {
         let Shutdown { side, condition } = self.shutdown.take()?;
-        match catch_unwind(AssertUnwindSafe(&condition)) {
-            Ok(is_shutting_down) => {
-                drop_quietly(condition);
-                is_shutting_down.then_some(side)
-            }
+        let answer = catch_unwind(AssertUnwindSafe(&condition));
+        drop_quietly(condition);
+        match answer {
+            Ok(is_shutting_down) => is_shutting_down.then_some(side),
             Err(panic) => {
-                drop_quietly(condition);
                 drop_quietly(panic);
                 None
             }
         }
     }
 
-    /// Steps 4 to 6.
-    fn guessed(&self) -> Option<Found> {
+    /// Steps 4 to 6: what was observed weakly, and the presumption.
+    fn weakly_known(&self) -> Option<Found> {
         let cause = self.cause_ref();
         let best = cause.known_or_weak();
         if best

@@ -200,6 +200,13 @@ impl<T> Word<T> {
             Self::Unknown(_) => None,
         }
     }
+
+    pub(super) fn known_or_default(self) -> T
+    where
+        T: Default,
+    {
+        self.known().unwrap_or_default()
+    }
 }
 
 impl<T: FromStr> Scalar for Word<T> {

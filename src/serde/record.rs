@@ -115,12 +115,11 @@ impl Slots {
             Some(Word::Unknown(text)) => (None, Some(text)),
             None => (None, None),
         };
-        let or_unknown = |word: Word<_>| word.known().unwrap_or_default();
         let method = self.connection_method.judge()?;
 
         let mut facts = Facts::NONE;
         facts.exit_code = self.exit_code.judge()?.map(|ExitCode(code)| code);
-        facts.connection_method = method.map(|word: Word<_>| word.known().unwrap_or_default());
+        facts.connection_method = method.map(Word::known_or_default);
         facts.clock_jump_ms = self.clock_jump_ms.judge()?.unwrap_or_default();
         for (number, value) in self.numbers {
             if let Some(value) = value.judge()? {
@@ -130,7 +129,7 @@ impl Slots {
         Ok(Disconnect {
             connect_type,
             reason: reason.word,
-            initiator: self.initiator.judge()?.map(or_unknown),
+            initiator: self.initiator.judge()?.map(Word::known_or_default),
             trigger: self
                 .trigger
                 .judge()?
@@ -187,7 +186,7 @@ impl<'de> Deserialize<'de> for Nested {
 
 struct NestedVisitor;
 
-/// Everything but a map is none.
+/// Reads anything but a map as absent.
 macro_rules! nothing {
     ($($visit:ident($($type:ty)?))*) => {$(
         fn $visit<E: Error>(self $(, _: $type)?) -> Result<Nested, E> {
