@@ -364,15 +364,9 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         if emitted.is_err() {
             // Standard error may be what is closed; then there is nowhere left to go.
             let lost = self.line();
-            let report = || {
-                let line =
-                    format!("disconnect-attribution: log statement panicked, lost: {lost}\n");
-                // In one write, so that no other process's line comes between.
-                io::stderr().write_all(line.as_bytes())
-            };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(report)) {
-                drop_quietly(panic);
-            }
+            let line = format!("disconnect-attribution: log statement panicked, lost: {lost}\n");
+            // In one write, so that no other process's line comes between.
+            let _ = io::stderr().write_all(line.as_bytes());
         }
         emitted
     }

@@ -3,6 +3,7 @@
 
 mod formats;
 mod lines;
+mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;
