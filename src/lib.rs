@@ -79,7 +79,7 @@
 //! | the peer's end of file is its goodbye, or only half of one | [`with_end_of_file(..)`](TrackedStream::with_end_of_file) or [`with_half_close(..)`](TrackedStream::with_half_close) on the tracked stream; else it is a `network_error`, unless something is presumed |
 //! | `?` returned an error, of a codec over the stream for example | [`guard.failed(error)`](DisconnectGuard::failed) in `inspect_err` |
 //! | the peer sent a close code | [`guard.close_as(Evidence::Peer, ..)`](DisconnectGuard::close_as) with [`from_close_code`](Disconnect::from_close_code) |
-//! | the peer said goodbye in other words | the same with [`closed_by`](Disconnect::closed_by) |
+//! | the peer announced its end without a code | the same with [`closed_by`](Disconnect::closed_by) |
 //! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by) or [`new`](Disconnect::new) |
 //! | this side aborts the task that holds the guard | before: [`cause.record(Evidence::Local, ..)`](Cause::record) |
 //! | this process shuts down | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |

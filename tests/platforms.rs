@@ -49,6 +49,21 @@ fn tcp_that_gives_up_ends_the_connection_where_it_can_be_known() {
     stream.read(&mut [0]).expect_err("gave up");
     let expected = (!cfg!(windows)).then_some(Trigger::TimedOut);
     assert_eq!(trigger(&stream), expected);
+    let detail = stream
+        .cause()
+        .get()
+        .and_then(|end| Some(end.detail()?.to_owned()));
+    let text = format!("read failed: {}", io::Error::from_raw_os_error(GAVE_UP));
+    assert_eq!(detail, expected.map(|_| text));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_timeout_of_the_socket_ends_nothing() {
+    const EAGAIN: i32 = 11; // SO_RCVTIMEO
+    let mut stream = tracked(Failing(EAGAIN));
+    stream.read(&mut [0]).expect_err("would block");
+    assert_eq!(stream.cause().get(), None);
 }
 
 #[cfg(all(

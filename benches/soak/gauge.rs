@@ -4,15 +4,16 @@ use std::fs;
 
 /// Resident memory, in KiB.
 pub(crate) fn resident_kib(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a live process");
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .unwrap_or(0)
+        .expect("its resident memory")
 }
 
 /// Open descriptors.
 pub(crate) fn descriptors(process: u32) -> usize {
-    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+    let open = fs::read_dir(format!("/proc/{process}/fd"));
+    open.expect("a live process").count()
 }
 
 /// The middle of some samples.

@@ -12,12 +12,16 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::client::{ended, greeted, kill, live};
 use crate::gauge::{descriptors, median, resident_kib};
 use crate::ledger::{Ledger, SHOWN};
 use crate::server::FULL_EVERY;
 use crate::story::{HELD, Story};
+
+/// How long the server may take to end, and each connection with it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// So many sockets die with one process.
 const BATCH: usize = 50;
@@ -250,13 +254,21 @@ impl Soak {
         }
         self.orders.end();
         for socket in &mut held {
-            if let Err(error) = ended(socket).await {
-                self.ledger.trouble(format!("at the shutdown: {error}"));
+            match timeout(PATIENCE, ended(socket)).await {
+                Ok(Ok(())) => {}
+                result => self.ledger.trouble(format!("at the shutdown: {result:?}")),
             }
         }
-        match self.server.wait() {
-            Ok(status) if status.success() => {}
-            result => self.ledger.trouble(format!("the server ended: {result:?}")),
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.server.try_wait() {
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(50)),
+                status => break status,
+            }
+        };
+        if !matches!(&status, Ok(Some(status)) if status.success()) {
+            self.ledger.trouble(format!("the server ended: {status:?}"));
+            let _ = self.server.kill();
         }
         for reader in self.readers.drain(..) {
             reader.join().expect("no panic");
@@ -313,7 +325,11 @@ impl Soak {
     /// Resident memory after the first fifth and in the last, and whether it grew by no more than 10 bytes a
     /// connection and some noise: one cause that stays is 200 bytes.
     fn memory(&self, made: u64) -> (u64, u64, bool) {
-        let fifth = (self.resident.len() / 5).max(1);
+        if self.resident.len() < 10 {
+            println!("too short to judge the memory");
+            return (0, 0, true);
+        }
+        let fifth = self.resident.len() / 5;
         let warm = median(self.resident.get(fifth..2 * fifth).unwrap_or_default());
         let last = median(&self.resident[self.resident.len().saturating_sub(fifth)..]);
         let allowed = 384 + made / 100;

@@ -152,7 +152,7 @@ impl Cause {
         } else {
             weight
         };
-        if weight == Weight::Fact && end.more.facts() == Facts::NONE {
+        if weight == Weight::Fact && end.more.facts().is_none() {
             return false;
         }
         let mut state = self.cell().lock();

@@ -81,15 +81,17 @@ impl Facts {
 /// Without them it is one byte to write instead of 72, and one to look at. Never empty inside, so that equal
 /// records are equal values.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct More(pub(super) Option<CodeAndFacts>);
+pub(crate) struct More(Option<CodeAndFacts>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct CodeAndFacts {
+struct CodeAndFacts {
     code: Option<CloseCode>,
     facts: Facts,
 }
 
 impl More {
+    pub(crate) const NONE: Self = Self(None);
+
     pub(crate) const fn new(code: Option<CloseCode>, facts: Facts) -> Self {
         if code.is_none() && facts.is_none() {
             Self(None)
@@ -191,23 +193,6 @@ pub struct __Fields<'a> {
 }
 
 impl Disconnect {
-    /// Whether there is nothing beside the layer, the reason and the initiator.
-    #[cfg(feature = "slog")]
-    #[inline]
-    pub(crate) const fn is_plain(&self) -> bool {
-        // Without `..`: a new field stops the build here.
-        let Self {
-            connect_type: _,
-            reason: _,
-            initiator: _,
-            trigger,
-            origin,
-            detail,
-            more,
-        } = self;
-        trigger.is_none() && origin.is_none() && detail.is_none() && more.is_none()
-    }
-
     #[doc(hidden)]
     #[must_use]
     #[inline]

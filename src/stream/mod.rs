@@ -38,8 +38,8 @@ use observer::{EndOfFile, Observer};
 /// gave up. The [read timeout](std::net::TcpStream::set_read_timeout) of a blocking socket is a `WouldBlock` on
 /// Unix, but on Windows it has the code with which TCP gives up (`WSAETIMEDOUT`), so there a `TimedOut` of a
 /// `std::io` stream records nothing: the program may read on. Where it does not,
-/// [`failed`](crate::DisconnectGuard::failed) counts the error. tokio's sockets never block, and theirs is TCP's
-/// everywhere.
+/// [`failed`](crate::DisconnectGuard::failed) counts the error. tokio's sockets never block, so their `TimedOut` is always
+/// TCP's.
 ///
 /// Not for multiplexed streams (a QUIC stream, an HTTP/2 stream, an SSH channel), whose end is not the
 /// connection's: give each a [child](Cause::child) cause and track the connection below them.

@@ -183,7 +183,7 @@ def check_prometheus(directory):
                 {"eval_time": "24h30m", "alertname": "UnexpectedDisconnectsJump", "exp_alerts": [{
                     "exp_labels": {"connect_type": "agent_to_client", "disconnect_reason": "network_error"},
                     "exp_annotations": {
-                        "summary": "network_error on agent_to_client: a jump."
+                        "summary": "network_error on agent_to_client: three times the usual rate."
                     },
                 }]},
             ],

@@ -78,6 +78,11 @@ fn a_part_of_a_record_at_the_top_is_never_mixed_with_one_under_fields() {
         refused(&beside(HALVES[1], HALVES[0])),
         "missing field `disconnect_reason`",
     );
+    // With nothing of a record under `fields`, the error is about the half at the top.
+    assert_eq!(
+        refused(&beside(HALVES[0], "{}")),
+        "missing field `disconnect_reason`",
+    );
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn shutdown() -> Disconnect {
     Disconnect::shutdown(AgentToClient, Initiator::Agent)
 }
 
-/// Resets instead of saying goodbye, as a host that has lost its state does.
+/// Resets without a goodbye, as a host that has lost its state does.
 fn reset(socket: TcpStream) {
     let linger = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
     linger.expect("set");

@@ -69,6 +69,14 @@ impl Respawned {
     }
 }
 
+/// A test that fails must not leave a process behind, suspended perhaps.
+impl Drop for Respawned {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 const ADDRESS: &str = "listening on ";
 
 /// Prints where this process listens, for the test that respawned it.

@@ -63,7 +63,7 @@ fn a_scrape_shows_the_vocabulary_and_no_free_text() {
     );
 }
 
-/// Counted in the real recorder, whatever the details say: the bound that the docs state.
+/// Counted in the real recorder, whatever the details hold: the bound that the docs state.
 #[test]
 fn the_number_of_series_is_bounded() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();

@@ -1,12 +1,30 @@
 //! Lists the public API of `disconnect-attribution`, with every feature, as a text to review.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use public_api::Builder;
 
 const CRATE: &str = "disconnect_attribution";
+
+/// Why there is no listing.
+#[derive(Debug)]
+pub enum Error {
+    /// The docs don't build.
+    Docs(String),
+    /// The compiler writes them in a format that `public-api` can't read.
+    Unreadable(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Docs(why) | Self::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
 
 /// Lists the public API, a line for each item. What `cargo` needs on the way goes to `target`.
 ///
@@ -16,7 +34,7 @@ const CRATE: &str = "disconnect_attribution";
 /// # Errors
 ///
 /// Where the docs don't build, or the compiler writes them in a format that `public-api` can't read.
-pub fn listing(target: &Path) -> Result<String, String> {
+pub fn listing(target: &Path) -> Result<String, Error> {
     let json = rustdoc_json(target)?;
     let api = Builder::from_rustdoc_json(&json)
         .omit_blanket_impls(true)
@@ -32,7 +50,7 @@ pub fn listing(target: &Path) -> Result<String, String> {
 }
 
 /// Builds the docs as JSON, an unstable output that the stable compiler writes too where it is told so.
-fn rustdoc_json(target: &Path) -> Result<PathBuf, String> {
+fn rustdoc_json(target: &Path) -> Result<PathBuf, Error> {
     let output = Command::new(env!("CARGO"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .env("RUSTC_BOOTSTRAP", "1")
@@ -41,22 +59,24 @@ fn rustdoc_json(target: &Path) -> Result<PathBuf, String> {
         .arg(target)
         .args(["--", "-Zunstable-options", "--output-format=json"])
         .output()
-        .map_err(|error| format!("cargo does not run: {error}"))?;
+        .map_err(|error| Error::Docs(format!("cargo does not run: {error}")))?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("the docs don't build as JSON:\n{errors}"));
+        return Err(Error::Docs(format!(
+            "the docs don't build as JSON:\n{errors}"
+        )));
     }
     Ok(target.join("doc").join(format!("{CRATE}.json")))
 }
 
-fn unreadable(json: &Path, error: &public_api::Error) -> String {
+fn unreadable(json: &Path, error: &public_api::Error) -> Error {
     let json = std::fs::read_to_string(json).unwrap_or_default();
     let (_, version) = json.rsplit_once("\"format_version\":").unwrap_or_default();
     let version: String = version.chars().take_while(char::is_ascii_digit).collect();
-    format!(
+    Error::Unreadable(format!(
         "this compiler's rustdoc writes JSON in format {version}, which this version of public-api can't read: set a \
          version that can in tests/api/Cargo.toml ({error})"
-    )
+    ))
 }
 
 /// Without this crate's name, and without the standard library's modules: what they hold moves between its crates.

@@ -4,12 +4,21 @@
 
 use std::path::Path;
 
+use api_listing::Error;
+
 /// `UPDATE_GOLDEN=1` writes the listing again; its difference belongs into the review.
 #[test]
 fn the_public_api_is_as_listed() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("public-api.txt");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nightly");
-    let listing = api_listing::listing(&target).unwrap_or_else(|error| panic!("{error}"));
+    let listing = match api_listing::listing(&target) {
+        Ok(listing) => listing,
+        // A newer compiler is no fault of the library; the gate has the one that fits.
+        Err(Error::Unreadable(why)) if std::env::var_os("ALL_PEERS").is_none() => {
+            return eprintln!("skipped: {why}");
+        }
+        Err(error) => panic!("{error}"),
+    };
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&golden, &listing).expect("written");
     }

@@ -123,7 +123,7 @@ pub(crate) fn pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().expect("accepted").0)
 }
 
-/// Resets instead of saying goodbye, as a host that has lost its state does.
+/// Resets without a goodbye, as a host that has lost its state does.
 pub(crate) fn reset(socket: &TcpStream) {
     let socket = SockRef::from(socket);
     socket.set_linger(Some(Duration::ZERO)).expect("set");
