@@ -90,7 +90,11 @@ struct CodeAndFacts {
 }
 
 impl More {
-    pub(crate) const NONE: Self = Self(None);
+    /// No constant: that would be copied whole.
+    #[inline]
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
 
     pub(crate) const fn new(code: Option<CloseCode>, facts: Facts) -> Self {
         if code.is_none() && facts.is_none() {

@@ -70,7 +70,7 @@ impl Disconnect {
             trigger: None,
             origin: None,
             detail: None,
-            more: More::NONE,
+            more: More::none(),
         }
     }
 
