@@ -15,13 +15,6 @@ fn handed(text: &str) -> Option<String> {
     end.detail().map(str::to_owned)
 }
 
-/// What becomes of a literal.
-fn literal(text: &str) -> Option<String> {
-    let text: &'static str = text.to_owned().leak();
-    let end = support::end(DisconnectReason::Unknown).with_detail(text);
-    end.detail().map(str::to_owned)
-}
-
 /// What becomes of a text that a value prints, one piece at a time.
 fn printed(pieces: &[&str]) -> Option<String> {
     struct Pieces<'a>(&'a [&'a str]);
@@ -41,7 +34,9 @@ fn printed(pieces: &[&str]) -> Option<String> {
 fn check(text: &str, kept: Option<&str>) {
     let kept = kept.map(str::to_owned);
     assert_eq!(handed(text), kept, "handed over: {text:?}");
-    assert_eq!(literal(text), kept, "a literal: {text:?}");
+    let literal: &'static str = text.to_owned().leak();
+    let end = support::end(DisconnectReason::Unknown).with_detail(literal);
+    assert_eq!(end.detail(), kept.as_deref(), "a literal: {text:?}");
     assert_eq!(printed(&[text]), kept, "printed: {text:?}");
     let characters: Vec<_> = text.split_inclusive(|_| true).collect();
     assert_eq!(printed(&characters), kept, "printed bit by bit: {text:?}");
@@ -249,6 +244,8 @@ fn memory_is_bounded_with_the_text() {
     for (text, capacity, copied) in [
         ("denied", 6, None),
         ("denied", 256, None),
+        ("Zugang verweigert: Gäste", 30, None),
+        ("拒否", 8, None),
         ("denied", 257, Some(6)),
         ("denied", 1 << 20, Some(6)),
         ("denied\n", 1 << 20, Some(6)),
@@ -358,26 +355,32 @@ fn a_text_that_never_ends_is_cut() {
     assert_eq!(flood("flood "), Some(format!("{}f…", "flood ".repeat(42))));
     assert_eq!(flood("    "), None);
     assert_eq!(flood("\n"), None);
+    assert_eq!(printed(&[&" ".repeat(4096), "x"]).as_deref(), Some("x"));
+    assert_eq!(printed(&[&" ".repeat(4097), "x"]), None);
 }
 
 #[test]
 fn nothing_follows_the_mark_of_a_cut() {
     /// Goes on writing after an error of the formatter.
-    struct Deaf;
+    struct Deaf<'a>(&'a [&'a str]);
 
-    impl fmt::Display for Deaf {
+    impl fmt::Display for Deaf<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            for _ in 0..300 {
-                let _ = f.write_str("🦀");
-                let _ = f.write_str("x");
+            for piece in self.0.iter().cycle().take(600) {
+                let _ = f.write_str(piece);
             }
             Ok(())
         }
     }
 
-    let end = classify_channel_close::<(), _>(&Err(Deaf));
-    let kept = format!("{}…", "🦀x".repeat(50));
-    assert_eq!(end.detail(), Some(kept.as_str()));
+    let long = "x".repeat(245);
+    for (pieces, kept) in [
+        (&["🦀", "x"][..], "🦀x".repeat(50)),
+        (&[&long, "\u{e0001}", "\u{e0001}", "abc"], long.clone()),
+    ] {
+        let end = classify_channel_close::<(), _>(&Err(Deaf(pieces)));
+        assert_eq!(end.detail(), Some(&*format!("{kept}…")));
+    }
 }
 
 #[test]
