@@ -156,6 +156,30 @@ async fn silence_of_a_task_starts_where_it_last_waited_after_bytes() {
 /// An end of file right after bytes that never had to wait.
 #[tokio::test]
 #[cfg(feature = "tokio")]
+async fn silence_after_bytes_that_never_waited_starts_with_the_next_wait() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut client, socket) = tokio::io::duplex(16);
+    client.write_all(b"hello").await.expect("sent");
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let mut stream = guard.track(socket);
+    stream.read_exact(&mut [0; 5]).await.expect("there already");
+    thread::sleep(WAIT);
+    let waiting = Instant::now();
+    let leave = async {
+        tokio::time::sleep(WAIT).await;
+        drop(client);
+    };
+    let mut byte = [0];
+    let (end, ()) = tokio::join!(stream.read(&mut byte), leave);
+    assert_eq!(end.expect("the end"), 0);
+    let silence = waiting.elapsed() + Duration::from_millis(1);
+    drop(guard);
+    assert_between(lines.one().peer_silence(), WAIT, silence);
+}
+
+#[tokio::test]
+#[cfg(feature = "tokio")]
 async fn an_end_right_after_bytes_has_no_silence() {
     use tokio::io::AsyncReadExt;
     let lines = Lines::default();

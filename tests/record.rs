@@ -367,3 +367,20 @@ fn a_fact_that_is_taken_back_leaves_no_trace() {
     assert_eq!(exited.clone().with_clock_jump(5).with_clock_jump(0), exited);
     assert_ne!(exited, bare());
 }
+
+#[test]
+fn the_debug_output_shows_each_value_under_its_name() {
+    let text = format!("{:?}", full());
+    for part in [
+        "reason: ",
+        "code: Some(",
+        "exit_code: Some(",
+        "connection_duration_ms: Some(",
+        "peer_silence_ms: Some(",
+        "bytes_received: Some(",
+        "bytes_sent: Some(",
+        "clock_jump_ms: ",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
