@@ -70,6 +70,10 @@ fn serve(
     client.write_all(b"a").expect("written");
     client.read_exact(&mut [0]).expect("answered");
     client.write_all(b"?").expect("written");
+    if !has_bug {
+        // An answer that is not read would turn the FIN into a reset.
+        client.read_exact(&mut [0]).expect("answered");
+    }
     drop(client);
     other.join().expect("no panic");
 }
