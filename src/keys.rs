@@ -65,6 +65,6 @@ pub const BYTES_RECEIVED: &str = "bytes_received";
 pub const BYTES_SENT: &str = "bytes_sent";
 
 /// How much further the wall clock moved than the monotonic clock while the connection was open, in
-/// milliseconds: the machine slept (not on Windows, [where both go on](crate::guard#what-the-line-holds)), or its
+/// milliseconds: the machine slept (not on Windows, [where both go on](crate::guide::guard#what-the-line-holds)), or its
 /// clock was set.
 pub const CLOCK_JUMP_MS: &str = "clock_jump_ms";

@@ -69,7 +69,7 @@
 //!   for what an error explains.
 //! - **One line for each end, with the true cause**: [`Cause`] keeps the first true cause of a connection's end and
 //!   hands it to what runs over the connection, [`DisconnectGuard`] logs it exactly once on every way out
-//!   (its [page](guard) has the rule, the traps and the limits), [`TrackedStream`] observes the transport.
+//!   (its [page](guide::guard) has the rule, the traps and the limits), [`TrackedStream`] observes the transport.
 //!
 //! # What to call
 //!
@@ -89,9 +89,9 @@
 //!
 //! # Pages
 //!
-//! [Recipes](recipes) to copy, one per protocol, and the [fault matrix](faults): what breaks, and what the
-//! line then reads. For readers of the logs: [operations] (what to alert on, ready queries) and
-//! [coming from Go](go_agents).
+//! [Recipes](guide::recipes) to copy, one per protocol, and the [fault matrix](guide::faults): what breaks, and what the
+//! line then reads. For readers of the logs: [operations](guide::operations) (what to alert on, ready queries) and
+//! [coming from Go](guide::go_agents).
 //!
 //! # Features
 //!
@@ -122,7 +122,7 @@ mod escaped;
 // One line.
 mod cause;
 mod clock;
-pub mod guard;
+mod guard;
 mod panics;
 mod stream;
 
@@ -135,13 +135,7 @@ mod slog;
 mod tracing;
 
 // Pages.
-#[doc = concat!(include_str!("pages/faults.md"), "\n", include_str!("pages/faults_agent.md"))]
-pub mod faults {}
-#[doc = include_str!("pages/go_agents.md")]
-pub mod go_agents {}
-#[doc = include_str!("pages/operations.md")]
-pub mod operations {}
-pub mod recipes;
+pub mod guide;
 
 pub use cause::{Cause, Evidence};
 pub use classify::{
@@ -150,7 +144,6 @@ pub use classify::{
 };
 pub use close_code::CloseCode;
 pub use disconnect::Disconnect;
-#[doc(inline)]
 pub use guard::DisconnectGuard;
 pub use stream::TrackedStream;
 pub use vocabulary::{

@@ -1,5 +1,3 @@
-#![doc = include_str!("page.md")]
-
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,7 +14,7 @@ mod line;
 /// Logs the end of one established connection exactly once, however its scope is left.
 ///
 /// The closure is the log statement that is there already: message, level and source location stay
-/// the caller's. [The page of this module](crate::guard) explains why a line after the loop is not enough,
+/// the caller's. [The page of this module](crate::guide::guard) explains why a line after the loop is not enough,
 /// what the line holds, and what a guard can't do.
 ///
 /// # Examples

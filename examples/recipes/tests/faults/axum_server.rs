@@ -7,8 +7,8 @@ use disconnect_attribution::Cause;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::axum_listener::{Attributed, Connection};
 use crate::lines::Lines;
+use recipes::axum_listener::{Attributed, Connection};
 
 /// Serves in a runtime of its own, so that its tasks can be dropped; `lines` has the connections' ends.
 pub(crate) fn serve(router: Router, agent: &Cause, lines: &Lines) -> (SocketAddr, Runtime) {

@@ -1,5 +1,6 @@
 //! WebSockets in axum, against tungstenite and Python's websockets.
 
+use recipes::axum_websocket as recipe;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -14,16 +15,13 @@ use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-use crate::axum_listener::{self, Connection};
 use crate::axum_server;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
-use crate::websocket::Site;
 use crate::websockets::{PYTHON_CLIENT, close, echo, goodbye, read};
-
-#[path = "../../../../src/pages/recipes/axum_websocket.rs"]
-mod recipe;
+use recipes::axum_listener::{self, Connection};
+use recipes::websocket::Site;
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);

@@ -4,8 +4,6 @@
 //! and fails where a cell was left out.
 #![cfg(unix)]
 
-#[path = "../../../../src/pages/recipes/axum_listener.rs"]
-mod axum_listener;
 mod axum_server;
 mod axum_websocket;
 mod grpc;
@@ -20,15 +18,9 @@ mod quic;
 mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
-#[path = "../../../../src/pages/recipes/russh_connection.rs"]
-mod russh_connection;
-#[path = "../../../../src/pages/recipes/russh_session.rs"]
-mod russh_session;
 mod ssh;
 mod teardown;
 mod tls;
-#[path = "../../../../src/pages/recipes/websocket.rs"]
-mod websocket;
 mod websockets;
 #[path = "../../../../tests/support/words.rs"]
 mod words;

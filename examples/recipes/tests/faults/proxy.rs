@@ -1,5 +1,7 @@
 //! Proxies between sockets that fail.
 
+use recipes::proxy_std;
+use recipes::proxy_tokio;
 use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,11 +13,6 @@ use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, pair, reset};
-
-#[path = "../../../../src/pages/recipes/proxy_std.rs"]
-mod proxy_std;
-#[path = "../../../../src/pages/recipes/proxy_tokio.rs"]
-mod proxy_tokio;
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);

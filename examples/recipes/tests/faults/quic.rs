@@ -1,5 +1,6 @@
 //! QUIC, against a quinn client.
 
+use recipes::quinn;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -23,9 +24,6 @@ use crate::matrix::Row;
 use crate::peer::Peer;
 use crate::respawned::{RESPAWNED, respawn};
 use crate::words::words;
-
-#[path = "../../../../src/pages/recipes/quinn.rs"]
-mod quinn;
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);

@@ -19,7 +19,7 @@ use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
 use crate::words::words;
 
-use crate::russh_connection::{self, Site};
+use recipes::russh_connection::{self, Site};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -70,6 +70,16 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
         config: Arc::new(config),
         login_time: Duration::from_secs(1),
         client_key: load_public_key(keys.path().join("client.pub")).expect("a key"),
+        command: |text| {
+            assert_ne!(text, "panic", "a bug");
+            let mut command = Command::new("sh");
+            command.args(["-c", text]);
+            command.into()
+        },
+        subsystem: |name| {
+            assert_ne!(name, "panic", "a bug");
+            false
+        },
         tasks: Arc::new(Mutex::new(JoinSet::new())),
         log: Arc::new(move |message, end| {
             kept.lock()

@@ -1,5 +1,7 @@
 //! Whole programs that are asked to stop.
 
+use recipes::teardown_slog;
+use recipes::teardown_tracing;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -11,11 +13,6 @@ use crate::matrix::Row;
 use crate::peer::{Peer, reset};
 use crate::respawned::{is_respawned, respawn};
 use crate::words::words;
-
-#[path = "../../../../src/pages/recipes/teardown_slog.rs"]
-mod teardown_slog;
-#[path = "../../../../src/pages/recipes/teardown_tracing.rs"]
-mod teardown_tracing;
 
 /// A client of its own, that is killed.
 const CLIENT: &str = "

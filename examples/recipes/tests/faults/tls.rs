@@ -1,5 +1,6 @@
 //! TLS, against openssl's client, curl and rustls.
 
+use recipes::rustls as recipe;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -16,9 +17,6 @@ use tokio_rustls::TlsAcceptor;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
-
-#[path = "../../../../src/pages/recipes/rustls.rs"]
-mod recipe;
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);

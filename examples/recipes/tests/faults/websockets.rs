@@ -14,7 +14,7 @@ use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
 
-use crate::websocket::{self, Site};
+use recipes::websocket::{self, Site};
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(100);

@@ -1,5 +1,7 @@
 //! gRPC, between tonic and tonic.
 
+use recipes::tonic_client;
+use recipes::tonic_server;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,19 +24,15 @@ use tonic::server::{NamedService, ServerStreamingService};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::axum_listener::Connection;
 use crate::axum_server;
 use crate::lines::Lines;
 use crate::peer::Peer;
 use crate::raw_codec::Raw;
 use crate::respawned::{RESPAWNED, respawn};
+use recipes::axum_listener::Connection;
 
 mod client;
 mod server;
-#[path = "../../../../../src/pages/recipes/tonic_client.rs"]
-mod tonic_client;
-#[path = "../../../../../src/pages/recipes/tonic_server.rs"]
-mod tonic_server;
 
 use tonic_client::Connect;
 use tonic_server::Attributed;

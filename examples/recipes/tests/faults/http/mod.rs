@@ -1,5 +1,7 @@
 //! HTTP, against curl and Python's http.client.
 
+use recipes::http as recipe;
+use recipes::http_body;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io::{Read, Write};
@@ -25,15 +27,11 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::lines::Lines;
 use crate::peer::{Peer, asynchronous};
-use crate::websocket::{self as recipe_websocket, Site};
 use crate::websockets::echo;
+use recipes::websocket::{self as recipe_websocket, Site};
 
 mod body;
 mod connection;
-#[path = "../../../../../src/pages/recipes/http_body.rs"]
-mod http_body;
-#[path = "../../../../../src/pages/recipes/http.rs"]
-mod recipe;
 
 use http_body::Attributed;
 

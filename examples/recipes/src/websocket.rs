@@ -20,18 +20,18 @@ use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 /// What the two sides do not share.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Site {
-    pub(crate) layer: ConnectType,
-    pub(crate) this_side: Initiator,
-    pub(crate) peer: Initiator,
+pub struct Site {
+    pub layer: ConnectType,
+    pub this_side: Initiator,
+    pub peer: Initiator,
     /// How long a peer has to answer: a handshake, a ping, a goodbye.
-    pub(crate) patience: Duration,
+    pub patience: Duration,
     /// How long a connection may carry no message, whatever answers our pings.
-    pub(crate) idle: Duration,
+    pub idle: Duration,
 }
 
 /// Serves one WebSocket, from a socket that was accepted.
-pub(crate) async fn serve(
+pub async fn serve(
     socket: TcpStream,
     agent: &Cause,
     site: Site,
@@ -58,7 +58,7 @@ pub(crate) async fn serve(
 
 /// Dials, and runs the WebSocket until it ends. A dial that fails ends nothing, so it has no
 /// line.
-pub(crate) async fn dial(
+pub async fn dial(
     address: &str,
     agent: &Cause,
     site: Site,
@@ -77,7 +77,7 @@ pub(crate) async fn dial(
 }
 
 /// Runs an established WebSocket until it ends; the guard is the caller's.
-pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     mut websocket: WebSocketStream<S>,
     cause: &Cause,
     site: Site,
@@ -148,7 +148,7 @@ fn peer_closed(cause: &Cause, site: Site, frame: Option<CloseFrame>) {
 }
 
 /// Records what an error explains beyond what the transport did.
-pub(crate) fn observe(cause: &Cause, site: Site, error: &Error) {
+pub fn observe(cause: &Cause, site: Site, error: &Error) {
     match error {
         // A bare FIN, which the tracked stream has seen.
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {}

@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep};
 
 /// A body that logs how its stream ended.
 #[derive(Debug)]
-pub(crate) struct Attributed<B, F: FnOnce(Disconnect)> {
+pub struct Attributed<B, F: FnOnce(Disconnect)> {
     body: Pin<Box<B>>,
     deadline: Pin<Box<Sleep>>,
     /// Nothing once the line is out.
@@ -31,7 +31,7 @@ pub(crate) struct Attributed<B, F: FnOnce(Disconnect)> {
 impl<B: Body, F: FnOnce(Disconnect)> Attributed<B, F> {
     /// Many responses run over one connection, so each has a child of its cause: a client that
     /// leaves in the middle is what the connection's stream sees.
-    pub(crate) fn new(body: B, connection: &Cause, longest: Duration, log: F) -> Self {
+    pub fn new(body: B, connection: &Cause, longest: Duration, log: F) -> Self {
         let guard = DisconnectGuard::new(ClientToServer, log).with_cause(connection.child());
         let deadline = Box::pin(sleep(longest));
         Self {

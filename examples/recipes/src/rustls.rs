@@ -19,11 +19,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::Error;
 
 /// How long a client has for the handshake, and this side for its own `close_notify`.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
+pub const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The usual way: TLS over a tracked stream, which sees the transport and counts what is on
 /// the wire.
-pub(crate) async fn serve(
+pub async fn serve(
     socket: TcpStream,
     acceptor: TlsAcceptor,
     agent: &Cause,
@@ -63,7 +63,7 @@ pub(crate) async fn serve(
 
 /// For code that knows no TLS: a tracked stream over it. It counts the plain text, not what is
 /// on the wire, and sees alerts as errors without their number.
-pub(crate) async fn serve_under_tracked(
+pub async fn serve_under_tracked(
     socket: TcpStream,
     acceptor: TlsAcceptor,
     agent: &Cause,

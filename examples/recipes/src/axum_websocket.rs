@@ -30,7 +30,7 @@ use crate::websocket::{self, Site};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// First way: what a handler gives to `WebSocketUpgrade::on_upgrade`.
-pub(crate) async fn session(
+pub async fn session(
     socket: WebSocket,
     connection: Connection,
     idle: Duration,
@@ -93,7 +93,7 @@ pub(crate) async fn session(
 
 /// Second way: what a handler returns whose tungstenite is yours, with the session of
 /// `websocket.rs`.
-pub(crate) fn upgrade(
+pub fn upgrade(
     ConnectInfo(connection): ConnectInfo<Connection>,
     mut request: Request,
     site: Site,

@@ -22,11 +22,11 @@ use tonic::{ConnectError, Status, Streaming, TimeoutExpired};
 
 /// A client's connector: `Channel::from_static(..).connect_with_connector_lazy(connector)`.
 #[derive(Clone)]
-pub(crate) struct Connect {
-    pub(crate) agent: Cause,
-    pub(crate) address: SocketAddr,
+pub struct Connect {
+    pub agent: Cause,
+    pub address: SocketAddr,
     /// The cause of the latest connection: a channel dials again by itself.
-    pub(crate) latest: Arc<Mutex<Cause>>,
+    pub latest: Arc<Mutex<Cause>>,
 }
 
 impl Service<Uri> for Connect {
@@ -59,7 +59,7 @@ impl Service<Uri> for Connect {
 
 /// Reads a client's stream to its end. The guard is made once the call is accepted: one that
 /// is refused ends nothing, and `explain` has what to log.
-pub(crate) async fn read<T>(
+pub async fn read<T>(
     mut responses: Streaming<T>,
     connect: &Connect,
     idle: Duration,
@@ -101,7 +101,7 @@ pub(crate) async fn read<T>(
 }
 
 /// What a status explains, also of a call that was refused, beyond what the connection knows.
-pub(crate) fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, Disconnect)> {
+pub fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, Disconnect)> {
     let by_server = || {
         let code = CloseCode::Grpc(status.code().into());
         let end = Disconnect::from_close_code(ServerToAgent, code, Initiator::Server);

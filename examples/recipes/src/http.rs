@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Serves one connection until it ends. The cause of the connection is an extension of each
 /// request.
-pub(crate) async fn serve<S, B>(
+pub async fn serve<S, B>(
     socket: TcpStream,
     agent: &Cause,
     idle: Duration,

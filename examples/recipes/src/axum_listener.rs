@@ -15,10 +15,10 @@ use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator, Trac
 use tokio::net::{TcpListener, TcpStream};
 
 /// A listener whose connections log how they ended.
-pub(crate) struct Attributed<F> {
-    pub(crate) listener: TcpListener,
-    pub(crate) agent: Cause,
-    pub(crate) log: F,
+pub struct Attributed<F> {
+    pub listener: TcpListener,
+    pub agent: Cause,
+    pub log: F,
 }
 
 impl<F: Fn(Disconnect) + Clone + Send + Sync + 'static> Listener for Attributed<F> {
@@ -43,8 +43,8 @@ impl<F: Fn(Disconnect) + Clone + Send + Sync + 'static> Listener for Attributed<
 /// A connection as its handlers see it: `ConnectInfo<Connection>`, after
 /// `into_make_service_with_connect_info::<Connection>()`.
 #[derive(Clone)]
-pub(crate) struct Connection {
-    pub(crate) cause: Cause,
+pub struct Connection {
+    pub cause: Cause,
     in_progress: Arc<Mutex<usize>>,
 }
 
@@ -66,10 +66,10 @@ fn client_left() -> Disconnect {
 
 /// A request in progress. HTTP/2 has many at a time; while one is held, an end is nothing that
 /// anyone meant.
-pub(crate) struct InProgress(Connection);
+pub struct InProgress(Connection);
 
 impl InProgress {
-    pub(crate) fn new(connection: Connection) -> Self {
+    pub fn new(connection: Connection) -> Self {
         let mut count = connection
             .in_progress
             .lock()
@@ -99,7 +99,7 @@ impl Drop for InProgress {
 ///
 /// While the body of a response streams, the client may go: for a line of its own, see the
 /// recipe of bodies.
-pub(crate) async fn in_progress(
+pub async fn in_progress(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
     next: Next,

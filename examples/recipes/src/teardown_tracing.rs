@@ -20,7 +20,7 @@ use tracing_appender::non_blocking::NonBlockingBuilder;
 
 const IDLE: Duration = Duration::from_millis(800);
 
-pub(crate) fn main() -> io::Result<()> {
+pub fn main() -> io::Result<()> {
     // A full queue drops lines unless it is not lossy, and a mass shutdown fills it.
     let queue = NonBlockingBuilder::default().lossy(false);
     let (writer, _flush) = queue.finish(io::stdout());
@@ -72,7 +72,7 @@ async fn connection(socket: TcpStream, cause: Cause) {
                 return guard.close(end.with_trigger(Trigger::IdleTimeout));
             }
         };
-        #[cfg(test)] // how the fault matrix makes a panic
+        // Stands for your code, which has a bug.
         assert_ne!(request, b"panic", "a bug");
         if stream.write_all(request).await.is_err() {
             return;

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(50);
 type Leg<'a> = TrackedStream<&'a TcpStream>;
 
 /// Copies both ways until both sides have stopped, one breaks, or `agent` has ended.
-pub(crate) fn proxy(
+pub fn proxy(
     client: &TcpStream,
     server: &TcpStream,
     agent: &Cause,

@@ -18,7 +18,7 @@ use tonic::Status;
 use crate::axum_listener::{Connection, InProgress};
 
 /// A server's stream of responses, with a line of its own.
-pub(crate) struct Attributed<S> {
+pub struct Attributed<S> {
     responses: Pin<Box<S>>,
     ended: Pin<Box<dyn Future<Output = Disconnect> + Send>>,
     idle: Duration,
@@ -29,7 +29,7 @@ pub(crate) struct Attributed<S> {
 }
 
 impl<S> Attributed<S> {
-    pub(crate) fn new(
+    pub fn new(
         responses: S,
         connection: Connection,
         idle: Duration,

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 /// Copies both ways until both sides have stopped, one breaks, `policy` decides
 /// (`std::future::pending()` for none), or `agent` has ended.
-pub(crate) async fn proxy(
+pub async fn proxy(
     client: TcpStream,
     server: TcpStream,
     agent: &Cause,

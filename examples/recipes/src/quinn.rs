@@ -19,11 +19,11 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A code of this application; its number means nothing elsewhere.
-pub(crate) const SESSION_EXPIRED: VarInt = VarInt::from_u32(16);
+pub const SESSION_EXPIRED: VarInt = VarInt::from_u32(16);
 
 /// Serves one connection until it ends; `answer` is your code, and `log_stream` the line of
 /// each stream.
-pub(crate) async fn serve(
+pub async fn serve(
     incoming: Incoming,
     agent: &Cause,
     idle: Duration,

@@ -1,0 +1,28 @@
+//! Recipes: files to copy, one per protocol, from a library's words to the true cause of an end.
+//!
+//! Each is a module for a program's own `src`. The docs show them as they are (`guide::recipes`), and the tests of
+//! this package hold each against real peers that fail.
+#![cfg(unix)]
+// A recipe becomes part of a program: its items are documented as a program's are.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::missing_errors_doc
+)]
+#![allow(clippy::missing_panics_doc, clippy::must_use_candidate)]
+
+pub mod axum_listener;
+pub mod axum_websocket;
+pub mod http;
+pub mod http_body;
+pub mod proxy_std;
+pub mod proxy_tokio;
+pub mod quinn;
+pub mod russh_connection;
+pub mod russh_session;
+pub mod rustls;
+pub mod teardown_slog;
+pub mod teardown_tracing;
+pub mod tonic_client;
+pub mod tonic_server;
+pub mod websocket;

@@ -1,0 +1,44 @@
+//! Pages beside the reference: how a guard finds the true cause, what each fault looks like in a log, recipes to
+//! copy, and what the readers of the logs need.
+
+#[doc = include_str!("pages/guard.md")]
+pub mod guard {}
+
+#[doc = concat!(include_str!("pages/faults.md"), "\n", include_str!("pages/faults_agent.md"))]
+pub mod faults {}
+
+#[doc = include_str!("pages/operations.md")]
+pub mod operations {}
+
+#[doc = include_str!("pages/go_agents.md")]
+pub mod go_agents {}
+
+#[doc = include_str!("pages/recipes.md")]
+pub mod recipes {
+    macro_rules! recipes {
+        ($($module:ident: $file:literal, $title:literal;)*) => {$(
+            // For the docs alone: a checkout without symbolic links still builds.
+            #[cfg_attr(doc, doc = concat!($title, "\n\n```rust,ignore\n", include_str!(concat!("pages/recipes/", $file)), "```"))]
+            #[cfg_attr(not(doc), doc = $title)]
+            pub mod $module {}
+        )*};
+    }
+
+    recipes! {
+        proxy_std: "proxy_std.rs", "A TCP proxy on plain threads.";
+        proxy_tokio: "proxy_tokio.rs", "A TCP proxy on tokio's `copy_bidirectional`.";
+        teardown_slog: "teardown_slog.rs", "A program that drains with a deadline, with slog-async.";
+        teardown_tracing: "teardown_tracing.rs", "A program that stops at once, with tracing-appender.";
+        websocket: "websocket.rs", "A WebSocket, at its server and at its client.";
+        http: "http.rs", "An HTTP/1 connection on hyper.";
+        http_body: "http_body.rs", "A streaming HTTP response body.";
+        quinn: "quinn.rs", "A QUIC connection and its streams.";
+        rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
+        axum_listener: "axum_listener.rs", "Attribution under `axum::serve`.";
+        axum_websocket: "axum_websocket.rs", "A WebSocket in axum.";
+        tonic_server: "tonic_server.rs", "A gRPC server's stream.";
+        tonic_client: "tonic_client.rs", "A gRPC client's stream.";
+        russh_connection: "russh_connection.rs", "An SSH server's connection.";
+        russh_session: "russh_session.rs", "Sessions and forwarded channels of an SSH server.";
+    }
+}
