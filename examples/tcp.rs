@@ -38,7 +38,7 @@ fn main() -> io::Result<()> {
         thread::spawn(move || {
             let guard = DisconnectGuard::new(LAYER, |end| info!(log, "connection closed"; end))
                 .with_cause(cause);
-            serve(&guard, socket).inspect_err(|error| guard.failed(error))
+            serve(&guard, socket).inspect_err(|error| guard.record_error(error))
         });
     }
     Ok(())
@@ -47,7 +47,7 @@ fn main() -> io::Result<()> {
 /// Echoes lines until the client leaves; the guard logs why on every way out.
 fn serve<F: FnOnce(Disconnect)>(guard: &DisconnectGuard<F>, socket: TcpStream) -> io::Result<()> {
     // A client that stops sending has stopped first; what it asked before is still answered.
-    let mut stream = BufReader::new(guard.track(socket).with_half_close(Initiator::Client));
+    let mut stream = BufReader::new(guard.track(socket, Initiator::Client).with_half_close());
     let mut line = String::new();
     while stream.read_line(&mut line)? > 0 {
         if line.trim_end() == "quit" {

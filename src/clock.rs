@@ -1,7 +1,6 @@
 //! The two clocks, read when a connection opens and when it ends. The guard's page names them for each system.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The bare browser target has no clock, and asking for one panics there.
@@ -22,25 +21,20 @@ pub(crate) const fn milliseconds(from: u64, to: u64) -> u64 {
     to.saturating_sub(from) / 1_000_000
 }
 
-static LATEST: AtomicU64 = AtomicU64::new(0);
+/// The order of all that causes learn. While it is held, none learns anything.
+pub(crate) struct Order(MutexGuard<'static, u64>);
 
-/// A reading that no other stamp of this process equals, and that is later than all before it: it orders
-/// and measures at once.
-pub(crate) fn stamp() -> u64 {
-    let now = now();
-    let mut latest = LATEST.load(Ordering::Relaxed);
-    loop {
-        let next = now.max(latest.saturating_add(1));
-        match LATEST.compare_exchange_weak(latest, next, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return next,
-            Err(newer) => latest = newer,
-        }
+impl Order {
+    pub(crate) fn hold() -> Self {
+        static LATEST: Mutex<u64> = Mutex::new(0);
+        Self(LATEST.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-/// The latest stamp that was given out.
-pub(crate) fn latest_stamp() -> u64 {
-    LATEST.load(Ordering::Relaxed)
+    /// A reading of the clock that is later than all before it: it orders and measures at once.
+    pub(crate) fn stamp(&mut self) -> u64 {
+        *self.0 = now().max(*self.0 + 1);
+        *self.0
+    }
 }
 
 /// Both clocks, read at one moment.

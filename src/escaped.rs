@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Write};
 
-use crate::classify::sources;
+use crate::error::sources;
 
 /// The longest text, in bytes: what fits a log line beside the other fields.
 const MAX_LEN: usize = 256;
@@ -105,9 +105,6 @@ fn is_tidy(text: &str) -> bool {
 
 /// The slow way, for a text without plain spaces around it.
 fn is_clean_and_trimmed(text: &str) -> bool {
-    if is_latin(text) {
-        return true;
-    }
     let mut marks = Marks::default();
     let is_clean = |c| !must_be_escaped(c) && !marks.is_one_too_many(c);
     text.chars().all(is_clean) && text.trim().len() == text.len()
@@ -117,60 +114,11 @@ fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
-/// Looks at sixteen bytes at once, and at some of the last ones twice.
-#[inline]
+/// Looks at all bytes: one loop without a branch is faster than one that stops early.
 fn are_printable(bytes: &[u8]) -> bool {
-    // Not `all`, which stops early and so takes one byte after the other.
-    let is_clean = |chunk: &[u8]| {
-        chunk
-            .iter()
-            .fold(true, |all, &byte| all & is_printable(byte))
-    };
-    match bytes.last_chunk::<16>() {
-        Some(last) => bytes.chunks_exact(16).all(is_clean) && is_clean(last),
-        None => is_clean(bytes),
-    }
-}
-
-/// Whether a text is printable ASCII and letters from U+00C0 to U+02FF: no mark, nothing to escape, and no
-/// white space but spaces. A text shorter than a word is left to the slow way.
-fn is_latin(text: &str) -> bool {
-    let mut others = 0;
-    let mut rest = text.as_bytes();
-    while let Some((&word, behind)) = rest.split_first_chunk() {
-        others |= Word::new(word).not_latin();
-        rest = behind;
-    }
-    // The last eight bytes, some of which were seen already.
-    let last = text.as_bytes().last_chunk();
-    last.is_some_and(|&word| others | Word::new(word).not_latin() == 0)
-}
-
-/// Eight bytes that are looked at at once. What is found is marked by the high bit of its byte.
-#[derive(Clone, Copy)]
-struct Word(u64);
-
-impl Word {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH_BITS: u64 = Self::ONES << 7;
-
-    fn new(bytes: [u8; 8]) -> Self {
-        Self(u64::from_le_bytes(bytes))
-    }
-
-    /// The bytes whose lower seven bits are no less than a number from 1 on.
-    fn at_least(self, number: u8) -> u64 {
-        (self.0 & !Self::HIGH_BITS) + Self::ONES * u64::from(0x80 - number)
-    }
-
-    /// In UTF-8 the first byte of a character decides for those behind it: 0xC2 begins those below U+00C0,
-    /// 0xCC those from U+0300 on.
-    fn not_latin(self) -> u64 {
-        let in_ascii = !self.at_least(b' ') | self.at_least(0x7f);
-        let above =
-            self.at_least(0xcc & 0x7f) | self.at_least(0xc2 & 0x7f) & !self.at_least(0xc3 & 0x7f);
-        (!self.0 & in_ascii | self.0 & above) & Self::HIGH_BITS
-    }
+    bytes
+        .iter()
+        .fold(true, |all, &byte| all & is_printable(byte))
 }
 
 /// Whether a character can end a line, drive a terminal, reorder text, or not be seen at all.
@@ -179,12 +127,14 @@ impl Word {
 /// (UAX #9; the "Trojan Source" trick), and what Unicode 16 lists as `Default_Ignorable_Code_Point`,
 /// except the two variation selectors that emoji need; annotation marks, and letters that are blank.
 fn must_be_escaped(c: char) -> bool {
+    if c < '\u{300}' {
+        return c.is_control() || c == '\u{ad}';
+    }
     match c {
-        ' '..='~' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' => false,
         // Separators, interlinear annotation, blank Braille and hieroglyphs, a blank note head, a filler.
         '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{2800}' | '\u{1d159}'
         // Default-ignorable, the bidirectional characters among them.
-        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}'
         | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
@@ -199,7 +149,8 @@ struct Marks(u8);
 
 impl Marks {
     fn is_one_too_many(&mut self, c: char) -> bool {
-        let is_mark = matches!(c,
+        let is_mark = c >= '\u{300}'
+            && matches!(c,
             '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
             | '\u{20d0}'..='\u{20ff}' | '\u{fe0e}' | '\u{fe0f}' | '\u{fe20}'..='\u{fe2f}');
         self.0 = if is_mark { self.0.saturating_add(1) } else { 0 };
@@ -320,7 +271,7 @@ impl Escaper {
 
 impl Write for Escaper {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= MAX_LEN && is_latin(text) {
+        if text.len() <= MAX_LEN && are_printable(text.as_bytes()) {
             self.marks = Marks::default();
             return self.push_clean(text);
         }
@@ -369,17 +320,5 @@ mod tests {
                 assert_eq!(are_printable(&bytes), expected, "{bytes:x?}");
             }
         }
-    }
-
-    #[test]
-    fn the_fast_way_is_for_printable_ascii_and_latin_letters_of_a_word_or_more() {
-        for c in '\0'..='\u{fff}' {
-            let is_ours = matches!(c, ' '..='~' | '\u{c0}'..='\u{2ff}');
-            for at in 0..24 {
-                let text = format!("{}{c}{}", "x".repeat(at), "é".repeat(12 - at / 2));
-                assert_eq!(is_latin(&text), is_ours, "{text:?}");
-            }
-        }
-        assert!(is_latin("12345678") && !is_latin("1234567"));
     }
 }

@@ -40,5 +40,6 @@ pub mod recipes {
         tonic_client: "tonic_client.rs", "A gRPC client's stream.";
         russh_connection: "russh_connection.rs", "An SSH server's connection.";
         russh_session: "russh_session.rs", "Sessions and forwarded channels of an SSH server.";
+        whole_lines: "whole_lines.rs", "A writer behind which a torn line does not spoil the next one.";
     }
 }

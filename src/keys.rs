@@ -9,9 +9,10 @@
 //! | [`disconnect_expected`](DISCONNECT_EXPECTED) | bool, derived from the reason alone | always |
 //! | [`disconnect_initiator`](DISCONNECT_INITIATOR) | [`Initiator`](crate::Initiator) | where known |
 //! | [`disconnect_trigger`](DISCONNECT_TRIGGER) | [`Trigger`](crate::Trigger) | where known |
+//! | [`disconnect_peer`](DISCONNECT_PEER) | `client`, `agent` or `server` | if a tracked transport showed the end |
 //! | [`disconnect_code`](DISCONNECT_CODE) | [`CloseCode`](crate::CloseCode), such as `ssh:11` | where a protocol gave one |
 //! | [`disconnect_detail`](DISCONNECT_DETAIL) | free text: one line, at most 256 bytes | where useful |
-//! | [`disconnect_origin`](DISCONNECT_ORIGIN) | [`ConnectType`](crate::ConnectType) | where the cause is a parent's |
+//! | [`disconnect_origin`](DISCONNECT_ORIGIN) | [`ConnectType`](crate::ConnectType) | if another line reports the cause |
 //! | [`exit_code`](EXIT_CODE) | integer | where a process ended |
 //! | [`connection_method`](CONNECTION_METHOD) | [`ConnectionMethod`](crate::ConnectionMethod) | where known |
 //! | [`connection_duration_ms`](CONNECTION_DURATION_MS) | integer | where a guard saw it |
@@ -34,15 +35,19 @@ pub const DISCONNECT_INITIATOR: &str = "disconnect_initiator";
 /// What was seen, or which timer fired.
 pub const DISCONNECT_TRIGGER: &str = "disconnect_trigger";
 
+/// Whose transport ended: which leg of a proxy, which hop of a tunnel.
+pub const DISCONNECT_PEER: &str = "disconnect_peer";
+
 /// The close code that the protocol carried, with the protocol's name before it.
 pub const DISCONNECT_CODE: &str = "disconnect_code";
 
 /// What no closed vocabulary holds: an error's text, a signal's name, a peer's message.
 pub const DISCONNECT_DETAIL: &str = "disconnect_detail";
 
-/// The layer where an inherited cause was observed.
+/// The layer whose line reports an inherited cause.
 ///
-/// One outage under 65 channels is 66 lines, of which only one has no origin.
+/// One outage under 65 channels is 66 lines, of which only one has no origin. What a whole process recorded has no
+/// line of its own: there the lines of its connections are the original ones.
 pub const DISCONNECT_ORIGIN: &str = "disconnect_origin";
 
 /// The exit status of the process behind a session: 255 where a signal killed it, as OpenSSH's client

@@ -6,7 +6,7 @@
 //! ```
 //! # use slog::{Discard, Logger, info, o};
 //! # let log = Logger::root(Discard, o!());
-//! use disconnect_attribution::{ConnectType, DisconnectGuard};
+//! use disconnect_attribution::{ConnectType, DisconnectGuard, Initiator};
 //! use std::io::Read;
 //! use std::net::{TcpListener, TcpStream};
 //!
@@ -18,7 +18,7 @@
 //!     # #[cfg(feature = "slog")]
 //!     info!(log, "ssh session closed"; end);
 //! });
-//! let mut stream = guard.track(socket); // sees how the transport ends
+//! let mut stream = guard.track(socket, Initiator::Client); // sees how it ends
 //!
 //! drop(client); // gone, without a goodbye
 //! stream.read_to_end(&mut Vec::new())?;
@@ -30,9 +30,9 @@
 //! ```json
 //! {"msg":"ssh session closed","level":"INFO","ts":"2026-01-02T03:04:05.678901234Z",
 //!  "bytes_sent":0,"bytes_received":0,"peer_silence_ms":0,"connection_duration_ms":0,
-//!  "disconnect_trigger":"end_of_file","disconnect_initiator":"network",
-//!  "disconnect_expected":false,"disconnect_reason":"network_error",
-//!  "connect_type":"agent_to_client"}
+//!  "disconnect_peer":"client","disconnect_trigger":"end_of_file",
+//!  "disconnect_initiator":"network","disconnect_expected":false,
+//!  "disconnect_reason":"network_error","connect_type":"agent_to_client"}
 //! ```
 //!
 //! With `tracing` (feature `tracing`), the same record as an event:
@@ -75,17 +75,14 @@
 //!
 //! | it ended because ... | call |
 //! |---|---|
-//! | the transport ended or failed | nothing: [`guard.track(socket)`](DisconnectGuard::track) records it |
-//! | the peer's end of file is its goodbye, or only half of one | [`with_end_of_file(..)`](TrackedStream::with_end_of_file) or [`with_half_close(..)`](TrackedStream::with_half_close) on the tracked stream; else it is a `network_error`, unless something is presumed |
-//! | `?` returned an error, of a codec over the stream for example | [`guard.failed(error)`](DisconnectGuard::failed) in `inspect_err` |
-//! | the peer sent a close code | [`guard.close_as(Evidence::Peer, ..)`](DisconnectGuard::close_as) with [`from_close_code`](Disconnect::from_close_code) |
-//! | the peer announced its end without a code | the same with [`closed_by`](Disconnect::closed_by) |
-//! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by) or [`new`](Disconnect::new) |
-//! | this side aborts the task that holds the guard | before: [`cause.record(Evidence::Local, ..)`](Cause::record) |
-//! | this process shuts down | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |
+//! | the transport ended or failed | nothing: [`guard.track(socket, peer)`](DisconnectGuard::track) records it; [`with_goodbye`](TrackedStream::with_goodbye) if a FIN between two messages is the goodbye, [`with_half_close`](TrackedStream::with_half_close) if it ends nothing |
+//! | `?` returned an error | [`inspect_err(\|error\| guard.record_error(error))?`](DisconnectGuard::record_error); for the error of a codec, [`record`](Cause::record) a [`protocol_error`](Disconnect::protocol_error) |
+//! | the peer announced it | [`cause.record(Evidence::Peer, ..)`](Cause::record) with [`from_close_code`](Disconnect::from_close_code) or [`closed_by`](Disconnect::closed_by), where the goodbye is read |
+//! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by), [`network_error`](Disconnect::network_error) or [`new`](Disconnect::new); before it aborts the task: [`cause.record(Evidence::Local, ..)`](Cause::record) |
+//! | this process stops at once | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |
+//! | this process drains | [`process.presume(..)`](Cause::presume) with the same, and the record at the deadline |
 //! | a session, a terminal, an RPC or a channel returned a result | [`classify_session_exit`], [`classify_pty_exit`], [`classify_rpc_exit`], [`classify_channel_close`] |
-//! | another future won a `select!` | [`cause.record_when(..)`](Cause::record_when) |
-//! | it went silent in a phase where that means something | [`cause.presume(..)`](Cause::presume) before, `presume(None)` after |
+//! | it went silent in a phase in which that means something | [`cause.presume(..)`](Cause::presume) before |
 //!
 //! # Pages
 //!
@@ -117,6 +114,7 @@ mod vocabulary;
 // Record.
 mod classify;
 mod disconnect;
+mod error;
 mod escaped;
 
 // One line.

@@ -22,90 +22,64 @@ use crate::{
 /// that takes the last value. Let machines read JSON.
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        if !is_plain(self) {
-            serialize_more(self, record, serializer)?;
+        let __Fields {
+            connect_type,
+            reason,
+            initiator,
+            trigger,
+            peer,
+            code,
+            detail,
+            origin,
+            exit_code,
+            connection_method,
+            connection_duration_ms,
+            peer_silence_ms,
+            bytes_received,
+            bytes_sent,
+            clock_jump_ms,
+        } = self.__fields();
+
+        if let Some(detail) = detail {
+            serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
         }
-        if let Some(initiator) = self.initiator() {
+        if let Some(jump) = clock_jump_ms {
+            serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
+        }
+        for (key, number) in [
+            (keys::BYTES_SENT, bytes_sent),
+            (keys::BYTES_RECEIVED, bytes_received),
+            (keys::PEER_SILENCE_MS, peer_silence_ms),
+            (keys::CONNECTION_DURATION_MS, connection_duration_ms),
+        ] {
+            if let Some(number) = number {
+                serializer.emit_u64(Key::from(key), number)?;
+            }
+        }
+        if let Some(method) = connection_method {
+            KV::serialize(&method, record, serializer)?;
+        }
+        if let Some(exit_code) = exit_code {
+            serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
+        }
+        if let Some(origin) = origin {
+            serializer.emit_str(Key::from(keys::DISCONNECT_ORIGIN), origin.as_str())?;
+        }
+        if let Some(code) = code {
+            KV::serialize(&code, record, serializer)?;
+        }
+        if let Some(peer) = peer {
+            serializer.emit_str(Key::from(keys::DISCONNECT_PEER), peer.as_str())?;
+        }
+        if let Some(trigger) = trigger {
+            KV::serialize(&trigger, record, serializer)?;
+        }
+        if let Some(initiator) = initiator {
             KV::serialize(&initiator, record, serializer)?;
         }
-        KV::serialize(&self.reason(), record, serializer)?;
-        KV::serialize(&self.connect_type(), record, serializer)
+        KV::serialize(&reason, record, serializer)?;
+        KV::serialize(&connect_type, record, serializer)
     }
-}
-
-/// Whether there is nothing beside the layer, the reason and the initiator.
-#[inline]
-fn is_plain(end: &Disconnect) -> bool {
-    // Without `..`: a new field stops the build here.
-    let Disconnect {
-        connect_type: _,
-        reason: _,
-        initiator: _,
-        trigger,
-        origin,
-        detail,
-        more,
-    } = end;
-    trigger.is_none() && origin.is_none() && detail.is_none() && more.is_none()
-}
-
-/// Writes what a plain record lacks. Apart, so that a plain one pays nothing for it.
-#[inline(never)]
-fn serialize_more(
-    end: &Disconnect,
-    record: &Record<'_>,
-    serializer: &mut dyn Serializer,
-) -> Result {
-    let __Fields {
-        // The caller writes these.
-        connect_type: _,
-        reason: _,
-        initiator: _,
-        trigger,
-        code,
-        detail,
-        origin,
-        exit_code,
-        connection_method,
-        connection_duration_ms,
-        peer_silence_ms,
-        bytes_received,
-        bytes_sent,
-        clock_jump_ms,
-    } = end.__fields();
-
-    if let Some(detail) = detail {
-        serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
-    }
-    if let Some(jump) = clock_jump_ms {
-        serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
-    }
-    for (key, number) in [
-        (keys::BYTES_SENT, bytes_sent),
-        (keys::BYTES_RECEIVED, bytes_received),
-        (keys::PEER_SILENCE_MS, peer_silence_ms),
-        (keys::CONNECTION_DURATION_MS, connection_duration_ms),
-    ] {
-        if let Some(number) = number {
-            serializer.emit_u64(Key::from(key), number)?;
-        }
-    }
-    if let Some(method) = connection_method {
-        KV::serialize(&method, record, serializer)?;
-    }
-    if let Some(exit_code) = exit_code {
-        serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
-    }
-    if let Some(origin) = origin {
-        serializer.emit_str(Key::from(keys::DISCONNECT_ORIGIN), origin.as_str())?;
-    }
-    if let Some(code) = code {
-        KV::serialize(&code, record, serializer)?;
-    }
-    if let Some(trigger) = trigger {
-        KV::serialize(&trigger, record, serializer)?;
-    }
-    Ok(())
 }
 
 /// Writes the reason and `disconnect_expected`, so that no site can forget the second.

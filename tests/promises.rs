@@ -114,10 +114,10 @@ sizes!(
 sizes!(
     Cause = 8
     CloseCode = 16
-    Disconnect = 104
+    Disconnect = 136
     ParseError = 56
 );
-const_assert!(size_of::<Disconnect>() <= 112);
+const_assert!(size_of::<Disconnect>() <= 144);
 
 /// A user's own traits of the names that strum has, on our words and with their own derive.
 mod of_a_user {

@@ -26,17 +26,13 @@ impl Future for Ended {
     type Output = Disconnect;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Disconnect> {
-        for cell in self.cause.path() {
+        // First the wakers, then the look: what is recorded after it finds them.
+        for place in self.cause.path() {
             let waker = context.waker().clone();
-            let mut state = cell.lock();
-            // Under one lock with the look: what is recorded after it finds the waker.
-            if state.knows() {
-                break;
-            }
-            let waiters = state.waiters.get_or_insert_default();
-            let replaced = waiters.insert(self.id, waker);
-            drop(state);
-            // Not under the lock: wakers are not ours.
+            let replaced = place
+                .node
+                .update(|state| state.waiters.insert(self.id, waker));
+            // Not under a lock: wakers are not ours.
             drop(replaced);
         }
         match self.cause.known() {
@@ -48,15 +44,11 @@ impl Future for Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        for cell in self.cause.path() {
-            let mut state = cell.lock();
-            let Some(waiters) = &mut state.waiters else {
-                continue;
-            };
-            let waker = waiters.remove(&self.id);
-            if waiters.is_empty() {
-                state.waiters = None;
-            }
+        for place in self.cause.path() {
+            let mut state = place.node.lock();
+            let waker = state
+                .as_mut()
+                .and_then(|state| state.waiters.remove(&self.id));
             drop(state);
             drop(waker);
         }

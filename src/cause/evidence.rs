@@ -1,11 +1,7 @@
-/// How good an observation of an end is.
+/// How an end was learned.
 ///
-/// | kept | replaced by |
-/// |---|---|
-/// | `Presumed` | `Transport`, `Local`, `Peer` |
-/// | `Transport` | `Peer` |
-/// | `Local` | nothing |
-/// | `Peer` | nothing |
+/// What is known stays, except that `Peer` refines `Transport`, and that an
+/// [assumption](crate::Cause#an-end-of-file-is-an-assumption) is corrected once.
 ///
 /// The variants have no order: a decision of this side does not replace what the transport did before. The
 /// enum is exhaustive: a new variant is a breaking release.
@@ -26,9 +22,6 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Evidence {
-    /// An assumption: closed here, or an error that explains nothing. Yields to every other.
-    Presumed,
-
     /// The socket failed or ended.
     Transport,
 
@@ -39,56 +32,15 @@ pub enum Evidence {
     Peer,
 }
 
-/// The evidence of a record, with the finer steps among what is weak.
-///
-/// Derived order: among the weak ones the greater replaces the lesser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What an observation can do in a cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weight {
-    /// A bare `unknown`, kept for its exit code alone.
-    Fact,
-    /// This side shut its stream down in good order.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-    ShutDown,
-    Presumed,
-    /// An error that explained nothing new.
-    Failed,
-    /// An error that explained nothing: its text is all there is.
-    Unexplained,
-    Transport,
-    Local,
-    Peer,
-}
-
-impl Weight {
-    /// Whether a cause with this knows why it ended.
-    pub(crate) const fn knows(self) -> bool {
-        match self {
-            Self::Fact | Self::ShutDown | Self::Presumed | Self::Failed | Self::Unexplained => {
-                false
-            }
-            Self::Transport | Self::Local | Self::Peer => true,
-        }
-    }
-
-    /// Whether `later` refines what was kept with this. Anything else would contradict it.
-    pub(crate) fn yields_to(self, later: Self) -> bool {
-        match self {
-            Self::Fact | Self::ShutDown | Self::Presumed | Self::Failed | Self::Unexplained => {
-                later > self
-            }
-            Self::Transport => later == Self::Peer,
-            Self::Local | Self::Peer => false,
-        }
-    }
-}
-
-impl From<Evidence> for Weight {
-    fn from(evidence: Evidence) -> Self {
-        match evidence {
-            Evidence::Presumed => Self::Presumed,
-            Evidence::Transport => Self::Transport,
-            Evidence::Local => Self::Local,
-            Evidence::Peer => Self::Peer,
-        }
-    }
+    /// An error that explains nothing new: better than no word at all.
+    NothingNew,
+    /// An error that explains nothing: its text is all there is. It refutes a declared goodbye.
+    Text,
+    /// It is known why the connection ended.
+    Known(Evidence),
+    /// The same, and bytes were missing or wrong: it refutes any expected end that was only assumed.
+    Refuting(Evidence),
 }

@@ -1,44 +1,62 @@
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Disconnect;
+use crate::error::Finding;
+use crate::{ConnectType, Disconnect, DisconnectReason};
 
-mod cell;
 mod ended;
 mod evidence;
+mod node;
+mod transport;
 
-use cell::Cell;
 use ended::Ended;
+use node::Node;
 
-pub(crate) use cell::Found;
 pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
+pub(crate) use node::{Assumption, Found};
+pub(crate) use transport::{Mark, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
 ///
 /// Several tasks see one connection end: the reader gets an end of file, the writer a broken pipe,
 /// the supervisor a cancelled token. Each records what it saw, in any order and from any thread, and
-/// one rule decides: **a cause can be refined, never contradicted** ([`Evidence`] has the table). A bare
+/// one rule decides: **a cause can be refined, never contradicted** ([`Evidence`] has it in a sentence). A bare
 /// `unknown`, without trigger, code and detail, is never stored; an exit code that it brought is.
 ///
 /// # A tree
 ///
 /// Things that end run *over* one another: connections of an agent, sessions over a connection, channels
-/// over a session. Where many run over one, each has a [`child`](Self::child). Where only one ever does (a
-/// WebSocket over its HTTP connection), both share one cause. A cause serves one connection: a loop that
-/// reconnects takes a fresh child of the same parent for each attempt.
+/// over a session. Many over one: a [`child`](Self::child) each. One over one (a WebSocket over its HTTP
+/// connection): the same cause, and one guard. What outlives its parent is no child. A cause serves one
+/// connection: a loop that reconnects takes a fresh child of the same parent for each attempt.
 ///
 /// - A child never writes to its parent, and siblings never see each other: a user who closes one tab does
 ///   not explain an outage in another.
-/// - A child knows what each cause on its path kept, in the order in which each first knew, folded by the
-///   one rule. So a channel that breaks because its connection broke has the connection's cause, and an
-///   agent's shutdown, recorded once, explains every connection that had not ended by then.
-/// - What a cause higher on the path learns later refines nothing that a lower one knew: a channel whose
-///   target reset it keeps the reset, whatever its client announces afterwards.
+/// - What a child knows is what its path learned, in the order of time, by the one rule. So a channel that
+///   breaks because its connection broke has the connection's cause, and an agent's shutdown, recorded once,
+///   explains every connection that had not ended by then.
+/// - What a cause learns after one below it already knew is left out: a channel whose target reset it keeps the
+///   reset, whatever its client announces afterwards.
 ///
-/// A clone is another handle to the same cause. A cause is one allocation of about 200 bytes, and
-/// recording takes one uncontended lock that no user code runs under. A thread that panics does not
-/// poison it.
+/// # An end of file is an assumption
+///
+/// What a [tracked stream](crate::TrackedStream)'s end of file, reset or broken pipe means may be assumed, by
+/// [`presume`](Self::presume) or [`with_goodbye`](crate::TrackedStream::with_goodbye). If an *expected* end was
+/// assumed and the bytes turn out to be wrong, the assumption is corrected, once, in its own cause:
+///
+/// | what shows that the bytes were wrong | the end becomes |
+/// |---|---|
+/// | a `protocol_error` or a `rejected`, recorded as `Local` | that |
+/// | an error with an `UnexpectedEof` in its chain, given to [`record_error`](Self::record_error) or met by a stream of the same peer | `network_error` by `network` |
+/// | an error with an `InvalidData`, likewise | `protocol_error` |
+/// | an error that explains nothing, given to `record_error` before or after; only if `with_goodbye` assumed | `unknown` with its text |
+///
+/// Nothing else corrects. The correction takes the place, the time and the evidence of what was assumed.
+///
+/// A clone is another handle to the same cause. A cause is one small allocation, and recording takes one lock
+/// that no user code runs under. A thread that panics does not poison it.
 ///
 /// # Examples
 ///
@@ -60,133 +78,34 @@ pub(crate) use evidence::Weight;
 /// assert_eq!(one.get().unwrap().reason(), DisconnectReason::ClientClosed);
 /// ```
 #[derive(Clone, Default)]
-pub struct Cause(Arc<Cell>);
+pub struct Cause(Arc<Node>);
 
 impl Cause {
-    /// Creates the cause of something that runs over this.
+    /// Creates the cause of something that runs over this and ends with it.
     ///
     /// It costs one allocation, and adds nothing to its parent.
     ///
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence};
+    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Trigger};
     ///
     /// let connection = Cause::default();
     /// let session = connection.child();
-    /// let reset = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::NetworkError);
+    /// let reset = Disconnect::network_error(ConnectType::AgentToClient, Trigger::Reset);
     /// connection.record(Evidence::Transport, reset.clone());
     /// assert_eq!(session.get(), Some(reset));
     /// ```
     #[must_use]
     pub fn child(&self) -> Self {
-        Self(Arc::new(Cell::over(self.clone())))
+        Self(Arc::new(Node::over(self.clone())))
     }
 
     /// Records an observation, and returns whether it was kept.
     ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence};
-    ///
-    /// let cause = Cause::default();
-    /// let end = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful);
-    /// assert!(cause.record(Evidence::Local, end.clone()));
-    /// assert!(!cause.record(Evidence::Local, end), "the first one stays");
-    /// ```
-    // Most sites have nothing to do with the answer.
-    #[allow(clippy::must_use_candidate)]
-    pub fn record(&self, evidence: Evidence, disconnect: Disconnect) -> bool {
-        self.observe(evidence.into(), disconnect)
-    }
-
-    /// Returns what is known so far, of this cause and those above it.
-    ///
-    /// A `Presumed` observation shows where nothing better is known; what [`presume`](Self::presume) set
-    /// does not, since nothing has ended yet.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::Cause;
-    ///
-    /// assert_eq!(Cause::default().get(), None);
-    /// ```
-    #[must_use]
-    pub fn get(&self) -> Option<Disconnect> {
-        Some(self.known_or_weak()?.end)
-    }
-
-    /// Sets what an end without a word means from now on.
-    ///
-    /// Such an end is a FIN, a reset or a drop: nothing gave a reason. `None` takes the presumption back,
-    /// and the latest call counts.
-    ///
-    /// This is how a site marks its phase: before the first byte (a load balancer's check connects and
-    /// closes) and between two requests of a kept-alive connection "client closed", after a refused login
-    /// "rejected", while a server drains "server shutdown". It serves a tracked stream of this very cause (not of one below it), and a guard of this
-    /// cause or one below it that knows nothing better. Where several stand above one another, the nearest
-    /// counts.
-    ///
-    /// It explains every end without a word, also a task of this side that returns or is aborted in that
-    /// phase: [record](Self::record) such a decision first, or give it to the guard's
-    /// [`close`](crate::DisconnectGuard::close). A presumption must not outlive its phase: take it back where
-    /// the next one begins.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::{
-    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator,
-    /// };
-    ///
-    /// let guard = DisconnectGuard::new(ConnectType::ClientToServer, |end| {
-    ///     assert_eq!(end.reason(), DisconnectReason::ClientClosed);
-    /// });
-    /// // A request was answered, and the connection is kept alive: a client may leave now.
-    /// let client = Disconnect::closed_by(ConnectType::ClientToServer, Initiator::Client);
-    /// guard.cause().presume(client.clone());
-    /// // The next request begins:
-    /// guard.cause().presume(None);
-    /// // And is answered:
-    /// guard.cause().presume(client);
-    /// drop(guard);
-    /// ```
-    pub fn presume(&self, disconnect: impl Into<Option<Disconnect>>) {
-        self.set_presumption(disconnect.into());
-    }
-
-    /// Waits until this cause or one above it knows why it ended.
-    ///
-    /// The record comes first and the wake-up second, so what wakes a task also explains it. Any executor
-    /// will do, and a waiter that is dropped leaves nothing behind. An assumption wakes nothing: a parent whose
-    /// guard was dropped without a cause never wakes its children. What must end with its parent is owned by
-    /// it, in a `JoinSet` for example.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[cfg(feature = "tokio")]
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
-    ///
-    /// let agent = Cause::default();
-    /// let session = tokio::spawn(agent.child().ended());
-    ///
-    /// let shutdown = Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent);
-    /// agent.record(Evidence::Local, shutdown.clone());
-    /// assert_eq!(session.await.unwrap(), shutdown);
-    /// # });
-    /// ```
-    pub fn ended(&self) -> impl Future<Output = Disconnect> + Send + Sync + Unpin + use<> {
-        Ended::new(self.clone())
-    }
-
-    /// Awaits a future, records an end when it completes, and returns its output.
-    ///
-    /// For `select!`: it drops the loser before the winner's handler runs, so a guard in the loser would
-    /// log before the handler could record. This records inside the awaited future.
+    /// Record where the news arrives, first thing: behind a channel, in a task that a runtime drops, it comes too
+    /// late. `select!` drops the loser before the winner's handler runs, so the record belongs inside the awaited
+    /// future.
     ///
     /// # Examples
     ///
@@ -206,24 +125,137 @@ impl Cause {
     ///     let _guard = guard;
     ///     std::future::pending::<()>().await;
     /// };
-    /// let stop = async {};
+    /// let ctrl_c = async {};
     ///
     /// let shutdown = Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent);
+    /// let stopped = async {
+    ///     ctrl_c.await;
+    ///     assert!(agent.record(Evidence::Local, shutdown), "the first one is kept");
+    /// };
     /// tokio::select! {
     ///     () = serve => {}
-    ///     () = agent.record_when(stop, Evidence::Local, shutdown) => {} // `serve` is gone here
+    ///     () = stopped => {} // `serve` is gone here, and has logged the shutdown
     /// }
     /// # });
     /// ```
-    pub async fn record_when<T>(
-        &self,
-        future: impl Future<Output = T>,
-        evidence: Evidence,
-        disconnect: Disconnect,
-    ) -> T {
-        let output = future.await;
-        self.record(evidence, disconnect);
-        output
+    // Most sites have nothing to do with the answer.
+    #[allow(clippy::must_use_candidate)]
+    pub fn record(&self, evidence: Evidence, disconnect: Disconnect) -> bool {
+        let is_of_bytes = matches!(
+            disconnect.reason(),
+            DisconnectReason::ProtocolError | DisconnectReason::Rejected
+        );
+        let weight = if evidence == Evidence::Local && is_of_bytes {
+            Weight::Refuting(evidence)
+        } else {
+            Weight::Known(evidence)
+        };
+        self.observe(weight, disconnect, None)
+    }
+
+    /// Records an error, if it explains the end.
+    ///
+    /// For a place that has no [guard](crate::DisconnectGuard::record_error) at hand, whose page says what an error
+    /// counts as.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{Cause, ConnectType, Trigger};
+    /// use std::io;
+    ///
+    /// let cause = Cause::default();
+    /// let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+    /// cause.record_error(ConnectType::AgentToClient, &cut);
+    /// assert_eq!(cause.get().unwrap().trigger(), Some(Trigger::EndOfFile));
+    /// ```
+    pub fn record_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
+        let weight = Finding::weight(Finding::of(error), self.is_tracked());
+        self.observe(weight, Disconnect::from_error(connect_type, error), None);
+    }
+
+    /// Returns what is known so far, of this cause and those above it.
+    ///
+    /// An error that explains nothing and what was [presumed](Self::presume) do not show.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::Cause;
+    ///
+    /// assert_eq!(Cause::default().get(), None);
+    /// ```
+    #[must_use]
+    pub fn get(&self) -> Option<Disconnect> {
+        Some(self.known()?.end)
+    }
+
+    /// Sets what an end without a word means from now on.
+    ///
+    /// Such an end is a FIN, a reset or a drop: nothing gave a reason. The latest call counts, and `None` takes the
+    /// presumption back. This is how a site marks its phase: before the first byte (a load balancer's check connects
+    /// and closes), between two requests of a kept-alive connection or while a download streams "client closed",
+    /// after a refused login "rejected", while a server drains "server shutdown".
+    ///
+    /// **An expected presumption explains only what the side that it names could have done, and only while that
+    /// side is silent**; any other stands until it is replaced. So one that names a client:
+    ///
+    /// - explains a FIN or a reset of the client's tracked stream in this very cause, and of no other peer's;
+    /// - ends with the client's next byte;
+    /// - explains a drop, in this cause or one below, only if no transport of the client is tracked on the way (the
+    ///   stream would have seen the client leave). If several presumptions stand on a path, the nearest that applies
+    ///   counts.
+    ///
+    /// One that names nobody (`network` and `unknown` are no sides), one that is not expected, and any for a stream
+    /// whose peer is not known, explains all of these.
+    ///
+    /// If a FIN between two messages is the goodbye but a reset never is, the word is
+    /// [`with_goodbye`](crate::TrackedStream::with_goodbye).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{
+    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator,
+    /// };
+    /// use std::io::{self, Read};
+    ///
+    /// let guard = DisconnectGuard::new(ConnectType::ClientToServer, |end| {
+    ///     assert_eq!(end.reason(), DisconnectReason::ClientClosed);
+    /// });
+    /// let mut stream = guard.track(io::empty(), Initiator::Client);
+    /// // Nothing was asked yet, so the client may leave.
+    /// guard.cause().presume(Disconnect::closed_by(ConnectType::ClientToServer, Initiator::Client));
+    /// stream.read(&mut [0])?;
+    /// # Ok::<(), io::Error>(())
+    /// ```
+    pub fn presume(&self, disconnect: impl Into<Option<Disconnect>>) {
+        self.set_presumption(disconnect.into());
+    }
+
+    /// Waits until this cause or one above it knows why it ended.
+    ///
+    /// The record comes first and the wake-up second, so what wakes a task also explains it. Any executor
+    /// will do, and a waiter that is dropped leaves nothing behind. A parent whose guard was dropped without a cause
+    /// never wakes its children: what must end with its parent is owned by it, in a `JoinSet` for example.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
+    ///
+    /// let agent = Cause::default();
+    /// let session = tokio::spawn(agent.child().ended());
+    ///
+    /// let shutdown = Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent);
+    /// agent.record(Evidence::Local, shutdown.clone());
+    /// assert_eq!(session.await.unwrap(), shutdown);
+    /// # });
+    /// ```
+    pub fn ended(&self) -> impl Future<Output = Disconnect> + Send + Sync + Unpin + use<> {
+        Ended::new(self.clone())
     }
 }
 

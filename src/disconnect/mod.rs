@@ -1,16 +1,16 @@
-//! The record: its fields and constructors here, setters in `with.rs`, getters in `read.rs`.
+//! The record: its fields and constructors here, setters in `setters.rs`, getters in `getters.rs`.
 
 use std::error::Error;
 
 use crate::escaped::Escaped;
 use crate::{CloseCode, ConnectType, DisconnectReason, Initiator, Trigger};
 
-mod facts;
-mod read;
-mod with;
+mod fields;
+mod getters;
+mod setters;
 
-pub use facts::__Fields;
-pub(crate) use facts::{Facts, More, Number};
+pub use fields::__Fields;
+pub(crate) use fields::Facts;
 
 /// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
@@ -42,9 +42,11 @@ pub struct Disconnect {
     pub(crate) reason: DisconnectReason,
     pub(crate) initiator: Option<Initiator>,
     pub(crate) trigger: Option<Trigger>,
+    pub(crate) peer: Option<Initiator>,
     pub(crate) origin: Option<ConnectType>,
     pub(crate) detail: Option<Escaped>,
-    pub(crate) more: More,
+    pub(crate) code: Option<CloseCode>,
+    pub(crate) facts: Facts,
 }
 
 /// # Constructors
@@ -68,9 +70,11 @@ impl Disconnect {
             reason,
             initiator: None,
             trigger: None,
+            peer: None,
             origin: None,
             detail: None,
-            more: More::none(),
+            code: None,
+            facts: Facts::NONE,
         }
     }
 
@@ -98,16 +102,17 @@ impl Disconnect {
         sender: Initiator,
     ) -> Self {
         Self::new(connect_type, code.reason(sender))
-            .by(sender)
+            .with_known_initiator(sender)
             .with_code(code)
     }
 
     /// Creates a record from an error: reason and trigger from its chain of sources, detail from its text.
     ///
-    /// The first [`io::Error`](std::io::Error) of the chain whose kind has a
-    /// [reason](DisconnectReason::from_io_error_kind) decides; an error without one is
-    /// [`Unknown`](DisconnectReason::Unknown). The initiator is [`Network`](Initiator::Network) exactly
-    /// where the reason is [`NetworkError`](DisconnectReason::NetworkError). The detail is the text of
+    /// The first error of the chain that [means something](DisconnectReason::from_error) decides; a chain without
+    /// one is [`Unknown`](DisconnectReason::Unknown). The initiator is [`Network`](Initiator::Network) exactly
+    /// if the reason is [`NetworkError`](DisconnectReason::NetworkError). A timeout that no system call reported
+    /// has the trigger [`Deadline`](Trigger::Deadline). Under the feature `tokio` the `JoinError` of a task that
+    /// panicked has the trigger [`Panic`](Trigger::Panic). The detail is the text of
     /// the error and of each source that adds something, joined by `: `, bounded and escaped as in
     /// [`with_detail`](Self::with_detail).
     ///
@@ -134,13 +139,54 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub fn from_error(connect_type: ConnectType, error: &(dyn Error + 'static)) -> Self {
-        let reason = DisconnectReason::from_error(error);
-        let end = Self::new(connect_type, reason).with_error(error);
-        if reason == DisconnectReason::NetworkError {
+        Self::failure(connect_type, DisconnectReason::from_error(error)).with_error(error)
+    }
+
+    /// What an error means, by `network` exactly if that is a network error.
+    pub(crate) const fn failure(connect_type: ConnectType, reason: DisconnectReason) -> Self {
+        let end = Self::new(connect_type, reason);
+        if matches!(reason, DisconnectReason::NetworkError) {
             end.with_initiator(Initiator::Network)
         } else {
             end
         }
+    }
+
+    /// Creates the record of a transport that failed: `network_error` by `network`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, Initiator, Trigger};
+    ///
+    /// let end = Disconnect::network_error(ConnectType::AgentToClient, Trigger::KeepaliveTimeout);
+    /// assert_eq!(end.initiator(), Some(Initiator::Network));
+    /// assert_eq!(end.trigger(), Some(Trigger::KeepaliveTimeout));
+    /// ```
+    #[must_use]
+    pub const fn network_error(connect_type: ConnectType, trigger: Trigger) -> Self {
+        Self::new(connect_type, DisconnectReason::NetworkError)
+            .with_initiator(Initiator::Network)
+            .with_trigger(trigger)
+    }
+
+    /// Creates the record of a protocol that `side` broke.
+    ///
+    /// `network` and `unknown` are not sides; with them the initiator is left out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator};
+    ///
+    /// let end = Disconnect::protocol_error(ConnectType::ClientToServer, Initiator::Client)
+    ///     .with_detail("length of 4 GiB");
+    /// assert_eq!(end.reason(), DisconnectReason::ProtocolError);
+    /// assert_eq!(end.initiator(), Some(Initiator::Client));
+    /// ```
+    #[must_use]
+    pub const fn protocol_error(connect_type: ConnectType, side: Initiator) -> Self {
+        Self::of_side(connect_type, side, DisconnectReason::ProtocolError)
     }
 
     /// Creates the record of a healthy connection that ends because `side` shuts down.
@@ -150,8 +196,7 @@ impl Disconnect {
     /// are not sides; with them the initiator is left out.
     ///
     /// Recorded once in the [`Cause`](crate::Cause) of a whole process, it explains the connections of
-    /// every layer: each line keeps its own layer, and has this one as its
-    /// [origin](Self::origin).
+    /// every layer: each line keeps its own layer.
     ///
     /// # Examples
     ///
@@ -189,12 +234,22 @@ impl Disconnect {
     const fn meant_by(
         connect_type: ConnectType,
         side: Initiator,
-        reason: DisconnectReason,
+        otherwise: DisconnectReason,
     ) -> Self {
         match side {
-            Initiator::Client => Self::new(connect_type, DisconnectReason::ClientClosed).by(side),
-            Initiator::Agent | Initiator::Server => Self::new(connect_type, reason).by(side),
-            Initiator::Network | Initiator::Unknown => Self::new(connect_type, reason),
+            Initiator::Client => Self::of_side(connect_type, side, DisconnectReason::ClientClosed),
+            Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => {
+                Self::of_side(connect_type, side, otherwise)
+            }
+        }
+    }
+
+    const fn of_side(connect_type: ConnectType, side: Initiator, reason: DisconnectReason) -> Self {
+        let end = Self::new(connect_type, reason);
+        if side.is_side() {
+            end.with_initiator(side)
+        } else {
+            end
         }
     }
 }

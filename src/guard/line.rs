@@ -1,15 +1,13 @@
 //! What the line holds.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::num::NonZeroI64;
 use std::thread;
 
-use super::{DisconnectGuard, Shutdown};
-use crate::cause::{Found, Weight};
+use super::DisconnectGuard;
+use crate::cause::Found;
 use crate::clock::{self, Moment};
-use crate::disconnect::{Facts, Number};
-use crate::panics::drop_quietly;
-use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
+use crate::disconnect::Facts;
+use crate::{Disconnect, DisconnectReason, Evidence, Trigger};
 
 const PANICKED: &str = "ended by a panic";
 const DROPPED: &str = "no cause was recorded: cancelled task or early return";
@@ -18,140 +16,71 @@ const DROPPED: &str = "no cause was recorded: cancelled task or early return";
 const LEAST_CLOCK_JUMP_MS: u64 = 1000;
 
 impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
-    /// The line, by the seven steps of the module's page.
-    pub(super) fn line(&mut self) -> Disconnect {
-        let is_panicking = thread::panicking() && !self.made_in_a_panic;
-        let found = self
-            .known(is_panicking)
-            .or_else(|| self.concluded(is_panicking))
-            .or_else(|| self.weakly_known());
-        let end = found.map_or_else(|| self.dropped(), |found| self.of_this_layer(found));
-        self.with_facts(end)
-    }
-
-    /// Step 1: what is known on the path.
-    fn known(&self, is_panicking: bool) -> Option<Found> {
-        let known = self.cause_ref().known()?;
-        let is_passed_over = is_panicking && known.is_inherited && known.end.expected();
-        (!is_passed_over).then_some(known)
-    }
-
-    /// Steps 2 and 3: what this guard concludes is stored, so that what runs over it hears of it.
-    fn concluded(&mut self, is_panicking: bool) -> Option<Found> {
-        let end = if is_panicking {
-            Disconnect::new(self.connect_type, DisconnectReason::Unknown)
-                .with_trigger(Trigger::Panic)
-                .with_detail(PANICKED)
+    /// The line, by the four steps of the guide's page.
+    pub(super) fn line(&self) -> Disconnect {
+        let mut end = if thread::panicking() && !self.made_in_a_panic {
+            self.known_in_a_panic()
+        } else if let Some(found) = self.cause.known_or_weak() {
+            self.of_this_layer(found)
         } else {
-            Disconnect::shutdown(self.connect_type, self.side_that_shuts_down()?)
+            // Not stored: what is learned a moment later is still a cause for what runs over this.
+            self.unknown(Trigger::Dropped).with_detail(DROPPED)
         };
-        let concluded = Found {
-            end: end.clone(),
-            weight: Weight::Local,
-            is_inherited: false,
-        };
-        if self.cause_ref().observe(Weight::Local, end) {
-            Some(concluded)
-        } else {
-            // Its own cause knows: it learned just now, or step 1 passed over an inherited cause in front of it.
-            self.known(is_panicking).or(Some(concluded))
-        }
-    }
-
-    /// Whether this side is shutting down. A condition that panics does not answer, and its own destructor
-    /// may panic too.
-    fn side_that_shuts_down(&mut self) -> Option<Initiator> {
-        let Shutdown { side, condition } = self.shutdown.take()?;
-        let answer = catch_unwind(AssertUnwindSafe(&condition));
-        drop_quietly(condition);
-        match answer {
-            Ok(is_shutting_down) => is_shutting_down.then_some(side),
-            Err(panic) => {
-                drop_quietly(panic);
-                None
-            }
-        }
-    }
-
-    /// Steps 4 to 6: what was observed weakly, and the presumption.
-    fn weakly_known(&self) -> Option<Found> {
-        let cause = self.cause_ref();
-        let best = cause.known_or_weak();
-        if best
-            .as_ref()
-            .is_some_and(|best| best.weight >= Weight::Unexplained)
-        {
-            return best;
-        }
-        cause.presumption().or(best)
-    }
-
-    /// Step 7, which is not stored.
-    fn dropped(&self) -> Disconnect {
-        Disconnect::new(self.connect_type, DisconnectReason::Unknown)
-            .with_trigger(Trigger::Dropped)
-            .with_detail(DROPPED)
-    }
-
-    /// Why, who, trigger, code and detail may be inherited; the layer and the facts never are.
-    fn of_this_layer(
-        &self,
-        Found {
-            mut end,
-            is_inherited,
-            ..
-        }: Found,
-    ) -> Disconnect {
-        end.origin = is_inherited.then_some(end.connect_type);
-        if is_inherited {
-            end.more.set_facts(Facts::NONE);
-        }
-        end.connect_type = self.connect_type;
+        self.fill_facts(&mut end);
         end
     }
 
-    /// Fills what the site did not set: what other observations knew, then what the guard and the first
-    /// tracked stream measured.
-    fn with_facts(&self, mut end: Disconnect) -> Disconnect {
+    /// While this thread panics in serving it, a connection did not end as expected because of what another one
+    /// knew, or because of what was only assumed.
+    fn known_in_a_panic(&self) -> Disconnect {
+        let known = || {
+            let found = self.cause.known()?;
+            let is_passed_over = found.end.expected() && (found.is_inherited || found.is_assumed);
+            (!is_passed_over).then(|| self.of_this_layer(found))
+        };
+        known().unwrap_or_else(|| {
+            let panicked = self.unknown(Trigger::Panic).with_detail(PANICKED);
+            // Stored, so that what runs over this hears of it; then the rule decides, since a parent may have
+            // learned something meanwhile.
+            self.cause.record(Evidence::Local, panicked.clone());
+            known().unwrap_or(panicked)
+        })
+    }
+
+    fn unknown(&self, trigger: Trigger) -> Disconnect {
+        Disconnect::new(self.connect_type, DisconnectReason::Unknown).with_trigger(trigger)
+    }
+
+    fn of_this_layer(&self, found: Found) -> Disconnect {
+        Disconnect {
+            connect_type: self.connect_type,
+            origin: found.origin,
+            ..found.end
+        }
+    }
+
+    /// Fills what the site did not set: what other observations knew, then what the guard and the tracked streams
+    /// measured.
+    fn fill_facts(&self, end: &mut Disconnect) {
         let closed = Moment::now();
-        let cell = self.cause_ref().cell();
-        let state = cell.lock();
-        let (observed, first_knew) = state.facts();
-        let is_tracked = state.is_tracked;
-        drop(state);
-
-        let mut measured = Facts::NONE;
+        let (observed, first_knew) = self.cause.own_facts();
         let ended = first_knew.unwrap_or(closed.monotonic);
-        let open =
-            (self.opened.monotonic > 0).then(|| clock::milliseconds(self.opened.monotonic, ended));
-        if let Some(open) = open {
-            measured.set(Number::ConnectionDurationMs, open);
-        }
-        if is_tracked {
-            let traffic = &cell.traffic;
-            measured.set(
-                Number::BytesReceived,
-                traffic.received.load(Ordering::Relaxed),
-            );
-            measured.set(Number::BytesSent, traffic.sent.load(Ordering::Relaxed));
-            let silence = match traffic.heard.load(Ordering::Relaxed) {
-                0 => open,
-                heard => Some(clock::milliseconds(heard, ended)),
-            };
-            if let Some(silence) = silence {
-                measured.set(Number::PeerSilenceMs, silence);
-            }
-        }
-        let jump = self.opened.jump_until(closed);
-        if jump.unsigned_abs() >= LEAST_CLOCK_JUMP_MS {
-            measured.clock_jump_ms = jump;
-        }
-
-        let mut facts = end.more.facts();
-        facts.fill(&observed);
-        facts.fill(&measured);
-        end.more.set_facts(facts);
-        end
+        let since = |from| (from > 0).then(|| clock::milliseconds(from, ended));
+        let open = since(self.opened.monotonic);
+        // No silence is longer than the connection.
+        let heard = self.cause.last_heard(end.peer);
+        let silence = heard.and_then(|heard| since(heard).or(open).min(open));
+        let bytes = self.cause.bytes();
+        let jump = NonZeroI64::new(self.opened.jump_until(closed));
+        end.facts.fill(&observed);
+        end.facts.fill(&Facts {
+            connection_duration_ms: open,
+            peer_silence_ms: silence,
+            bytes_received: bytes.map(|(received, _)| received),
+            bytes_sent: bytes.map(|(_, sent)| sent),
+            clock_jump_ms: jump.filter(|jump| jump.get().unsigned_abs() >= LEAST_CLOCK_JUMP_MS),
+            ..Facts::NONE
+        });
     }
 }
 

@@ -2,7 +2,6 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
 use std::thread;
 
 use crate::clock::Moment;
@@ -28,8 +27,8 @@ mod line;
 /// fn session(mut stream: impl Read, log: impl FnOnce(Disconnect)) -> io::Result<u8> {
 ///     let guard = DisconnectGuard::new(ConnectType::AgentToClient, log);
 ///     let mut byte = [0];
-///     stream.read_exact(&mut byte).inspect_err(|error| guard.failed(error))?;
-///     guard.disarm();
+///     stream.read_exact(&mut byte).inspect_err(|error| guard.record_error(error))?;
+///     guard.finish();
 ///     Ok(byte[0])
 /// }
 ///
@@ -58,7 +57,7 @@ mod line;
 /// assert_eq!(session.guard.cause().get(), None);
 /// ```
 ///
-/// The closure runs where the guard is dropped. `sessions.lock().unwrap().remove(&id);` drops it with the lock
+/// The closure runs at the place that drops the guard. `sessions.lock().unwrap().remove(&id);` drops it with the lock
 /// held, so a closure that takes the same lock needs the session moved out first.
 #[must_use = "a guard that is dropped at once logs an end at once"]
 pub struct DisconnectGuard<F = Box<dyn FnOnce(Disconnect) + Send + Sync>>
@@ -66,19 +65,12 @@ where
     F: FnOnce(Disconnect),
 {
     connect_type: ConnectType,
-    /// Made when it is first asked for, unless it was given.
-    cause: OnceLock<Cause>,
+    cause: Cause,
     opened: Moment,
-    shutdown: Option<Shutdown>,
-    /// `None` once the guard has logged or was disarmed.
+    /// `None` once the guard has logged or was finished.
     emit: Option<F>,
     /// Made by a destructor of an unwinding thread: that panic is not this connection's.
     made_in_a_panic: bool,
-}
-
-struct Shutdown {
-    side: Initiator,
-    condition: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl DisconnectGuard {
@@ -123,21 +115,22 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// assert_eq!(guard.cause().get(), None, "nothing has ended yet");
     /// ```
     pub fn new(connect_type: ConnectType, emit: F) -> Self {
-        Self {
+        let guard = Self {
             connect_type,
-            cause: OnceLock::new(),
+            cause: Cause::default(),
             opened: Moment::now(),
-            shutdown: None,
             emit: Some(emit),
             made_in_a_panic: thread::panicking(),
-        }
+        };
+        guard.cause.note_guard(connect_type);
+        guard
     }
 
     /// Takes a cause that was made elsewhere.
     ///
-    /// Give it `parent.child()` if this connection runs over another. Share another guard's cause only if
-    /// exactly one thing runs over the other, such as a WebSocket over its HTTP connection: what either
-    /// records is then the cause of both.
+    /// Give it `parent.child()` if this connection runs over another. If exactly one thing runs over the other, such
+    /// as a WebSocket over its HTTP connection, they share one cause and one guard: two guards on one cause log two
+    /// lines.
     ///
     /// Set it first: a handle or a tracked stream that the guard gave out before stays with the cause that it
     /// had then.
@@ -146,7 +139,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     ///
     /// ```
     /// use disconnect_attribution::{
-    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
+    ///     ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Trigger,
     /// };
     ///
     /// let connection = DisconnectGuard::new(ConnectType::AgentToClient, |_| {});
@@ -156,49 +149,13 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// })
     /// .with_cause(connection.cause().child());
     ///
-    /// let reset = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::NetworkError);
+    /// let reset = Disconnect::network_error(ConnectType::AgentToClient, Trigger::Reset);
     /// connection.cause().record(Evidence::Transport, reset);
     /// drop(session);
     /// ```
     pub fn with_cause(mut self, cause: Cause) -> Self {
-        self.cause = cause.into();
-        self
-    }
-
-    /// Sets a condition that is true while this side shuts down.
-    ///
-    /// For a program that already has such a flag. With a [`Cause`] of the whole process, of which each
-    /// connection has a [child](Cause::child), there is nothing to set. The condition is asked when the
-    /// guard ends and nothing is known, for example because a runtime shuts down and drops its tasks. It must mean *this side itself*: a
-    /// token that a failing sibling cancels too hides outages.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::{ConnectType, DisconnectGuard, DisconnectReason, Initiator};
-    /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicBool, Ordering};
-    ///
-    /// let stopping = Arc::new(AtomicBool::new(false));
-    /// let asked = Arc::clone(&stopping);
-    /// let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
-    ///     assert_eq!(end.reason(), DisconnectReason::ServerShutdown);
-    ///     assert_eq!(end.initiator(), Some(Initiator::Agent));
-    /// })
-    /// .shutdown_when(Initiator::Agent, move || asked.load(Ordering::Relaxed));
-    ///
-    /// stopping.store(true, Ordering::Relaxed);
-    /// drop(guard);
-    /// ```
-    pub fn shutdown_when(
-        mut self,
-        side: Initiator,
-        condition: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.shutdown = Some(Shutdown {
-            side,
-            condition: Box::new(condition),
-        });
+        cause.note_guard(self.connect_type);
+        self.cause = cause;
         self
     }
 
@@ -220,116 +177,108 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// ```
     #[must_use]
     pub fn cause(&self) -> Cause {
-        self.cause_ref().clone()
-    }
-
-    fn cause_ref(&self) -> &Cause {
-        self.cause.get_or_init(Cause::default)
+        self.cause.clone()
     }
 
     /// Wraps the connection's transport, so that the cause learns what it does.
     ///
+    /// `peer` is whose socket it is: `Client` for one that was accepted from a client; `Server` for an upstream,
+    /// whatever it serves, and for a local program behind a forward; `Unknown` if only a handshake will show.
+    ///
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{ConnectType, DisconnectGuard, Trigger};
+    /// use disconnect_attribution::{ConnectType, DisconnectGuard, Initiator, Trigger};
     /// use std::io::Read;
     ///
     /// let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
     ///     assert_eq!(end.trigger(), Some(Trigger::EndOfFile));
+    ///     assert_eq!(end.peer(), Some(Initiator::Client));
     ///     assert_eq!(end.bytes_received(), Some(2));
     /// });
     /// let socket: &[u8] = b"hi";
-    /// let mut stream = guard.track(socket);
+    /// let mut stream = guard.track(socket, Initiator::Client);
     /// stream.read_to_end(&mut Vec::new())?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn track<S>(&self, stream: S) -> TrackedStream<S> {
-        TrackedStream::new(stream, self.connect_type, self.cause())
+    pub fn track<S>(&self, stream: S, peer: Initiator) -> TrackedStream<S> {
+        TrackedStream::new(stream, self.connect_type, peer, self.cause())
     }
 
-    /// Records an error, for `inspect_err(|error| guard.failed(error))?`.
+    /// Records an error, for `inspect_err(|error| guard.record_error(error))?`.
     ///
     /// | error, by [its chain](Disconnect::from_error) | counts as |
     /// |---|---|
     /// | `network_error` | [`Transport`](Evidence::Transport) |
-    /// | `protocol_error` | [`Local`](Evidence::Local): this side rejected what it read |
-    /// | one that explains nothing, `NotConnected`, and a `network_error` that a tracked stream of this cause would have seen itself (all but an `UnexpectedEof`, where bytes are missing, and a deadline) | weak, as [`Presumed`](Evidence::Presumed), but better than a mere "closed here" |
+    /// | `protocol_error`, a task that panicked | [`Local`](Evidence::Local) |
+    /// | a failure of the transport that a tracked stream of this cause would have seen itself, `NotConnected`, a task that was cancelled | better than no word at all |
+    /// | one that explains nothing | the same, and its text comes before what was presumed |
     ///
-    /// In `inspect_err`, where `error` is a reference, a `Box<dyn Error + Send + Sync>` goes in as `&**error`
+    /// An error that shows missing or wrong bytes also [corrects](Cause#an-end-of-file-is-an-assumption) an end that
+    /// was only assumed. So an `UnexpectedEof` *between* two frames must not come here if a FIN is the goodbye: ask for
+    /// a frame's first byte with `read`, and give only the rest of the frame's errors.
+    ///
+    /// In `inspect_err`, in which `error` is a reference, a `Box<dyn Error + Send + Sync>` goes in as `&**error`
     /// and an `anyhow::Error` as `error.as_ref()`. An `#[error(transparent)]` of thiserror
     /// [hides](Disconnect::from_error) the `io::Error` in it.
     ///
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{ConnectType, DisconnectGuard, DisconnectReason};
+    /// use disconnect_attribution::{ConnectType, DisconnectGuard, DisconnectReason, Initiator};
+    /// use std::io::{self, Read};
     ///
-    /// let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
-    ///     assert_eq!(end.reason(), DisconnectReason::Unknown);
-    ///     assert_eq!(end.detail(), Some("invalid digit found in string"));
-    /// });
-    /// let port = "garbage".parse::<u16>().inspect_err(|error| guard.failed(error));
-    /// assert!(port.is_err());
+    /// /// Reads frames of a length and as many bytes; a FIN between two of them is the goodbye.
+    /// fn frames(socket: impl Read, log: impl FnOnce(disconnect_attribution::Disconnect)) -> io::Result<()> {
+    ///     let guard = DisconnectGuard::new(ConnectType::ClientToServer, log);
+    ///     let mut stream = guard.track(socket, Initiator::Client).with_goodbye();
+    ///     let mut length = [0];
+    ///     while stream.read(&mut length)? == 1 {
+    ///         let mut frame = vec![0; length[0].into()];
+    ///         stream.read_exact(&mut frame).inspect_err(|error| guard.record_error(error))?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let reason_of = |bytes: &[u8]| {
+    ///     let mut reason = None;
+    ///     let _ = frames(bytes, |end| reason = Some(end.reason()));
+    ///     reason.unwrap()
+    /// };
+    /// assert_eq!(reason_of(b"\x02hi"), DisconnectReason::ClientClosed);
+    /// assert_eq!(reason_of(b"\x02h"), DisconnectReason::NetworkError, "cut");
     /// ```
-    pub fn failed(&self, error: &(dyn Error + 'static)) {
-        self.cause_ref().observe_error(self.connect_type, error);
+    pub fn record_error(&self, error: &(dyn Error + 'static)) {
+        self.cause.record_error(self.connect_type, error);
     }
 
     /// Logs the end as a decision of this side, or with the better cause that was recorded before.
     ///
-    /// The same as [`close_as`](Self::close_as) with [`Local`](Evidence::Local). It closes no socket, and
-    /// logs at once: what is written afterwards, such as a goodbye, is in no number of the line. Where
-    /// that counts, [record](Cause::record) the decision, write, and drop the guard.
+    /// It closes no socket, and logs at once: what is written afterwards, such as a goodbye, is in no number of the
+    /// line. If that counts, [record](Cause::record) the decision, write, and drop the guard. What the *peer*
+    /// announced is recorded too: `cause.record(Evidence::Peer, end)`.
     ///
     /// With a tracked stream, a guard that is just dropped knows more than `close(graceful)`: which side
     /// stopped first.
     ///
     /// # Panics
     ///
-    /// Where the closure panics.
+    /// If the closure panics.
     ///
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{
-    ///     ConnectType, DisconnectGuard, DisconnectReason, classify_pty_exit,
-    /// };
+    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectGuard, Initiator, Trigger};
     ///
     /// let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
-    ///     assert_eq!(end.reason(), DisconnectReason::Graceful);
+    ///     assert_eq!(end.trigger(), Some(Trigger::IdleTimeout));
     /// });
-    /// guard.close(classify_pty_exit(false, &Ok::<_, std::io::Error>(())));
+    /// let idle = Disconnect::closed_by(ConnectType::AgentToClient, Initiator::Agent);
+    /// guard.close(idle.with_trigger(Trigger::IdleTimeout));
     /// ```
-    pub fn close(self, disconnect: Disconnect) {
-        self.close_as(Evidence::Local, disconnect);
-    }
-
-    /// Logs the end with an observation, or with the better cause that was recorded before.
-    ///
-    /// What the peer announced is [`Peer`](Evidence::Peer).
-    ///
-    /// # Panics
-    ///
-    /// Where the closure panics.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::{
-    ///     CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    /// };
-    ///
-    /// let guard = DisconnectGuard::new(ConnectType::ServerToAgent, |end| {
-    ///     assert_eq!(end.reason(), DisconnectReason::ServerShutdown);
-    /// });
-    /// let code = CloseCode::WebSocket(1001);
-    /// let end = Disconnect::from_close_code(ConnectType::ServerToAgent, code, Initiator::Server);
-    /// guard.close_as(Evidence::Peer, end);
-    /// ```
-    pub fn close_as(mut self, evidence: Evidence, disconnect: Disconnect) {
-        self.cause_ref().record(evidence, disconnect);
-        if let Err(panic) = self.finish() {
+    pub fn close(mut self, disconnect: Disconnect) {
+        self.cause.record(Evidence::Local, disconnect);
+        if let Err(panic) = self.emit() {
             if thread::panicking() {
                 drop_quietly(panic);
             } else {
@@ -338,22 +287,33 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         }
     }
 
-    /// Ends the guard without a line, for a connection that lives on elsewhere.
+    /// Ends the guard without its line, and returns what the line would hold.
+    ///
+    /// For a loop that has a line already, such as "disconnected, retrying in 3 s", and for a connection that lives
+    /// on elsewhere.
     ///
     /// # Examples
     ///
     /// ```
-    /// use disconnect_attribution::{ConnectType, DisconnectGuard};
+    /// use disconnect_attribution::{ConnectType, DisconnectGuard, Initiator, Trigger};
+    /// use std::io::{self, Read};
     ///
-    /// let guard = DisconnectGuard::new(ConnectType::AgentToClient, |_| unreachable!());
-    /// guard.disarm();
+    /// let guard = DisconnectGuard::new(ConnectType::ServerToAgent, |_| unreachable!());
+    /// guard.track(io::empty(), Initiator::Server).read(&mut [0])?;
+    /// let end = guard.finish();
+    /// assert_eq!(end.trigger(), Some(Trigger::EndOfFile));
+    /// // warn!(log, "disconnected, retrying in 3 s"; end)
+    /// # Ok::<(), io::Error>(())
     /// ```
-    pub fn disarm(mut self) {
+    // A connection that lives on elsewhere has no use for it.
+    #[allow(clippy::must_use_candidate)]
+    pub fn finish(mut self) -> Disconnect {
         self.emit = None;
+        self.line()
     }
 
-    /// The one way to finish: emits, at most once, and contains a panic of the closure.
-    fn finish(&mut self) -> thread::Result<()> {
+    /// The one way to log: at most once, and a panic of the closure is contained.
+    fn emit(&mut self) -> thread::Result<()> {
         let Some(emit) = self.emit.take() else {
             return Ok(());
         };
@@ -373,10 +333,9 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
 impl<F: FnOnce(Disconnect)> Drop for DisconnectGuard<F> {
     fn drop(&mut self) {
         // A destructor that panics while its thread unwinds would abort the process.
-        if let Err(panic) = self.finish() {
+        if let Err(panic) = self.emit() {
             drop_quietly(panic);
         }
-        drop_quietly(self.shutdown.take());
     }
 }
 
@@ -387,7 +346,7 @@ impl<F: FnOnce(Disconnect)> fmt::Debug for DisconnectGuard<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DisconnectGuard")
             .field("connect_type", &self.connect_type)
-            .field("cause", self.cause_ref())
+            .field("cause", &self.cause)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,6 @@
 //! makes no sense at all.
 
 mod go;
-mod read;
 mod record;
+mod value;
 mod write;

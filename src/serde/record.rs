@@ -1,19 +1,17 @@
 //! A whole record from a map of any size.
 
 use std::fmt;
+use std::mem;
+use std::num::NonZeroI64;
+use std::str::FromStr;
 
-use serde::de::{
-    Deserialize, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected,
-    Visitor,
-};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 
-use super::read::{ExitCode, Reason, Slot, Word};
-use crate::disconnect::{Facts, More, Number};
+use super::go;
+use super::value::Value;
+use crate::disconnect::Facts;
 use crate::escaped::Escaped;
-use crate::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-    keys,
-};
+use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
 
 /// Reads a map of any size, such as a whole JSON log line, and takes what is in the [keys].
 ///
@@ -37,198 +35,133 @@ use crate::{
 /// A missing or unknown connect type, a missing reason, a value of the wrong type.
 impl<'de> Deserialize<'de> for Disconnect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As anything: some formats show a text of any length where they expect a map.
-        deserializer.deserialize_any(RecordVisitor)
-    }
-}
-
-/// The values of a record, before they are judged.
-struct Slots {
-    connect_type: Slot<ConnectType>,
-    reason: Slot<Reason>,
-    initiator: Slot<Word<Initiator>>,
-    trigger: Slot<Word<Trigger>>,
-    code: Slot<Word<CloseCode>>,
-    detail: Slot<Escaped>,
-    origin: Slot<Word<ConnectType>>,
-    exit_code: Slot<ExitCode>,
-    connection_method: Slot<Word<ConnectionMethod>>,
-    numbers: [(Number, Slot<u64>); 4],
-    clock_jump_ms: Slot<i64>,
-}
-
-impl Slots {
-    const EMPTY: Self = Self {
-        connect_type: Slot::Absent,
-        reason: Slot::Absent,
-        initiator: Slot::Absent,
-        trigger: Slot::Absent,
-        code: Slot::Absent,
-        detail: Slot::Absent,
-        origin: Slot::Absent,
-        exit_code: Slot::Absent,
-        connection_method: Slot::Absent,
-        numbers: [
-            (Number::ConnectionDurationMs, Slot::Absent),
-            (Number::PeerSilenceMs, Slot::Absent),
-            (Number::BytesReceived, Slot::Absent),
-            (Number::BytesSent, Slot::Absent),
-        ],
-        clock_jump_ms: Slot::Absent,
-    };
-
-    /// Reads one value where its key is one of ours.
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            Key::ConnectType => self.connect_type = map.next_value()?,
-            Key::Reason => self.reason = map.next_value()?,
-            Key::Initiator => self.initiator = map.next_value()?,
-            Key::Trigger => self.trigger = map.next_value()?,
-            Key::Code => self.code = map.next_value()?,
-            Key::Detail => self.detail = map.next_value()?,
-            Key::Origin => self.origin = map.next_value()?,
-            Key::ExitCode => self.exit_code = map.next_value()?,
-            Key::ConnectionMethod => self.connection_method = map.next_value()?,
-            Key::Number(number) => self.numbers[number as usize].1 = map.next_value()?,
-            Key::ClockJumpMs => self.clock_jump_ms = map.next_value()?,
-            Key::Fields | Key::Other => drop(map.next_value::<IgnoredAny>()?),
+        match Value::deserialize(deserializer)? {
+            Value::Map(values) => values.record_or_nested(),
+            other => Err(other.wrong("a map with the fields of a disconnect")),
         }
-        Ok(())
-    }
-
-    fn has_both(&self) -> bool {
-        !self.connect_type.is_absent() && !self.reason.is_absent()
-    }
-
-    fn has_any(&self) -> bool {
-        !self.connect_type.is_absent() || !self.reason.is_absent()
-    }
-
-    fn judge<E: Error>(self) -> Result<Disconnect, E> {
-        let missing = E::missing_field;
-        let connect_type = self.connect_type.judge()?;
-        let connect_type = connect_type.ok_or_else(|| missing(ConnectType::KEY))?;
-        let reason = self.reason.judge()?;
-        let reason = reason.ok_or_else(|| missing(DisconnectReason::KEY))?;
-        let (code, code_text) = match self.code.judge()? {
-            Some(Word::Known(code)) => (Some(code), None),
-            Some(Word::Unknown(text)) => (None, Some(text)),
-            None => (None, None),
-        };
-        let method = self.connection_method.judge()?;
-
-        let mut facts = Facts::NONE;
-        facts.exit_code = self.exit_code.judge()?.map(|ExitCode(code)| code);
-        facts.connection_method = method.map(Word::known_or_default);
-        facts.clock_jump_ms = self.clock_jump_ms.judge()?.unwrap_or_default();
-        for (number, value) in self.numbers {
-            if let Some(value) = value.judge()? {
-                facts.set(number, value);
-            }
-        }
-        Ok(Disconnect {
-            connect_type,
-            reason: reason.word,
-            initiator: self.initiator.judge()?.map(Word::known_or_default),
-            trigger: self
-                .trigger
-                .judge()?
-                .and_then(Word::known)
-                .or(reason.trigger),
-            origin: self.origin.judge()?.and_then(Word::known),
-            detail: self.detail.judge()?.or(reason.text).or(code_text),
-            more: More::new(code, facts),
-        })
     }
 }
 
-struct RecordVisitor;
+/// The values under our keys, before they are judged.
+#[derive(Default)]
+pub(super) struct Values([Value; Key::COUNT]);
 
-impl<'de> Visitor<'de> for RecordVisitor {
-    type Value = Disconnect;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map with the fields of a disconnect")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Disconnect, A::Error> {
-        let mut flat = Slots::EMPTY;
-        let mut nested = None;
+impl Values {
+    /// Reads a map, and what stands for a number where `serde_json`'s feature `arbitrary_precision` is on: one
+    /// crate of a program turns it on for all.
+    pub(super) fn read<'de, A: MapAccess<'de>>(mut map: A) -> Result<Value, A::Error> {
+        let mut values = Box::<Self>::default();
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Fields => Nested(nested) = map.next_value()?,
-                key => flat.read(key, &mut map)?,
+                Key::Other => drop(map.next_value::<IgnoredAny>()?),
+                Key::ArbitraryNumber => {
+                    return Ok(match map.next_value()? {
+                        Value::Text(digits) => digits.parse().map_or_else(
+                            |_| Value::Other(Unexpected::Other("number")),
+                            Value::Integer,
+                        ),
+                        _ => Value::Other(Unexpected::Map),
+                    });
+                }
+                key => values.0[key as usize] = map.next_value()?,
             }
         }
-        match nested {
-            Some(nested) if !flat.has_both() && nested.has_any() => nested.judge(),
-            Some(nested) => flat
-                .judge()
-                .or_else(|error| nested.judge::<A::Error>().map_err(|_| error)),
-            None => flat.judge(),
+        Ok(Value::Map(values))
+    }
+
+    fn take(&mut self, key: Key) -> Value {
+        mem::take(&mut self.0[key as usize])
+    }
+
+    fn has(&self, key: Key) -> bool {
+        !matches!(self.0[key as usize], Value::Absent)
+    }
+
+    fn record_or_nested<E: Error>(mut self) -> Result<Disconnect, E> {
+        let Value::Map(nested) = self.take(Key::Fields) else {
+            return self.record();
+        };
+        let has_both = self.has(Key::ConnectType) && self.has(Key::Reason);
+        if !has_both && (nested.has(Key::ConnectType) || nested.has(Key::Reason)) {
+            return nested.record();
         }
+        self.record()
+            .or_else(|error| nested.record::<E>().map_err(|_| error))
     }
 
-    /// A text may be of any length, and an error is not.
-    fn visit_str<E: Error>(self, _text: &str) -> Result<Disconnect, E> {
-        Err(E::invalid_type(Unexpected::Other("string"), &self))
+    fn record<E: Error>(mut self) -> Result<Disconnect, E> {
+        let missing = E::missing_field;
+        let connect_type = self.take(Key::ConnectType).text("a connect type")?;
+        let connect_type = connect_type.ok_or_else(|| missing(ConnectType::KEY))?;
+        let connect_type = connect_type.parse().map_err(E::custom)?;
+        let text = self.take(Key::Reason).text("a text")?;
+        let text = text.ok_or_else(|| missing(DisconnectReason::KEY))?;
+        // A reason, or a text that stands in its place.
+        let (reason, go_trigger, reason_text) = match text.parse() {
+            Ok(reason) => (reason, None, None),
+            Err(_) => {
+                let (reason, trigger) = go::meaning(&text);
+                (reason, trigger, Escaped::copy_trimmed(&text))
+            }
+        };
+        let code = self.take(Key::Code).text("a text")?;
+        let (code, code_text) = match code.as_deref().map(str::parse) {
+            Some(Ok(code)) => (Some(code), None),
+            Some(Err(_)) | None => (None, code.and_then(|text| Escaped::copy_trimmed(&text))),
+        };
+        let detail = self.take(Key::Detail).text("a text")?;
+        let detail = detail.and_then(|text| Escaped::copy_trimmed(&text));
+        Ok(Disconnect {
+            connect_type,
+            reason,
+            initiator: self.word(Key::Initiator)?.map(Option::unwrap_or_default),
+            trigger: self.word(Key::Trigger)?.flatten().or(go_trigger),
+            peer: self
+                .word(Key::Peer)?
+                .flatten()
+                .filter(|peer: &Initiator| peer.is_side()),
+            origin: self.word(Key::Origin)?.flatten(),
+            detail: detail.or(reason_text).or(code_text),
+            code,
+            facts: Facts {
+                exit_code: self.exit_code()?,
+                connection_method: self
+                    .word(Key::ConnectionMethod)?
+                    .map(Option::unwrap_or_default),
+                connection_duration_ms: self.count(Key::ConnectionDurationMs)?,
+                peer_silence_ms: self.count(Key::PeerSilenceMs)?,
+                bytes_received: self.count(Key::BytesReceived)?,
+                bytes_sent: self.count(Key::BytesSent)?,
+                clock_jump_ms: self
+                    .take(Key::ClockJumpMs)
+                    .integer("an integer of 64 bits")?
+                    .and_then(NonZeroI64::new),
+            },
+        })
     }
-}
 
-/// What stands under `fields`: a record, or anything.
-struct Nested(Option<Box<Slots>>);
-
-impl<'de> Deserialize<'de> for Nested {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NestedVisitor)
+    /// A word of a vocabulary that may be larger than ours: `Some(None)` is one that we do not know.
+    fn word<T: FromStr, E: Error>(&mut self, key: Key) -> Result<Option<Option<T>>, E> {
+        let text = self.take(key).text("a text")?;
+        let text = text.filter(|text| !text.trim().is_empty());
+        Ok(text.map(|text| text.parse().ok()))
     }
-}
 
-struct NestedVisitor;
+    fn count<E: Error>(&mut self, key: Key) -> Result<Option<u64>, E> {
+        self.take(key).integer("a count of 64 bits")
+    }
 
-/// Reads anything but a map as absent.
-macro_rules! nothing {
-    ($($visit:ident($($type:ty)?))*) => {$(
-        fn $visit<E: Error>(self $(, _: $type)?) -> Result<Nested, E> {
-            Ok(Nested(None))
+    /// 32 bits, signed or not: Go writes the statuses of Windows without a sign.
+    fn exit_code<E: Error>(&mut self) -> Result<Option<i32>, E> {
+        let value = self.take(Key::ExitCode);
+        let unsigned = match value {
+            Value::Integer(code) => u32::try_from(code).ok(),
+            _ => None,
+        };
+        match unsigned {
+            Some(code) => Ok(Some(i32::from_ne_bytes(code.to_ne_bytes()))),
+            None => value.integer("an exit code of 32 bits"),
         }
-    )*};
-}
-
-impl<'de> Visitor<'de> for NestedVisitor {
-    type Value = Nested;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    nothing!(visit_unit() visit_none() visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_i128(i128)
-        visit_u128(u128) visit_f64(f64) visit_str(&str) visit_bytes(&[u8]));
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Nested, D::Error> {
-        Nested::deserialize(deserializer)
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Nested, D::Error> {
-        Nested::deserialize(inner)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Nested, A::Error> {
-        IgnoredAny.visit_seq(items)?;
-        Ok(Nested(None))
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Nested, A::Error> {
-        IgnoredAny.visit_enum(data)?;
-        Ok(Nested(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Nested, A::Error> {
-        let mut slots = Box::new(Slots::EMPTY);
-        while let Some(key) = map.next_key()? {
-            slots.read(key, &mut map)?;
-        }
-        Ok(Nested(Some(slots)))
     }
 }
 
@@ -238,15 +171,25 @@ enum Key {
     Reason,
     Initiator,
     Trigger,
+    Peer,
     Code,
     Detail,
     Origin,
     ExitCode,
     ConnectionMethod,
-    Number(Number),
+    ConnectionDurationMs,
+    PeerSilenceMs,
+    BytesReceived,
+    BytesSent,
     ClockJumpMs,
+    /// Where tracing and Go's slogjson put the record.
     Fields,
+    ArbitraryNumber,
     Other,
+}
+
+impl Key {
+    const COUNT: usize = Self::Fields as usize + 1;
 }
 
 impl<'de> Deserialize<'de> for Key {
@@ -266,17 +209,19 @@ impl<'de> Deserialize<'de> for Key {
                     keys::DISCONNECT_REASON => Key::Reason,
                     keys::DISCONNECT_INITIATOR => Key::Initiator,
                     keys::DISCONNECT_TRIGGER => Key::Trigger,
+                    keys::DISCONNECT_PEER => Key::Peer,
                     keys::DISCONNECT_CODE => Key::Code,
                     keys::DISCONNECT_DETAIL => Key::Detail,
                     keys::DISCONNECT_ORIGIN => Key::Origin,
                     keys::EXIT_CODE => Key::ExitCode,
                     keys::CONNECTION_METHOD => Key::ConnectionMethod,
-                    keys::CONNECTION_DURATION_MS => Key::Number(Number::ConnectionDurationMs),
-                    keys::PEER_SILENCE_MS => Key::Number(Number::PeerSilenceMs),
-                    keys::BYTES_RECEIVED => Key::Number(Number::BytesReceived),
-                    keys::BYTES_SENT => Key::Number(Number::BytesSent),
+                    keys::CONNECTION_DURATION_MS => Key::ConnectionDurationMs,
+                    keys::PEER_SILENCE_MS => Key::PeerSilenceMs,
+                    keys::BYTES_RECEIVED => Key::BytesReceived,
+                    keys::BYTES_SENT => Key::BytesSent,
                     keys::CLOCK_JUMP_MS => Key::ClockJumpMs,
                     "fields" => Key::Fields,
+                    "$serde_json::private::Number" => Key::ArbitraryNumber,
                     _ => Key::Other,
                 })
             }

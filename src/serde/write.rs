@@ -16,6 +16,7 @@ impl Serialize for Disconnect {
             reason,
             initiator,
             trigger,
+            peer,
             code,
             detail,
             origin,
@@ -42,6 +43,10 @@ impl Serialize for Disconnect {
             (
                 keys::DISCONNECT_TRIGGER,
                 trigger.map(Trigger::as_str).map(Value::Text),
+            ),
+            (
+                keys::DISCONNECT_PEER,
+                peer.map(Initiator::as_str).map(Value::Text),
             ),
             (keys::DISCONNECT_CODE, code.map(Value::Code)),
             (keys::DISCONNECT_DETAIL, detail.map(Value::Text)),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::TrackedStream;
-use super::sync::has_bytes;
+use super::std::has_bytes;
 
 impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for TrackedStream<S, G> {
     #[inline]
@@ -18,12 +18,11 @@ impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for TrackedStream<S, G> {
     ) -> Poll<io::Result<()>> {
         let wanted_bytes = buffer.remaining() > 0;
         let filled = buffer.filled().len();
-        let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
-            self.observer.waits();
-            return Poll::Pending;
-        };
-        let result = result.map(|()| buffer.filled().len() - filled);
-        self.observer.read(wanted_bytes, &result);
+        self.observer.reads();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        // A reader may also have taken bytes back.
+        let result = result.map(|()| buffer.filled().len().saturating_sub(filled));
+        self.observer.has_read(wanted_bytes, &result);
         Poll::Ready(result.map(drop))
     }
 }
@@ -36,7 +35,7 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        self.observer.wrote(!bytes.is_empty(), &result);
+        self.observer.has_written(!bytes.is_empty(), &result);
         Poll::Ready(result)
     }
 
@@ -46,7 +45,7 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, buffers));
-        self.observer.wrote(has_bytes(buffers), &result);
+        self.observer.has_written(has_bytes(buffers), &result);
         Poll::Ready(result)
     }
 
@@ -56,13 +55,13 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = ready!(Pin::new(&mut self.stream).poll_flush(context));
-        self.observer.flushed(&result);
+        self.observer.has_flushed(&result);
         Poll::Ready(result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
-        self.observer.shut_down(&result);
+        self.observer.has_shut_down(&result);
         Poll::Ready(result)
     }
 }

@@ -14,13 +14,16 @@ super::vocabulary! {
     #[derive(Default)]
     pub enum ConnectionMethod under CONNECTION_METHOD {
         /// `direct`: peer to peer.
+        #[strum(serialize = "direct")]
         Direct,
 
         /// `derp`: through a relay (DERP is the relay protocol of Tailscale's tailnets).
+        #[strum(serialize = "derp")]
         Derp,
 
         /// `unknown`: not known.
         #[default]
+        #[strum(serialize = "unknown")]
         Unknown,
     }
 }

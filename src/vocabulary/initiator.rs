@@ -17,24 +17,37 @@ super::vocabulary! {
     #[derive(Default)]
     pub enum Initiator under DISCONNECT_INITIATOR {
         /// `client`: the user's side. A terminal, an IDE, a browser.
+        #[strum(serialize = "client")]
         Client,
 
         /// `agent`: the program beside the workload.
+        #[strum(serialize = "agent")]
         Agent,
 
         /// `server`: the control plane.
+        #[strum(serialize = "server")]
         Server,
 
         /// `network`: neither side meant it.
+        #[strum(serialize = "network")]
         Network,
 
         /// `unknown`: not known. Most sites leave the field out instead.
         #[default]
+        #[strum(serialize = "unknown")]
         Unknown,
     }
 }
 
 impl Initiator {
+    /// Whether this is one of the two parties of a connection.
+    pub(crate) const fn is_side(self) -> bool {
+        match self {
+            Self::Client | Self::Agent | Self::Server => true,
+            Self::Network | Self::Unknown => false,
+        }
+    }
+
     /// The other side of a layer; [`Unknown`](Self::Unknown) for one that is not a side of it.
     pub(crate) const fn peer(self, connect_type: ConnectType) -> Self {
         use ConnectType::{AgentToClient, ClientToServer, ServerToAgent};

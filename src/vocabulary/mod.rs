@@ -42,7 +42,6 @@ macro_rules! vocabulary {
         )]
         #[strum(
             crate = "crate::vocabulary",
-            serialize_all = "snake_case",
             parse_err_ty = crate::ParseError,
             parse_err_fn = Self::parse_error
         )]

@@ -31,48 +31,63 @@ super::vocabulary! {
     #[non_exhaustive]
     pub enum Trigger under DISCONNECT_TRIGGER {
         /// `end_of_file`: the transport ended without a word (a TCP FIN).
+        #[strum(serialize = "end_of_file")]
         EndOfFile,
 
         /// `reset`: the peer, or something between, reset it.
+        #[strum(serialize = "reset")]
         Reset,
 
         /// `broken_pipe`: a write found no reader.
+        #[strum(serialize = "broken_pipe")]
         BrokenPipe,
 
         /// `aborted`: this machine's network stack gave up on it, or it was no longer connected.
+        #[strum(serialize = "aborted")]
         Aborted,
 
         /// `refused`: connection refused (also ICMP port unreachable).
+        #[strum(serialize = "refused")]
         Refused,
 
         /// `unreachable`: host or network unreachable, network down.
+        #[strum(serialize = "unreachable")]
         Unreachable,
 
         /// `timed_out`: the transport gave up (`ETIMEDOUT`, QUIC's idle timer).
+        #[strum(serialize = "timed_out")]
         TimedOut,
 
         /// `idle_timeout`: nothing was sent for as long as a policy allows.
+        #[strum(serialize = "idle_timeout")]
         IdleTimeout,
 
         /// `keepalive_timeout`: a ping was not answered in time.
+        #[strum(serialize = "keepalive_timeout")]
         KeepaliveTimeout,
 
         /// `handshake_timeout`: the other side did not finish its handshake in time.
+        #[strum(serialize = "handshake_timeout")]
         HandshakeTimeout,
 
         /// `deadline`: one operation or request took too long.
+        #[strum(serialize = "deadline")]
         Deadline,
 
         /// `max_age`: the connection, its session or its credential reached its allowed age.
+        #[strum(serialize = "max_age")]
         MaxAge,
 
         /// `superseded`: a newer connection of the same peer took its place.
+        #[strum(serialize = "superseded")]
         Superseded,
 
         /// `panic`: the code that served it panicked.
+        #[strum(serialize = "panic")]
         Panic,
 
         /// `dropped`: the code that served it was dropped: cancelled task, early return.
+        #[strum(serialize = "dropped")]
         Dropped,
     }
 }

@@ -7,6 +7,7 @@ pub(crate) fn words(end: &Disconnect) -> String {
     let parts: Vec<String> = [
         end.trigger().map(|trigger| trigger.to_string()),
         end.code().map(|code| code.to_string()),
+        end.peer().map(|peer| format!("peer {peer}")),
         end.exit_code().map(|code| format!("exit code {code}")),
         end.connection_method().map(|method| method.to_string()),
         end.origin().map(|origin| format!("from {origin}")),

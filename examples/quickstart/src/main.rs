@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 
-use disconnect_attribution::{ConnectType, DisconnectGuard};
+use disconnect_attribution::{ConnectType, DisconnectGuard, Initiator};
 use slog::{Drain, Logger, info, o};
 
 fn main() -> io::Result<()> {
@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     let guard = DisconnectGuard::new(ConnectType::AgentToClient, |end| {
         info!(log, "ssh session closed"; end);
     });
-    let mut stream = guard.track(socket); // sees how the transport ends
+    let mut stream = guard.track(socket, Initiator::Client); // sees how it ends
 
     drop(client); // gone, without a goodbye
     stream.read_to_end(&mut Vec::new())?;

@@ -26,3 +26,4 @@ pub mod teardown_tracing;
 pub mod tonic_client;
 pub mod tonic_server;
 pub mod websocket;
+pub mod whole_lines;

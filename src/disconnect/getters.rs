@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{__Fields, Number};
+use super::__Fields;
 use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
@@ -31,7 +31,7 @@ use crate::{
 ///     assert_eq!((end.connection_method(), end.clock_jump()), (None, None));
 /// });
 /// let socket: &[u8] = b"hi";
-/// guard.track(socket).read_to_end(&mut Vec::new())?;
+/// guard.track(socket, Initiator::Client).read_to_end(&mut Vec::new())?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl Disconnect {
@@ -64,6 +64,25 @@ impl Disconnect {
     #[must_use]
     pub const fn trigger(&self) -> Option<Trigger> {
         self.trigger
+    }
+
+    /// Returns whose transport ended, if a tracked stream saw that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{Cause, ConnectType, Initiator, TrackedStream};
+    /// use std::io::Read;
+    ///
+    /// let cause = Cause::default();
+    /// let layer = ConnectType::ClientToServer;
+    /// TrackedStream::new(std::io::empty(), layer, Initiator::Server, cause.clone()).read(&mut [0])?;
+    /// assert_eq!(cause.get().unwrap().peer(), Some(Initiator::Server));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn peer(&self) -> Option<Initiator> {
+        self.peer
     }
 
     /// Returns the layer where an inherited cause was observed; nothing where the cause is the
@@ -103,58 +122,52 @@ impl Disconnect {
     /// Returns the code that the protocol closed with.
     #[must_use]
     pub const fn code(&self) -> Option<CloseCode> {
-        self.more.code()
+        self.code
     }
 
     /// Returns the exit status of the process behind the session.
     #[must_use]
     pub const fn exit_code(&self) -> Option<i32> {
-        self.more.facts().exit_code
+        self.facts.exit_code
     }
 
     /// Returns how the packets travelled, where that is known.
     #[must_use]
     pub const fn connection_method(&self) -> Option<ConnectionMethod> {
-        self.more.facts().connection_method
+        self.facts.connection_method
     }
 
     /// Returns how long the connection was open.
     #[must_use]
     pub fn connection_duration(&self) -> Option<Duration> {
-        self.more
-            .facts()
-            .number(Number::ConnectionDurationMs)
-            .map(Duration::from_millis)
+        self.facts.connection_duration_ms.map(Duration::from_millis)
     }
 
     /// Returns how long the peer had sent nothing when the connection ended.
     #[must_use]
     pub fn peer_silence(&self) -> Option<Duration> {
-        self.more
-            .facts()
-            .number(Number::PeerSilenceMs)
-            .map(Duration::from_millis)
+        self.facts.peer_silence_ms.map(Duration::from_millis)
     }
 
     /// Returns how many bytes the transport received.
     #[must_use]
     pub const fn bytes_received(&self) -> Option<u64> {
-        self.more.facts().number(Number::BytesReceived)
+        self.facts.bytes_received
     }
 
     /// Returns how many bytes the transport sent.
     #[must_use]
     pub const fn bytes_sent(&self) -> Option<u64> {
-        self.more.facts().number(Number::BytesSent)
+        self.facts.bytes_sent
     }
 
     /// Returns how much further the wall clock moved than the monotonic clock while the connection was
     /// open, in milliseconds; never 0.
     #[must_use]
     pub const fn clock_jump(&self) -> Option<i64> {
-        match self.more.facts().clock_jump_ms {
-            0 => None,
-            milliseconds => Some(milliseconds),
+        match self.facts.clock_jump_ms {
+            Some(milliseconds) => Some(milliseconds.get()),
+            None => None,
         }
     }
 
@@ -173,28 +186,6 @@ impl Disconnect {
     #[must_use]
     pub fn report_reason(&self) -> &str {
         self.detail().unwrap_or(self.reason.as_str())
-    }
-
-    /// Returns the reason where the end is not expected, for OpenTelemetry's
-    /// [`error.type`](https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/): an
-    /// operation that succeeded has none.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason};
-    ///
-    /// let end = |reason| Disconnect::new(ConnectType::AgentToClient, reason);
-    /// assert_eq!(end(DisconnectReason::Rejected).error_type(), Some("rejected"));
-    /// assert_eq!(end(DisconnectReason::ClientClosed).error_type(), None);
-    /// ```
-    #[must_use]
-    pub const fn error_type(&self) -> Option<&'static str> {
-        if self.expected() {
-            None
-        } else {
-            Some(self.reason.as_str())
-        }
     }
 
     /// Returns the fields with a fixed set of words, as label pairs for a metrics library.
@@ -240,6 +231,7 @@ impl fmt::Display for Disconnect {
             reason,
             initiator,
             trigger,
+            peer,
             code,
             detail,
             origin,
@@ -269,6 +261,7 @@ impl fmt::Display for Disconnect {
         }
         part!(trigger, "{trigger}");
         part!(code, "{code}");
+        part!(peer, "peer {peer}");
         part!(exit_code, "exit code {exit_code}");
         part!(connection_method, "{connection_method}");
         part!(origin, "from {origin}");

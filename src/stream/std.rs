@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 
 use super::TrackedStream;
-use crate::classify::may_be_socket_timeout;
+use crate::error::may_be_socket_timeout;
 
 /// A timeout of this side's ends nothing.
 #[inline]
@@ -14,18 +14,20 @@ fn may_be_timeout<T>(result: &io::Result<T>) -> bool {
 impl<S: Read, G> Read for TrackedStream<S, G> {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.observer.reads();
         let result = self.stream.read(buffer);
         if !may_be_timeout(&result) {
-            self.observer.blocked(!buffer.is_empty(), &result);
+            self.observer.has_read(!buffer.is_empty(), &result);
         }
         result
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.observer.reads();
         let result = self.stream.read_vectored(buffers);
         let wanted_bytes = buffers.iter().any(|buffer| !buffer.is_empty());
         if !may_be_timeout(&result) {
-            self.observer.blocked(wanted_bytes, &result);
+            self.observer.has_read(wanted_bytes, &result);
         }
         result
     }
@@ -36,7 +38,7 @@ impl<S: Write, G> Write for TrackedStream<S, G> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = self.stream.write(bytes);
         if !may_be_timeout(&result) {
-            self.observer.wrote(!bytes.is_empty(), &result);
+            self.observer.has_written(!bytes.is_empty(), &result);
         }
         result
     }
@@ -44,7 +46,7 @@ impl<S: Write, G> Write for TrackedStream<S, G> {
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let result = self.stream.write_vectored(buffers);
         if !may_be_timeout(&result) {
-            self.observer.wrote(has_bytes(buffers), &result);
+            self.observer.has_written(has_bytes(buffers), &result);
         }
         result
     }
@@ -52,7 +54,7 @@ impl<S: Write, G> Write for TrackedStream<S, G> {
     fn flush(&mut self) -> io::Result<()> {
         let result = self.stream.flush();
         if !may_be_timeout(&result) {
-            self.observer.flushed(&result);
+            self.observer.has_flushed(&result);
         }
         result
     }

@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroI64;
 use std::time::Duration;
 
-use super::{Disconnect, Number};
-use crate::classify::deciding_kind;
+use super::Disconnect;
+use crate::error::Finding;
 use crate::escaped::Escaped;
 use crate::{CloseCode, ConnectionMethod, DisconnectReason, Initiator, Trigger};
 
@@ -66,6 +67,25 @@ impl Disconnect {
         self
     }
 
+    /// Sets whose transport ended: which leg of a proxy, which hop of a tunnel.
+    ///
+    /// `network` and `unknown` are no peers and leave it out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::{ConnectType, Disconnect, Initiator, Trigger};
+    ///
+    /// let end = Disconnect::network_error(ConnectType::ClientToServer, Trigger::Reset);
+    /// assert_eq!(end.clone().with_peer(Initiator::Server).peer(), Some(Initiator::Server));
+    /// assert_eq!(end.with_peer(Initiator::Network).peer(), None);
+    /// ```
+    #[must_use]
+    pub const fn with_peer(mut self, peer: Initiator) -> Self {
+        self.peer = if peer.is_side() { Some(peer) } else { None };
+        self
+    }
+
     /// Sets the free text: an error, a signal's name, the peer's message.
     ///
     /// The text is untrusted. Control characters, line separators, bidirectional formatting and what
@@ -104,7 +124,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_code(mut self, code: CloseCode) -> Self {
-        self.more.set_code(code);
+        self.code = Some(code);
         self
     }
 
@@ -121,9 +141,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_exit_code(mut self, exit_code: i32) -> Self {
-        let mut facts = self.more.facts();
-        facts.exit_code = Some(exit_code);
-        self.more.set_facts(facts);
+        self.facts.exit_code = Some(exit_code);
         self
     }
 
@@ -141,9 +159,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_connection_method(mut self, method: ConnectionMethod) -> Self {
-        let mut facts = self.more.facts();
-        facts.connection_method = Some(method);
-        self.more.set_facts(facts);
+        self.facts.connection_method = Some(method);
         self
     }
 
@@ -162,8 +178,9 @@ impl Disconnect {
     /// assert_eq!(end.connection_duration(), Some(Duration::from_millis(61_000)));
     /// ```
     #[must_use]
-    pub const fn with_connection_duration(self, duration: Duration) -> Self {
-        self.with_number(Number::ConnectionDurationMs, milliseconds(duration))
+    pub const fn with_connection_duration(mut self, duration: Duration) -> Self {
+        self.facts.connection_duration_ms = Some(milliseconds(duration));
+        self
     }
 
     /// Sets how long the peer had sent nothing when the connection ended, in whole milliseconds.
@@ -179,8 +196,9 @@ impl Disconnect {
     /// assert_eq!(end.peer_silence(), Some(Duration::from_secs(60)));
     /// ```
     #[must_use]
-    pub const fn with_peer_silence(self, silence: Duration) -> Self {
-        self.with_number(Number::PeerSilenceMs, milliseconds(silence))
+    pub const fn with_peer_silence(mut self, silence: Duration) -> Self {
+        self.facts.peer_silence_ms = Some(milliseconds(silence));
+        self
     }
 
     /// Sets how many bytes the transport carried.
@@ -194,9 +212,10 @@ impl Disconnect {
     /// assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(0), Some(512)));
     /// ```
     #[must_use]
-    pub const fn with_bytes(self, received: u64, sent: u64) -> Self {
-        self.with_number(Number::BytesReceived, received)
-            .with_number(Number::BytesSent, sent)
+    pub const fn with_bytes(mut self, received: u64, sent: u64) -> Self {
+        self.facts.bytes_received = Some(received);
+        self.facts.bytes_sent = Some(sent);
+        self
     }
 
     /// Sets how much further the wall clock moved than the monotonic clock while the connection was
@@ -214,21 +233,12 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_clock_jump(mut self, milliseconds: i64) -> Self {
-        let mut facts = self.more.facts();
-        facts.clock_jump_ms = milliseconds;
-        self.more.set_facts(facts);
-        self
-    }
-
-    const fn with_number(mut self, number: Number, value: u64) -> Self {
-        let mut facts = self.more.facts();
-        facts.set(number, value);
-        self.more.set_facts(facts);
+        self.facts.clock_jump_ms = NonZeroI64::new(milliseconds);
         self
     }
 
     /// Sets the initiator, if that is known.
-    pub(crate) const fn by(self, initiator: Initiator) -> Self {
+    pub(crate) const fn with_known_initiator(self, initiator: Initiator) -> Self {
         match initiator {
             Initiator::Unknown => self,
             Initiator::Client | Initiator::Agent | Initiator::Server | Initiator::Network => {
@@ -246,7 +256,7 @@ impl Disconnect {
     /// Sets the text of an error and its sources as the detail, and the trigger that they know.
     pub(crate) fn with_error(mut self, error: &(dyn Error + 'static)) -> Self {
         self.detail = Escaped::from_error(error);
-        self.trigger = deciding_kind(error).and_then(Trigger::from_io_error_kind);
+        self.trigger = Finding::of(error).and_then(Finding::trigger);
         self
     }
 }

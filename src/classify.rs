@@ -7,11 +7,8 @@ use std::error::Error;
 use std::fmt::Display;
 use std::process::ExitStatus;
 
+use crate::error::{self, Finding};
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
-
-mod error;
-
-pub(crate) use error::{deciding, deciding_kind, is_deadline, may_be_socket_timeout, sources};
 
 /// Classifies the end of a coordinator-style RPC, as the agent sees it.
 ///
@@ -24,7 +21,8 @@ pub(crate) use error::{deciding, deciding_kind, is_deadline, may_be_socket_timeo
 /// | `false` | `Ok` | `graceful` | `server` |
 /// | `false` | `Err` | `network_error` | `network` |
 ///
-/// The text of an `Err` is the detail, whatever the reason.
+/// The text of an `Err` is the detail, whatever the reason. An `io::Error`, a boxed error and, under the feature
+/// `tokio`, an `Elapsed` and a `JoinError` also give the trigger.
 ///
 /// # The flag is a trap
 ///
@@ -61,7 +59,7 @@ pub(crate) use error::{deciding, deciding_kind, is_deadline, may_be_socket_timeo
 /// assert_eq!(end.initiator(), Some(Initiator::Network));
 /// ```
 #[must_use]
-pub fn classify_coordinator_rpc_exit<T, E: Display>(
+pub fn classify_coordinator_rpc_exit<T, E: Display + 'static>(
     local_shutdown: bool,
     result: &Result<T, E>,
 ) -> Disconnect {
@@ -112,7 +110,7 @@ pub fn classify_coordinator_rpc_exit<T, E: Display>(
 /// assert_eq!(end.initiator(), Some(Initiator::Agent));
 /// ```
 #[must_use]
-pub fn classify_rpc_exit<T, E: Display>(
+pub fn classify_rpc_exit<T, E: Display + 'static>(
     connect_type: ConnectType,
     local: Initiator,
     local_shutdown: bool,
@@ -121,22 +119,29 @@ pub fn classify_rpc_exit<T, E: Display>(
     let end = if local_shutdown {
         Disconnect::shutdown(connect_type, local)
     } else if result.is_ok() {
-        Disconnect::new(connect_type, DisconnectReason::Graceful).by(local.peer(connect_type))
+        Disconnect::new(connect_type, DisconnectReason::Graceful)
+            .with_known_initiator(local.peer(connect_type))
     } else {
         network_error(connect_type).with_initiator(Initiator::Network)
     };
-    with_text_of(result, end)
+    with_error_of(result, end)
 }
 
 const fn network_error(connect_type: ConnectType) -> Disconnect {
     Disconnect::new(connect_type, DisconnectReason::NetworkError)
 }
 
-/// Every error keeps its text.
-fn with_text_of<T, E: Display>(result: &Result<T, E>, end: Disconnect) -> Disconnect {
-    match result {
-        Ok(_) => end,
-        Err(error) => end.with_text(error),
+/// Every error keeps its text, and the trigger that it knows.
+fn with_error_of<T, E: Display + 'static>(result: &Result<T, E>, end: Disconnect) -> Disconnect {
+    let Err(value) = result else {
+        return end;
+    };
+    match error::as_error(value) {
+        Some(error) => end.with_error(error),
+        None => Disconnect {
+            trigger: Finding::of_text(value).and_then(Finding::trigger),
+            ..end.with_text(value)
+        },
     }
 }
 
@@ -180,7 +185,7 @@ fn with_text_of<T, E: Display>(result: &Result<T, E>, end: Disconnect) -> Discon
 /// assert_eq!(end.initiator(), Some(Initiator::Agent));
 /// ```
 #[must_use]
-pub fn classify_coordination_close<T, E: Display>(
+pub fn classify_coordination_close<T, E: Display + 'static>(
     connect_type: ConnectType,
     initiator: Initiator,
     result: &Result<T, E>,
@@ -190,7 +195,7 @@ pub fn classify_coordination_close<T, E: Display>(
         Err(_) => DisconnectReason::NetworkError,
     };
     let end = Disconnect::new(connect_type, reason).with_initiator(initiator);
-    with_text_of(result, end)
+    with_error_of(result, end)
 }
 
 /// Classifies the end of an SSH session. Always `agent_to_client`.
@@ -289,7 +294,10 @@ pub fn classify_session_exit<E: Error + 'static>(
 /// |---|---|---|---|---|---|
 /// | any | `Ok` | `graceful` | | 0 | |
 /// | `true` | `Err` | `server_shutdown` | `agent` | 1 | the error's text |
-/// | `false` | `Err` | `network_error` | `network` | 1 | the error's text |
+/// | `false` | an `EIO`: how Linux ends a terminal that nothing holds any more | `graceful` | | | the error's text |
+/// | `false` | any other `Err` | `network_error` | `network` | 1 | the error's text |
+///
+/// If the status of the process is at hand, [`classify_session_exit`] knows more.
 ///
 /// # Examples
 ///
@@ -318,18 +326,22 @@ pub fn classify_session_exit<E: Error + 'static>(
 /// assert_eq!(end.exit_code(), Some(1));
 /// ```
 #[must_use]
-pub fn classify_pty_exit<T, E: Display>(local_shutdown: bool, result: &Result<T, E>) -> Disconnect {
+pub fn classify_pty_exit<T, E: Display + 'static>(
+    local_shutdown: bool,
+    result: &Result<T, E>,
+) -> Disconnect {
     let layer = ConnectType::AgentToClient;
-    let end = if result.is_ok() {
-        Disconnect::new(layer, DisconnectReason::Graceful).with_exit_code(0)
-    } else if local_shutdown {
-        Disconnect::shutdown(layer, Initiator::Agent).with_exit_code(1)
-    } else {
-        network_error(layer)
+    let graceful = Disconnect::new(layer, DisconnectReason::Graceful);
+    let end = match result {
+        Ok(_) => graceful.with_exit_code(0),
+        Err(_) if local_shutdown => Disconnect::shutdown(layer, Initiator::Agent).with_exit_code(1),
+        // How Linux ends a terminal that nothing holds any more.
+        Err(error) if error::is_end_of_terminal(error) => graceful,
+        Err(_) => network_error(layer)
             .with_initiator(Initiator::Network)
-            .with_exit_code(1)
+            .with_exit_code(1),
     };
-    with_text_of(result, end)
+    with_error_of(result, end)
 }
 
 /// Classifies the end of a forwarded channel, such as an IDE's. Always `agent_to_client`.
@@ -363,10 +375,10 @@ pub fn classify_pty_exit<T, E: Display>(local_shutdown: bool, result: &Result<T,
 /// assert_eq!(end.report_reason(), "normal close");
 /// ```
 #[must_use]
-pub fn classify_channel_close<T, E: Display>(result: &Result<T, E>) -> Disconnect {
+pub fn classify_channel_close<T, E: Display + 'static>(result: &Result<T, E>) -> Disconnect {
     let layer = ConnectType::AgentToClient;
     match result {
         Ok(_) => Disconnect::new(layer, DisconnectReason::Graceful).with_detail("normal close"),
-        Err(error) => network_error(layer).with_text(error),
+        Err(_) => with_error_of(result, network_error(layer)),
     }
 }

@@ -1,0 +1,333 @@
+//! What an error explains: its chain, its reason and trigger, and what it weighs.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::iter;
+use std::sync::Arc;
+
+use crate::cause::Weight;
+use crate::escaped::Escaped;
+use crate::{DisconnectReason, Evidence, Trigger};
+
+/// An error and its sources, from the outside in.
+///
+/// A `source()` that ends in itself must not hang the caller, so the depth is bounded.
+pub(crate) fn sources<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    const MAX_DEPTH: usize = 64;
+
+    iter::successors(Some(error), |&error| below(error)).take(MAX_DEPTH)
+}
+
+/// The next error inwards. `source()` of an [`io::Error`] skips the error that it wraps, and that of an
+/// `Arc`, which errors that can be cloned hold, the error that it shares.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(shared) = error.downcast_ref::<Arc<io::Error>>() {
+        return Some(&**shared);
+    }
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// The error in a value that is only known to be printable.
+pub(crate) fn as_error<E: 'static>(value: &E) -> Option<&(dyn Error + 'static)> {
+    type Boxed = Box<dyn Error + Send + Sync>;
+
+    let value: &dyn Any = value;
+    #[cfg(feature = "tokio")]
+    if let Some(error) = value.downcast_ref::<tokio::time::error::Elapsed>() {
+        return Some(error);
+    }
+    #[cfg(feature = "tokio")]
+    if let Some(error) = value.downcast_ref::<tokio::task::JoinError>() {
+        return Some(error);
+    }
+    if let Some(error) = value.downcast_ref::<io::Error>() {
+        Some(error)
+    } else if let Some(error) = value.downcast_ref::<Arc<io::Error>>() {
+        Some(error)
+    } else if let Some(error) = value.downcast_ref::<Boxed>() {
+        Some(&**error)
+    } else if let Some(error) = value.downcast_ref::<Box<dyn Error + Send>>() {
+        Some(&**error)
+    } else {
+        Some(&**value.downcast_ref::<Box<dyn Error>>()?)
+    }
+}
+
+/// What the deciding error of a chain means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// Bytes are missing: the stream ended in the middle of a frame.
+    Truncated,
+    /// The bytes broke the protocol.
+    Malformed,
+    /// A timer of this program fired, and no system call failed.
+    Deadline,
+    /// The transport failed.
+    Transport(Trigger),
+    /// This side had closed the connection already.
+    NotConnected,
+    /// A task panicked.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    Panicked,
+    /// A task was cancelled.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    Cancelled,
+}
+
+impl Finding {
+    /// The first error of the chain that means something, else a text of it that ends in a system's code.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        sources(error)
+            .find_map(Self::of_one)
+            .or_else(|| sources(error).find_map(|error| Self::of_text(&error)))
+    }
+
+    fn of_one(error: &(dyn Error + 'static)) -> Option<Self> {
+        #[cfg(feature = "tokio")]
+        if error.is::<tokio::time::error::Elapsed>() {
+            return Some(Self::Deadline);
+        }
+        #[cfg(feature = "tokio")]
+        if let Some(error) = error.downcast_ref::<tokio::task::JoinError>() {
+            return Some(if error.is_panic() {
+                Self::Panicked
+            } else {
+                Self::Cancelled
+            });
+        }
+        Self::of_io(error.downcast_ref()?)
+    }
+
+    fn of_io(error: &io::Error) -> Option<Self> {
+        if let Some(trigger) = error.raw_os_error().and_then(system_trigger) {
+            return Some(Self::Transport(trigger));
+        }
+        // A library may keep the kind of a system's error, and wrap the error or its text.
+        let is_of_the_system = || {
+            sources(error).any(|inner| system_code(inner).is_some())
+                || code_in_text(&error).is_some()
+        };
+        match error.kind() {
+            ErrorKind::UnexpectedEof => Some(Self::Truncated),
+            ErrorKind::InvalidData => Some(Self::Malformed),
+            ErrorKind::NotConnected => Some(Self::NotConnected),
+            ErrorKind::WouldBlock => Some(Self::Deadline),
+            ErrorKind::TimedOut if !is_of_the_system() => Some(Self::Deadline),
+            // A library's word for a read of 0 bytes.
+            ErrorKind::ConnectionAborted if !is_of_the_system() => {
+                Some(Self::Transport(Trigger::EndOfFile))
+            }
+            kind => Trigger::from_io_error_kind(kind).map(Self::Transport),
+        }
+    }
+
+    /// What a text means that ends as the standard library ends that of a system's error.
+    pub(crate) fn of_text(text: &dyn Display) -> Option<Self> {
+        Self::of_io(&io::Error::from_raw_os_error(code_in_text(text)?))
+    }
+
+    pub(crate) const fn reason(self) -> DisconnectReason {
+        match self {
+            Self::Truncated | Self::Deadline | Self::Transport(_) | Self::NotConnected => {
+                DisconnectReason::NetworkError
+            }
+            Self::Malformed => DisconnectReason::ProtocolError,
+            Self::Panicked | Self::Cancelled => DisconnectReason::Unknown,
+        }
+    }
+
+    pub(crate) const fn trigger(self) -> Option<Trigger> {
+        match self {
+            Self::Truncated => Some(Trigger::EndOfFile),
+            Self::Malformed => None,
+            Self::Deadline => Some(Trigger::Deadline),
+            Self::Transport(trigger) => Some(trigger),
+            Self::NotConnected => Some(Trigger::Aborted),
+            Self::Panicked => Some(Trigger::Panic),
+            Self::Cancelled => Some(Trigger::Dropped),
+        }
+    }
+
+    /// What an error weighs in a cause: whether a stream that is tracked there would have seen it itself
+    /// makes the difference.
+    pub(crate) fn weight(finding: Option<Self>, is_tracked: bool) -> Weight {
+        match finding {
+            None => Weight::Text,
+            Some(Self::Truncated) => Weight::Refuting(Evidence::Transport),
+            Some(Self::Malformed) => Weight::Refuting(Evidence::Local),
+            Some(Self::Deadline) => Weight::Known(Evidence::Transport),
+            Some(Self::Panicked) => Weight::Known(Evidence::Local),
+            Some(Self::NotConnected | Self::Cancelled) => Weight::NothingNew,
+            // On Windows this may be a blocking socket's own timeout, which a stream passes over.
+            Some(Self::Transport(Trigger::TimedOut)) if cfg!(windows) => {
+                Weight::Known(Evidence::Transport)
+            }
+            Some(Self::Transport(_)) if is_tracked => Weight::NothingNew,
+            Some(Self::Transport(_)) => Weight::Known(Evidence::Transport),
+        }
+    }
+}
+
+/// Codes of the network that the standard library gives no kind, by their names in the system's headers.
+const fn system_trigger(code: i32) -> Option<Trigger> {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        match code {
+            64 | 112 => Some(Trigger::Unreachable), // ENONET, EHOSTDOWN
+            102 => Some(Trigger::Reset),            // ENETRESET
+            108 => Some(Trigger::BrokenPipe),       // ESHUTDOWN
+            _ => None,
+        }
+    } else if cfg!(target_vendor = "apple") {
+        match code {
+            52 => Some(Trigger::Reset),       // ENETRESET
+            58 => Some(Trigger::BrokenPipe),  // ESHUTDOWN
+            64 => Some(Trigger::Unreachable), // EHOSTDOWN
+            _ => None,
+        }
+    } else if cfg!(windows) {
+        match code {
+            64 | 10052 => Some(Trigger::Reset), // ERROR_NETNAME_DELETED, WSAENETRESET
+            121 => Some(Trigger::TimedOut),     // ERROR_SEM_TIMEOUT
+            1225 => Some(Trigger::Refused),     // ERROR_CONNECTION_REFUSED
+            // ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE, WSAEHOSTDOWN
+            1231 | 1232 | 10064 => Some(Trigger::Unreachable),
+            1236 => Some(Trigger::Aborted), // ERROR_CONNECTION_ABORTED
+            10058 => Some(Trigger::BrokenPipe), // WSAESHUTDOWN
+            _ => None,
+        }
+    } else {
+        None
+    }
+}
+
+fn system_code(error: &(dyn Error + 'static)) -> Option<i32> {
+    error.downcast_ref::<io::Error>()?.raw_os_error()
+}
+
+/// The code in a text that ends as the standard library ends that of a system's error.
+fn code_in_text(text: &dyn Display) -> Option<i32> {
+    let text = Escaped::from_display(text)?;
+    let (_, code) = text.as_str().strip_suffix(')')?.rsplit_once("(os error ")?;
+    code.parse().ok()
+}
+
+/// Whether this is how Linux ends a terminal that nothing holds any more: `EIO`, which has no kind.
+pub(crate) fn is_end_of_terminal<E: Display + 'static>(error: &E) -> bool {
+    const EIO: Option<i32> = Some(5);
+
+    let code = as_error(error).and_then(|error| sources(error).find_map(system_code));
+    cfg!(unix) && code.or_else(|| code_in_text(error)) == EIO
+}
+
+/// Whether an error may be that a blocking socket's own timeout passed. On Unix that is a `WouldBlock`;
+/// Windows has one code (`WSAETIMEDOUT`) for it and for TCP that gives up.
+pub(crate) fn may_be_socket_timeout(error: &io::Error) -> bool {
+    cfg!(windows) && error.kind() == ErrorKind::TimedOut
+}
+
+impl DisconnectReason {
+    /// Finds the reason in an error's chain of sources.
+    ///
+    /// The first error of the chain that means something decides: an [`io::Error`], by
+    /// [`from_io_error_kind`](Self::from_io_error_kind) and the system's own code; a `WouldBlock`, which is the
+    /// timeout of a blocking socket; under the feature `tokio` an `Elapsed`. An `io::Error` that means nothing itself
+    /// but wraps another error (`ErrorKind::Other`, as TLS and HTTP libraries like to do) is looked through, and so
+    /// is the `Arc` of one. The last resort is a text that ends as the standard library's do: `(os error 104)`. An
+    /// error without any of these is [`Unknown`](Self::Unknown).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::DisconnectReason;
+    /// use std::io;
+    ///
+    /// let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    /// let wrapped = io::Error::other(reset);
+    /// assert_eq!(DisconnectReason::from_error(&wrapped), DisconnectReason::NetworkError);
+    /// ```
+    #[must_use]
+    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
+        Finding::of(error).map_or(Self::Unknown, Finding::reason)
+    }
+
+    /// Maps the kind of an [`io::Error`] to a reason.
+    ///
+    /// | kind | reason |
+    /// |---|---|
+    /// | `ConnectionRefused` `ConnectionReset` `ConnectionAborted` `NotConnected` `BrokenPipe` `TimedOut` `UnexpectedEof` `WriteZero` `HostUnreachable` `NetworkUnreachable` `NetworkDown` | [`NetworkError`](Self::NetworkError) |
+    /// | `InvalidData` | [`ProtocolError`](Self::ProtocolError) |
+    /// | every other, also those that Rust adds later | [`Unknown`](Self::Unknown) |
+    ///
+    /// `ConnectionRefused` is here for established connections too: on a connected UDP socket it
+    /// reports that the peer's port is gone (ICMP port unreachable, RFC 1122 section 4.1.3.3).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::DisconnectReason;
+    /// use std::io::ErrorKind;
+    ///
+    /// assert_eq!(
+    ///     DisconnectReason::from_io_error_kind(ErrorKind::BrokenPipe),
+    ///     DisconnectReason::NetworkError,
+    /// );
+    /// ```
+    #[must_use]
+    pub const fn from_io_error_kind(kind: io::ErrorKind) -> Self {
+        match (Trigger::from_io_error_kind(kind), kind) {
+            (Some(_), _) => Self::NetworkError,
+            (None, io::ErrorKind::InvalidData) => Self::ProtocolError,
+            (None, _) => Self::Unknown,
+        }
+    }
+}
+
+impl Trigger {
+    /// Maps the kind of an [`io::Error`] of the transport to a trigger.
+    ///
+    /// | kind | trigger |
+    /// |---|---|
+    /// | `UnexpectedEof` | [`EndOfFile`](Self::EndOfFile) |
+    /// | `ConnectionReset` | [`Reset`](Self::Reset) |
+    /// | `BrokenPipe` `WriteZero` | [`BrokenPipe`](Self::BrokenPipe) |
+    /// | `ConnectionAborted` `NotConnected` | [`Aborted`](Self::Aborted) |
+    /// | `ConnectionRefused` | [`Refused`](Self::Refused) |
+    /// | `HostUnreachable` `NetworkUnreachable` `NetworkDown` | [`Unreachable`](Self::Unreachable) |
+    /// | `TimedOut` | [`TimedOut`](Self::TimedOut) |
+    /// | every other, also those that Rust adds later | none |
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use disconnect_attribution::Trigger;
+    /// use std::io::ErrorKind;
+    ///
+    /// const RESET: Option<Trigger> = Trigger::from_io_error_kind(ErrorKind::ConnectionReset);
+    /// assert_eq!(RESET, Some(Trigger::Reset));
+    /// assert_eq!(Trigger::from_io_error_kind(ErrorKind::PermissionDenied), None);
+    /// ```
+    #[must_use]
+    pub const fn from_io_error_kind(kind: io::ErrorKind) -> Option<Self> {
+        use io::ErrorKind as Kind;
+        Some(match kind {
+            Kind::UnexpectedEof => Self::EndOfFile,
+            Kind::ConnectionReset => Self::Reset,
+            Kind::BrokenPipe | Kind::WriteZero => Self::BrokenPipe,
+            Kind::ConnectionAborted | Kind::NotConnected => Self::Aborted,
+            Kind::ConnectionRefused => Self::Refused,
+            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
+                Self::Unreachable
+            }
+            Kind::TimedOut => Self::TimedOut,
+            // Not our enum, and open-ended: a kind that Rust adds later has no trigger yet.
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! One value at a time: what stands under a key, and each word of the vocabulary.
+
+use std::fmt;
+
+use serde::de::{
+    Deserialize, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected,
+    Visitor,
+};
+
+use super::go;
+use super::record::Values;
+use crate::{
+    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
+};
+
+/// What stands under a key, read as anything and judged at the end, since only the last of two values
+/// under one key counts.
+#[derive(Default)]
+pub(super) enum Value {
+    #[default]
+    Absent,
+    Text(String),
+    Integer(i128),
+    Map(Box<Values>),
+    /// What no field holds. An error shows its type, and no more of it.
+    Other(Unexpected<'static>),
+}
+
+impl Value {
+    pub(super) fn text<E: Error>(self, expected: &str) -> Result<Option<String>, E> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Text(text) => Ok(Some(text)),
+            other => Err(other.wrong(expected)),
+        }
+    }
+
+    pub(super) fn integer<T: TryFrom<i128>, E: Error>(
+        self,
+        expected: &str,
+    ) -> Result<Option<T>, E> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Integer(integer) => match integer.try_into() {
+                Ok(integer) => Ok(Some(integer)),
+                Err(_) => Err(Self::Integer(integer).wrong(expected)),
+            },
+            other => Err(other.wrong(expected)),
+        }
+    }
+
+    pub(super) fn wrong<E: Error>(&self, expected: &str) -> E {
+        let found = match *self {
+            Self::Absent => Unexpected::Unit,
+            Self::Text(_) => Unexpected::Other("string"),
+            Self::Map(_) => Unexpected::Map,
+            Self::Other(found) => found,
+            Self::Integer(integer) => match (u64::try_from(integer), i64::try_from(integer)) {
+                (Ok(integer), _) => Unexpected::Unsigned(integer),
+                (_, Ok(integer)) => Unexpected::Signed(integer),
+                (Err(_), Err(_)) => Unexpected::Other("integer of more than 64 bits"),
+            },
+        };
+        E::invalid_type(found, &expected)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+/// What is read as a value at once.
+macro_rules! values {
+    ($($visit:ident($($name:ident: $type:ty)?) $value:expr;)*) => {$(
+        fn $visit<E: Error>(self $(, $name: $type)?) -> Result<Value, E> {
+            Ok($value)
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    values! {
+        visit_unit() Value::Absent;
+        visit_none() Value::Absent;
+        visit_str(text: &str) Value::Text(text.to_owned());
+        visit_i64(integer: i64) Value::Integer(integer.into());
+        visit_u64(integer: u64) Value::Integer(integer.into());
+        visit_i128(integer: i128) Value::Integer(integer);
+        visit_u128(integer: u128) Value::Integer(integer.try_into().unwrap_or(i128::MAX));
+        visit_bool(value: bool) Value::Other(Unexpected::Bool(value));
+        visit_f64(value: f64) Value::Other(Unexpected::Float(value));
+        visit_bytes(_bytes: &[u8]) Value::Other(Unexpected::Other("byte array"));
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
+        Value::deserialize(inner)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Value, A::Error> {
+        IgnoredAny.visit_seq(items)?;
+        Ok(Value::Other(Unexpected::Seq))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        Values::read(map)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
+        IgnoredAny.visit_enum(data)?;
+        Ok(Value::Other(Unexpected::Enum))
+    }
+}
+
+/// Reads a text without owning it first.
+struct TextVisitor<F>(&'static str, F);
+
+impl<T, F: FnOnce(&str) -> Result<T, ParseError>> Visitor<'_> for TextVisitor<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.1)(text).map_err(E::custom)
+    }
+}
+
+macro_rules! read_strictly {
+    ($($name:ident, $expected:literal;)*) => {$(
+        /// Strict: there is no value for a word that this crate does not know.
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(TextVisitor($expected, str::parse))
+            }
+        }
+    )*};
+}
+read_strictly!(
+    CloseCode, "a close code";
+    ConnectType, "a connect type";
+    Trigger, "a trigger";
+);
+
+macro_rules! read_as_text_or_unknown {
+    ($($name:ident)*) => {$(
+        /// Lenient: a word that this crate does not know reads as `unknown`.
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(TextVisitor("a text", |text: &str| {
+                    Ok(text.parse().unwrap_or_default())
+                }))
+            }
+        }
+    )*};
+}
+read_as_text_or_unknown!(ConnectionMethod Initiator);
+
+/// Lenient: a text of a Go agent reads as the reason that it means, any other as `unknown`.
+impl<'de> Deserialize<'de> for DisconnectReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor("a text", |text: &str| {
+            Ok(text.parse().unwrap_or_else(|_| go::meaning(text).0))
+        }))
+    }
+}
