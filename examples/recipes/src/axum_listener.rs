@@ -1,9 +1,10 @@
-//! Attribution under `axum::serve`, which owns the socket: for axum's handlers, and for tonic.
+//! Attribution under `axum::serve`, which owns the socket.
 //!
-//! Fits this crate with `tokio`, axum 0.8, and tokio 1 with `net`.
+//! Fits this crate with `tokio`, axum 0.8, tokio 1 with `net`, and `http.rs` for `answered`. `axum::serve` keeps hyper's
+//! errors to itself: a TLS hello or an SSH banner on its port, which it answers with 400, reads as `graceful` by this
+//! side, and it sends no pings. A server that is reached from outside serves its `Router` with `http.rs`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request};
@@ -14,10 +15,14 @@ use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::http::answered;
+
 /// A listener whose connections log how they ended.
 pub struct Attributed<F> {
     pub listener: TcpListener,
     pub agent: Cause,
+    /// Whether it serves HTTP/2 alone, as gRPC does: a FIN is a goodbye there.
+    pub is_http2: bool,
     pub log: F,
 }
 
@@ -29,13 +34,16 @@ impl<F: Fn(Disconnect) + Clone + Send + Sync + 'static> Listener for Attributed<
     async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         // axum's own, which survives an error of `accept`.
         let (socket, address) = Listener::accept(&mut self.listener).await;
-        let guard =
-            DisconnectGuard::boxed(ClientToServer, self.log.clone()).with_cause(self.agent.child());
-        guard.cause().presume(client_left());
-        (
-            guard.track(socket, Initiator::Client).carrying(guard),
-            address,
-        )
+        let guard = DisconnectGuard::boxed(ClientToServer, self.log.clone());
+        let guard = guard.with_cause(self.agent.child());
+        // A client that leaves before its first request just leaves.
+        let left = Disconnect::closed_by(ClientToServer, Initiator::Client);
+        guard.cause().presume(left);
+        let mut stream = guard.track(socket, Initiator::Client);
+        if self.is_http2 {
+            stream = stream.with_goodbye();
+        }
+        (stream.carrying(guard), address)
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
@@ -43,70 +51,27 @@ impl<F: Fn(Disconnect) + Clone + Send + Sync + 'static> Listener for Attributed<
     }
 }
 
-/// A connection as its handlers see it: `ConnectInfo<Connection>`, after
+/// The cause of a connection, as its handlers see it: `ConnectInfo<Connection>`, after
 /// `into_make_service_with_connect_info::<Connection>()`.
 #[derive(Clone)]
-pub struct Connection {
-    pub cause: Cause,
-    in_progress: Arc<Mutex<usize>>,
-}
+pub struct Connection(pub Cause);
 
 impl<F: Fn(Disconnect) + Clone + Send + Sync + 'static> Connected<IncomingStream<'_, Attributed<F>>>
     for Connection
 {
     fn connect_info(stream: IncomingStream<'_, Attributed<F>>) -> Self {
-        Self {
-            cause: stream.io().cause(),
-            in_progress: Arc::default(),
-        }
+        Self(stream.io().cause())
     }
 }
 
-/// A client that leaves while nothing is in progress just leaves.
-fn client_left() -> Disconnect {
-    Disconnect::closed_by(ClientToServer, Initiator::Client)
-}
-
-/// A request in progress. HTTP/2 has many at a time; while one is held, an end is nothing that
-/// anyone meant.
-pub struct InProgress(Connection);
-
-impl InProgress {
-    pub fn new(connection: Connection) -> Self {
-        let mut count = connection
-            .in_progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *count += 1;
-        connection.cause.presume(None);
-        drop(count);
-        Self(connection)
-    }
-}
-
-impl Drop for InProgress {
-    fn drop(&mut self) {
-        let mut count = self
-            .0
-            .in_progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *count -= 1;
-        if *count == 0 {
-            self.0.cause.presume(client_left());
-        }
-    }
-}
-
-/// A layer for handlers: `middleware::from_fn(in_progress)`.
-///
-/// While the body of a response streams, the client may go: for a line of its own, see the
-/// recipe of bodies.
-pub async fn in_progress(
-    ConnectInfo(connection): ConnectInfo<Connection>,
+/// A layer for handlers: `middleware::from_fn(between_requests)`.
+pub async fn between_requests(
+    ConnectInfo(Connection(cause)): ConnectInfo<Connection>,
     request: Request,
     next: Next,
 ) -> Response {
-    let _in_progress = InProgress::new(connection);
-    next.run(request).await
+    let version = request.version();
+    let response = next.run(request).await;
+    answered(&cause, version, response.status());
+    response
 }

@@ -1,69 +1,76 @@
-//! An HTTP/1 connection on hyper, with any service: an axum `Router`, one of your own.
+//! An axum `Router` over hyper, which knows why a connection ended: HTTP/1 and HTTP/2, so gRPC too.
 //!
-//! Fits this crate with `tokio`, hyper 1 with `http1` and `server`, hyper-util 0.1 with
-//! `tokio`, and tokio 1 with `macros`, `net` and `time`. An axum `Router` goes in through
-//! `hyper_util::service::TowerToHyperService` (feature `service`); for `axum::serve`, which
-//! owns the socket, see the recipe of axum.
+//! Fits this crate with `tokio`, axum 0.8, hyper 1 with `http1`, `http2` and `server`, hyper-util 0.1 with `server-auto`,
+//! `service` and `tokio`, tokio 1 with `macros`, `net` and `time`, and `http2.rs`. Any other hyper service takes the place
+//! of the router.
 
 use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
+use axum::Router;
+use axum::http::{StatusCode, Version};
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
+use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Error as HttpError, Request};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-/// How long a request in progress may take once this side shuts down.
+use crate::http2;
+
+/// How long a request in progress may take once this side shuts down, and a client to answer a ping.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Serves one connection until it ends. The cause of the connection is an extension of each
-/// request.
-pub async fn serve<S, B>(
+/// Serves one connection until it ends. Its cause is an `Extension<Cause>` of each request.
+pub async fn serve(
     socket: TcpStream,
     agent: &Cause,
     idle: Duration,
-    service: S,
+    router: Router,
     log: impl FnOnce(Disconnect) + Send + Unpin + 'static,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
-{
+) {
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
     let cause = guard.cause();
+    // A client that leaves before its first request just leaves.
+    cause.presume(by(Initiator::Client));
+    let mut first = [0; 3];
+    tokio::select! {
+        _ = socket.peek(&mut first) => {}
+        _ = agent.ended() => return,
+        () = sleep(idle) => return guard.close(by(Initiator::Server).with_trigger(Trigger::IdleTimeout)),
+    }
+    let mut stream = guard.track(socket, Initiator::Client);
+    if first == *b"PRI" {
+        stream = stream.with_goodbye(); // HTTP/2: a client sends its GOAWAY and leaves
+    }
     // hyper owns the socket, and an upgrade moves it elsewhere: the guard goes with it.
-    let stream = guard.track(socket, Initiator::Client).carrying(guard);
+    let stream = TokioIo::new(stream.carrying(guard));
 
-    let client_left = Disconnect::closed_by(ClientToServer, Initiator::Client);
-    // A client that leaves before its first request, or between two, just leaves.
-    cause.presume(client_left.clone());
-    let service = service_fn(|mut request: Request<Incoming>| {
-        // In a request, an end is nothing that anyone meant.
-        cause.presume(None);
+    let (router, of_requests) = (TowerToHyperService::new(router), cause.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (cause, version) = (of_requests.clone(), request.version());
         request.extensions_mut().insert(cause.clone());
-        let response = service.call(request);
-        let (cause, client_left) = (&cause, &client_left);
+        let response = router.call(request);
         async move {
             let response = response.await?;
-            // It may go while its response streams, too. What follows an upgrade has rules of
-            // its own.
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                cause.presume(client_left.clone());
-            }
-            Ok::<_, S::Error>(response)
+            answered(&cause, version, response.status());
+            Ok::<_, std::convert::Infallible>(response)
         }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(idle) // counts between two requests as well
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection.with_upgrades());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let (http1, http2) = (TokioTimer::new(), TokioTimer::new());
+    builder.http1().timer(http1).header_read_timeout(idle); // counts between two requests as well
+    builder
+        .http2()
+        .timer(http2)
+        .keep_alive_interval(idle)
+        .keep_alive_timeout(PATIENCE);
+    let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
     let served = tokio::select! {
         served = connection.as_mut() => served,
         // Recorded once, where it was decided. hyper finishes the response that it is writing.
@@ -72,20 +79,37 @@ pub async fn serve<S, B>(
             timeout(PATIENCE, connection.as_mut()).await.unwrap_or(Ok(()))
         }
     };
+    if let Err(error) = served {
+        explain(&cause, &*error);
+    }
+}
 
-    match served {
-        Ok(()) => {} // the stream and the presumption know, or it lives on as an upgrade
-        Err(error) if error.is_timeout() => {
-            let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
-            cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
-        }
-        // hyper has answered 400, or 431 for too much.
-        Err(error) if error.is_parse() => {
-            let end = Disconnect::protocol_error(ClientToServer, Initiator::Client);
-            cause.record(Evidence::Local, end.with_detail(error.to_string()));
-        }
-        // Of the transport, which the tracked stream has seen, or of the service: a text is
-        // better than none.
-        Err(error) => cause.record_error(ClientToServer, &error),
+fn by(side: Initiator) -> Disconnect {
+    Disconnect::closed_by(ClientToServer, side)
+}
+
+/// HTTP/1 has no goodbye: once its response begins, a client may go. Its next byte ends that. What follows an upgrade has
+/// rules of its own.
+pub fn answered(cause: &Cause, version: Version, status: StatusCode) {
+    if version < Version::HTTP_2 && status != StatusCode::SWITCHING_PROTOCOLS {
+        cause.presume(by(Initiator::Client));
+    }
+}
+
+/// Records what hyper's error explains beyond what the transport did.
+pub fn explain(cause: &Cause, error: &(dyn Error + 'static)) {
+    let http = error.downcast_ref::<HttpError>();
+    if let Some((evidence, end)) = http2::explain(ClientToServer, Initiator::Client, error) {
+        cause.record(evidence, end);
+    } else if http.is_some_and(HttpError::is_parse) {
+        // A TLS hello, an SSH banner: hyper has answered 400, or 431 for too much.
+        let end = Disconnect::protocol_error(ClientToServer, Initiator::Client);
+        cause.record(Evidence::Local, end.with_detail(error.to_string()));
+    } else if http.is_some_and(HttpError::is_timeout) {
+        let end = by(Initiator::Server).with_trigger(Trigger::IdleTimeout);
+        cause.record(Evidence::Local, end);
+    } else {
+        // Of the transport, which the tracked stream has seen, or of the service: a text is better than none.
+        cause.record_error(ClientToServer, error);
     }
 }

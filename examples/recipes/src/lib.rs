@@ -13,7 +13,10 @@
 
 pub mod axum_listener;
 pub mod axum_websocket;
+pub mod broker;
 pub mod http;
+pub mod http2;
+pub mod http2_client;
 pub mod http_body;
 pub mod proxy_std;
 pub mod proxy_tokio;
@@ -23,6 +26,7 @@ pub mod russh_session;
 pub mod rustls;
 pub mod teardown_slog;
 pub mod teardown_tracing;
+pub mod terminal;
 pub mod tonic_client;
 pub mod tonic_server;
 pub mod websocket;

@@ -1,9 +1,9 @@
 //! A gRPC client's stream of responses, and what a status explains.
 //!
-//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, and tokio 1 with
-//! `macros`, `net` and `time`.
+//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, tokio 1 with `macros`, `net` and `time`, and
+//! `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose FIN follows:
+//! if that matters, tonic's clients also run over the requests of `http2_client.rs`.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -17,8 +17,83 @@ use disconnect_attribution::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
-use tonic::codegen::{BoxFuture, Service, http::Uri};
+use tonic::codegen::{BoxFuture, Service, StdError, http::Uri};
 use tonic::{ConnectError, Status, Streaming, TimeoutExpired};
+
+use crate::http2;
+
+/// What a status explains, also of a call that was refused, beyond what the connection knows.
+pub fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, Disconnect)> {
+    let code = CloseCode::Grpc(status.code().into());
+    let by_server = Disconnect::from_close_code(ServerToAgent, code, Initiator::Server);
+    let by_server = by_server.with_detail(status.message().to_owned());
+    // tonic gives a source to those alone that it made up. This one came from the server.
+    let Some(source) = std::error::Error::source(status) else {
+        return Some((Evidence::Peer, by_server));
+    };
+    if http2::find::<TimeoutExpired>(source).is_some() {
+        // This side's own, which tonic's client calls CANCELLED.
+        let end = Disconnect::network_error(ServerToAgent, Trigger::Deadline);
+        return Some((Evidence::Local, end.with_code(CloseCode::Grpc(4))));
+    }
+    if http2::find::<ConnectError>(source).is_some() {
+        // A dial that failed: there was no link. The chain has the system's error.
+        return Some((
+            Evidence::Transport,
+            Disconnect::from_error(ServerToAgent, source),
+        ));
+    }
+    match http2::find::<h2::Error>(source) {
+        // The server cut the stream without a status, for example in a panic. tonic's own code for that, CANCELLED, is no
+        // announcement of a shutdown.
+        Some(error) if error.is_reset() => Some((
+            Evidence::Peer,
+            by_server.with_reason(DisconnectReason::Unknown),
+        )),
+        Some(error) if error.is_go_away() => {
+            http2::explain(ServerToAgent, Initiator::Server, source)
+        }
+        // Broken, and the transport saw nothing: this side's own keepalive found it.
+        Some(_) if connection.get().is_none() => {
+            let end = Disconnect::network_error(ServerToAgent, Trigger::KeepaliveTimeout);
+            Some((Evidence::Transport, end))
+        }
+        _ => None, // the transport's
+    }
+}
+
+/// Reads a client's stream to its end. The guard is made once the call is accepted: one that is refused ends nothing, and
+/// `explain` has what to log.
+pub async fn read<T>(
+    mut responses: Streaming<T>,
+    connection: &Cause,
+    idle: Duration,
+    mut on_message: impl FnMut(T),
+    log: impl FnOnce(Disconnect),
+) {
+    let guard = DisconnectGuard::new(ServerToAgent, log).with_cause(connection.child());
+    let mut ended = guard.cause().ended();
+    let status = loop {
+        tokio::select! {
+            biased; // the server's last word explains more than the end of the link
+            message = responses.message() => match message {
+                Ok(Some(message)) => on_message(message),
+                Ok(None) => break Status::ok(""),
+                Err(status) => break status,
+            },
+            // Recorded once, where it was decided. tonic cancels the call when the stream is dropped.
+            _ = &mut ended => return,
+            () = sleep(idle) => {
+                let end = Disconnect::closed_by(ServerToAgent, Initiator::Agent);
+                return guard.close(end.with_trigger(Trigger::IdleTimeout));
+            }
+        }
+    };
+    // Else it inherits what the tracked stream has recorded.
+    if let Some((evidence, end)) = explain(&status, connection) {
+        guard.cause().record(evidence, end);
+    }
+}
 
 /// A client's connector: `Channel::from_static(..).connect_with_connector_lazy(connector)`.
 #[derive(Clone)]
@@ -31,110 +106,25 @@ pub struct Connect {
 
 impl Service<Uri> for Connect {
     type Response = TokioIo<TrackedStream<TcpStream>>;
-    type Error = std::io::Error;
-    type Future = BoxFuture<Self::Response, Self::Error>;
+    type Error = StdError;
+    type Future = BoxFuture<Self::Response, StdError>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StdError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let connect = self.clone();
+        let Self {
+            agent,
+            address,
+            latest,
+        } = self.clone();
         Box::pin(async move {
-            let socket = TcpStream::connect(connect.address).await?;
-            // A cause is one life.
-            let cause = connect.agent.child();
-            *connect
-                .latest
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = cause.clone();
-            Ok(TokioIo::new(TrackedStream::new(
-                socket,
-                ServerToAgent,
-                Initiator::Server,
-                cause,
-            )))
+            let socket = TcpStream::connect(address).await?;
+            let cause = agent.child(); // a cause is one life
+            *latest.lock().unwrap_or_else(PoisonError::into_inner) = cause.clone();
+            let stream = TrackedStream::new(socket, ServerToAgent, Initiator::Server, cause);
+            Ok(TokioIo::new(stream))
         })
     }
-}
-
-/// Reads a client's stream to its end. The guard is made once the call is accepted: one that
-/// is refused ends nothing, and `explain` has what to log.
-pub async fn read<T>(
-    mut responses: Streaming<T>,
-    connect: &Connect,
-    idle: Duration,
-    mut on_message: impl FnMut(T),
-    log: impl FnOnce(Disconnect),
-) {
-    let connection = connect
-        .latest
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    let guard = DisconnectGuard::new(ServerToAgent, log).with_cause(connection.child());
-    let mut ended = guard.cause().ended();
-    loop {
-        let message = tokio::select! {
-            biased; // the server's last word explains more than the end of the link
-            message = responses.message() => message,
-            // Recorded once, where it was decided. tonic cancels the call when the stream is
-            // dropped.
-            _ = &mut ended => return,
-            () = sleep(idle) => {
-                let end = Disconnect::closed_by(ServerToAgent, Initiator::Agent);
-                return guard.close(end.with_trigger(Trigger::IdleTimeout));
-            }
-        };
-        let status = match message {
-            Ok(Some(message)) => {
-                on_message(message);
-                continue;
-            }
-            Ok(None) => Status::ok(""),
-            Err(status) => status,
-        };
-        // Else it inherits what the tracked stream has recorded.
-        if let Some((evidence, end)) = explain(&status, &connection) {
-            guard.cause().record(evidence, end);
-        }
-        return;
-    }
-}
-
-/// What a status explains, also of a call that was refused, beyond what the connection knows.
-pub fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, Disconnect)> {
-    let by_server = || {
-        let code = CloseCode::Grpc(status.code().into());
-        let end = Disconnect::from_close_code(ServerToAgent, code, Initiator::Server);
-        (Evidence::Peer, end.with_detail(status.message().to_owned()))
-    };
-    match status.source() {
-        // It came from the server: tonic gives a source to those alone that it made up.
-        None => Some(by_server()),
-        // This side's own deadline, which tonic's client calls CANCELLED.
-        Some(_) if has::<TimeoutExpired>(status) => {
-            let code = CloseCode::Grpc(4);
-            let end = Disconnect::from_close_code(ServerToAgent, code, Initiator::Network);
-            Some((Evidence::Local, end.with_trigger(Trigger::Deadline)))
-        }
-        // A dial that failed: there was no link. The chain has the system's error.
-        Some(source) if has::<ConnectError>(status) => Some((
-            Evidence::Transport,
-            Disconnect::from_error(ServerToAgent, source),
-        )),
-        // The link lives, so the server cut the stream without a status, for example in a
-        // panic. tonic's own code for that, CANCELLED, is no announcement of a shutdown.
-        Some(_) if connection.get().is_none() => {
-            let (evidence, end) = by_server();
-            Some((evidence, end.with_reason(DisconnectReason::Unknown)))
-        }
-        Some(_) => None,
-    }
-}
-
-/// Whether an error of a type is among the sources of a status.
-fn has<E: Error + 'static>(status: &Status) -> bool {
-    let mut sources = std::iter::successors(status.source(), |error| (*error).source());
-    sources.any(<dyn Error>::is::<E>)
 }

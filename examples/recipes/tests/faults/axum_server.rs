@@ -11,7 +11,12 @@ use crate::lines::Lines;
 use recipes::axum_listener::{Attributed, Connection};
 
 /// Serves in a runtime of its own, so that its tasks can be dropped; `lines` has the connections' ends.
-pub(crate) fn serve(router: Router, agent: &Cause, lines: &Lines) -> (SocketAddr, Runtime) {
+pub(crate) fn serve(
+    router: Router,
+    agent: &Cause,
+    lines: &Lines,
+    is_http2: bool,
+) -> (SocketAddr, Runtime) {
     let runtime = Runtime::new().expect("a runtime");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -22,6 +27,7 @@ pub(crate) fn serve(router: Router, agent: &Cause, lines: &Lines) -> (SocketAddr
         let listener = Attributed {
             listener: TcpListener::from_std(listener).expect("in a runtime"),
             agent,
+            is_http2,
             log: move |end| lines.emit()(end),
         };
         axum::serve(listener, router).await

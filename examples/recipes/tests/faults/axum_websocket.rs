@@ -6,11 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, Request};
 use axum::middleware::from_fn;
 use axum::routing::get;
-use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
+use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
@@ -19,9 +19,8 @@ use crate::axum_server;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
-use crate::websockets::{PYTHON_CLIENT, close, echo, goodbye, read};
+use crate::websockets::{PYTHON_CLIENT, close, goodbye, read};
 use recipes::axum_listener::{self, Connection};
-use recipes::websocket::Site;
 
 const LONG: Duration = Duration::from_secs(1000);
 const SHORT: Duration = Duration::from_millis(150);
@@ -33,38 +32,22 @@ struct Server {
     runtime: Runtime,
 }
 
-/// With axum's own WebSocket at `/`, or tungstenite's.
-fn serve(is_axums: bool, idle: Duration) -> Server {
-    let axums = async move |ConnectInfo(connection): ConnectInfo<Connection>,
-                            upgrade: WebSocketUpgrade| {
+fn serve(idle: Duration) -> Server {
+    let websocket = async move |ConnectInfo(connection): ConnectInfo<Connection>,
+                                upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(move |socket| {
-            recipe::session(socket, connection, idle, |text| {
+            recipe::session(socket, connection.0, idle, |text| {
                 assert_ne!(text, "panic", "a bug");
                 Some(text.to_owned())
             })
         })
     };
-    let tungstenites = async move |connection: ConnectInfo<Connection>, request: Request| {
-        let site = Site {
-            layer: ClientToServer,
-            this_side: Initiator::Server,
-            peer: Initiator::Client,
-            patience: LONG,
-            idle,
-        };
-        recipe::upgrade(connection, request, site, echo)
-    };
-    let router = if is_axums {
-        get(axums)
-    } else {
-        get(tungstenites)
-    };
     let router = Router::new()
-        .route("/", router)
+        .route("/", get(websocket))
         .route("/hello", get(async || "hello"));
-    let router = router.layer(from_fn(axum_listener::in_progress));
+    let router = router.layer(from_fn(axum_listener::between_requests));
     let (agent, lines) = (Cause::default(), Lines::default());
-    let (address, runtime) = axum_server::serve(router, &agent, &lines);
+    let (address, runtime) = axum_server::serve(router, &agent, &lines, false);
     Server {
         address,
         agent,
@@ -82,25 +65,18 @@ fn client(server: &Server) -> WebSocket<TcpStream> {
     socket
 }
 
-/// The faults that both kinds of WebSocket are put to.
-fn both_kinds_meet(row: &mut Row, is_axums: bool) {
-    the_client_ends_it(row, is_axums);
-    this_side_ends_it(row, is_axums);
-    a_plain_request_ends_it(row, is_axums);
-}
-
-fn the_client_ends_it(row: &mut Row, is_axums: bool) {
+fn the_client_ends_it(row: &mut Row) {
     for (fault, frame) in [
         ("clean close", Some((1000, "done"))),
         ("close without a code", None),
     ] {
-        let server = serve(is_axums, LONG);
+        let server = serve(LONG);
         close(client(&server), frame);
         row.check(fault, &server.lines.wait());
     }
 
     if has_python("websockets") {
-        let server = serve(is_axums, LONG);
+        let server = serve(LONG);
         let mut client = Peer::python(PYTHON_CLIENT, &[&server.address.port().to_string()]);
         client.line();
         client.kill();
@@ -109,13 +85,13 @@ fn the_client_ends_it(row: &mut Row, is_axums: bool) {
         row.skip(&["killed"], "Python's websockets");
     }
 
-    let server = serve(is_axums, LONG);
+    let server = serve(LONG);
     let held = client(&server);
     reset(held.get_ref());
     drop(held);
     row.check("reset", &server.lines.wait());
 
-    let server = serve(is_axums, LONG);
+    let server = serve(LONG);
     let mut held = client(&server);
     // Reserved bits and a reserved opcode.
     let frame = [0xff, 0x80, 0, 0, 0, 0];
@@ -123,31 +99,31 @@ fn the_client_ends_it(row: &mut Row, is_axums: bool) {
     row.check("bad frame", &server.lines.wait());
 }
 
-fn this_side_ends_it(row: &mut Row, is_axums: bool) {
-    let server = serve(is_axums, SHORT);
+fn this_side_ends_it(row: &mut Row) {
+    let server = serve(SHORT);
     assert_eq!(goodbye(client(&server)), 1000);
     row.check("idle timeout", &server.lines.wait());
 
-    let server = serve(is_axums, LONG);
+    let server = serve(LONG);
     let held = client(&server);
     let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
     server.agent.record(Evidence::Local, shutdown);
     assert_eq!(goodbye(held), 1001);
     row.check("shutdown", &server.lines.wait());
 
-    let server = serve(is_axums, LONG);
+    let server = serve(LONG);
     let _held = client(&server);
     drop(server.runtime);
     row.check("aborted", &server.lines.wait());
 
-    let server = serve(is_axums, LONG);
+    let server = serve(LONG);
     let mut held = client(&server);
     held.send(Message::text("panic")).expect("sent");
     row.check("panic", &server.lines.wait());
 }
 
-fn a_plain_request_ends_it(row: &mut Row, is_axums: bool) {
-    let server = serve(is_axums, LONG);
+fn a_plain_request_ends_it(row: &mut Row) {
+    let server = serve(LONG);
     let mut plain = TcpStream::connect(server.address).expect("accepted");
     write!(plain, "GET /hello HTTP/1.1\r\nHost: server\r\n\r\n").expect("sent");
     let mut answer = [0; 512];
@@ -156,18 +132,23 @@ fn a_plain_request_ends_it(row: &mut Row, is_axums: bool) {
     drop(plain);
     let end = server.lines.wait();
     row.check("plain HTTP, kept alive, closed by the client", &end);
+
+    let server = serve(LONG);
+    let mut banner = TcpStream::connect(server.address).expect("accepted");
+    banner
+        .write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        .expect("sent");
+    let mut answer = String::new();
+    banner.read_to_string(&mut answer).expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    row.check("an SSH banner, which axum hides", &server.lines.wait());
 }
 
 #[test]
 fn a_websocket_of_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum WebSocket");
-    both_kinds_meet(&mut row, true);
-    row.complete();
-}
-
-#[test]
-fn a_websocket_of_tungstenite_in_axum_ends_as_its_row_records() {
-    let mut row = Row::of("axum, own tungstenite");
-    both_kinds_meet(&mut row, false);
+    the_client_ends_it(&mut row);
+    this_side_ends_it(&mut row);
+    a_plain_request_ends_it(&mut row);
     row.complete();
 }

@@ -16,7 +16,7 @@ use crate::peer::reset;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clients_stream_ends_as_its_row_records() {
     let mut row = Row::of("gRPC client");
-    let server = serve(LONG);
+    let server = serve();
     a_stream_is_read_to_its_end(&mut row, server.address).await;
     the_network_ends_it(&mut row).await;
     this_side_ends_it(&mut row, server.address).await;
@@ -27,7 +27,8 @@ async fn a_clients_stream_ends_as_its_row_records() {
 /// What the client's line reads after a fault.
 async fn read(call: Call, idle: Duration) -> Disconnect {
     let lines = Lines::default();
-    tonic_client::read(call.responses, &call.connect, idle, drop, lines.emit()).await;
+    let connection = call.connection();
+    tonic_client::read(call.responses, &connection, idle, drop, lines.emit()).await;
     lines.one()
 }
 
@@ -80,10 +81,10 @@ async fn this_side_ends_it(row: &mut Row, server: SocketAddr) {
         let Ok(held) = call(server, "/site/stay", None).await else {
             panic!("refused")
         };
-        let log = lines.emit();
+        let (log, connection) = (lines.emit(), held.connection());
         let reading = tokio::spawn(async move {
             let on_message = |_| assert_ne!(fault, "panic", "a bug");
-            tonic_client::read(held.responses, &held.connect, LONG, on_message, log).await;
+            tonic_client::read(held.responses, &connection, LONG, on_message, log).await;
         });
         tokio::time::sleep(SHORT).await;
         reading.abort();

@@ -46,7 +46,6 @@ type Responses = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 #[derive(Clone)]
 struct Site {
     streams: Lines,
-    idle: Duration,
 }
 
 impl Site {
@@ -66,8 +65,7 @@ impl Site {
         };
         Ok(Box::pin(Attributed::new(
             then,
-            connection,
-            self.idle,
+            &connection.0,
             self.streams.emit(),
         )))
     }
@@ -137,14 +135,13 @@ impl Drop for Server {
     }
 }
 
-fn serve(idle: Duration) -> Server {
+fn serve() -> Server {
     let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
     let site = Site {
         streams: streams.clone(),
-        idle,
     };
     let router = Router::new().route_service("/site/{method}", site);
-    let (address, runtime) = axum_server::serve(router, &agent, &connection);
+    let (address, runtime) = axum_server::serve(router, &agent, &connection, true);
     Server {
         address,
         agent,
@@ -159,6 +156,12 @@ struct Call {
     connect: Connect,
     channel: Grpc<Channel>,
     responses: Streaming<Bytes>,
+}
+
+impl Call {
+    fn connection(&self) -> Cause {
+        self.connect.latest.lock().expect("no panic").clone()
+    }
 }
 
 async fn call(
@@ -214,7 +217,7 @@ fn a_process_serves_or_calls_until_it_is_killed() {
     };
     let what = what.to_str().expect("text");
     if what == "server" {
-        let server = serve(LONG);
+        let server = serve();
         println!("listening on {}", server.address);
         loop {
             std::thread::park();

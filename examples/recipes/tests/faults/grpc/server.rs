@@ -7,7 +7,7 @@ use std::thread;
 use disconnect_attribution::Evidence;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{LONG, SHORT, open, process, serve, shutdown};
+use super::{open, process, serve, shutdown};
 use crate::matrix::Row;
 use crate::peer::reset;
 
@@ -20,20 +20,29 @@ async fn a_servers_stream_ends_as_its_row_records() {
 }
 
 async fn the_client_ends_it(row: &mut Row) {
-    let server = serve(LONG);
+    let server = serve();
     let mut client = process(&server.address.to_string());
     client.read_until("up");
     client.kill();
     row.check("killed", &server.streams.wait());
     row.check("its connection, killed", &server.connection.wait());
 
-    let server = serve(LONG);
+    for _ in 0..10 {
+        let server = serve();
+        drop(open(server.address, "/site/stay").await);
+        let end = server.streams.wait();
+        row.check("the client leaves with the stream open", &end);
+        let end = server.connection.wait();
+        row.check("its connection, left with the stream open", &end);
+    }
+
+    let server = serve();
     let relay = Relay::to(server.address);
     let _held = open(relay.address, "/site/stay").await;
     relay.reset().await;
     row.check("reset", &server.streams.wait());
 
-    let server = serve(LONG);
+    let server = serve();
     let held = open(server.address, "/site/stay").await;
     drop(held.responses);
     row.check("the client cancels", &server.streams.wait());
@@ -41,7 +50,7 @@ async fn the_client_ends_it(row: &mut Row) {
 }
 
 async fn this_side_ends_it(row: &mut Row) {
-    let server = serve(LONG);
+    let server = serve();
     let mut held = open(server.address, "/site/finish").await;
     assert!(held.responses.message().await.expect("OK").is_none());
     row.check("clean close", &server.streams.wait());
@@ -49,20 +58,14 @@ async fn this_side_ends_it(row: &mut Row) {
     let end = server.connection.wait();
     row.check("its connection, when the channel is dropped", &end);
 
-    let server = serve(SHORT);
-    let mut held = open(server.address, "/site/stay").await;
-    let status = held.responses.message().await.expect_err("cut");
-    assert_eq!(status.message(), "idle");
-    row.check("idle timeout", &server.streams.wait());
-
-    let server = serve(LONG);
+    let server = serve();
     let mut held = open(server.address, "/site/stay").await;
     server.agent.record(Evidence::Local, shutdown());
     let status = held.responses.message().await.expect_err("cut");
     assert_eq!(status.message(), "shutting down");
     row.check("shutdown", &server.streams.wait());
 
-    let mut server = serve(LONG);
+    let mut server = serve();
     let _held = open(server.address, "/site/stay").await;
     let runtime = server.runtime.take().expect("running");
     let dropped = spawn_blocking(move || drop(runtime));
@@ -73,7 +76,7 @@ async fn this_side_ends_it(row: &mut Row) {
         ("panic", "/site/panic"),
         ("PERMISSION_DENIED", "/site/fail"),
     ] {
-        let server = serve(LONG);
+        let server = serve();
         let _held = open(server.address, path).await;
         row.check(fault, &server.streams.wait());
     }

@@ -2,22 +2,23 @@
 
 use recipes::http as recipe;
 use recipes::http_body;
-use std::convert::Infallible;
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
 use disconnect_attribution::{Cause, Disconnect, Initiator};
 use futures_util::stream::{self, StreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -50,14 +51,6 @@ time.sleep(600)
 ";
 
 type Failure = Box<dyn Error + Send + Sync>;
-type Body = UnsyncBoxBody<Bytes, Failure>;
-
-fn text(text: &'static str) -> Body {
-    Full::from(text)
-        .map_err(|never| match never {})
-        .boxed_unsync()
-}
-
 /// A stream of chunks, without an end of its own, with an error, with a bug.
 fn chunks(path: &str) -> UnsyncBoxBody<Bytes, Failure> {
     let chunk = || Ok(Frame::data(Bytes::from_static(b"chunk")));
@@ -81,23 +74,15 @@ fn chunks(path: &str) -> UnsyncBoxBody<Bytes, Failure> {
     }
 }
 
-async fn answer(
-    mut request: Request<Incoming>,
-    bodies: Lines,
-    longest: Duration,
-) -> Result<Response<Body>, Infallible> {
-    let cause = request
-        .extensions()
-        .get::<Cause>()
-        .expect("of the recipe")
-        .clone();
+async fn answer(mut request: Request, bodies: Lines, longest: Duration) -> Response {
+    let cause = request.extensions().get::<Cause>();
+    let cause = cause.expect("of the recipe").clone();
     let path = request.uri().path().to_owned();
-    let response = Response::new(text("hello"));
-    Ok(match &*path {
-        "/" => response,
+    match &*path {
+        "/" => "hello".into_response(),
         "/slow" => {
             sleep(LONG).await;
-            response
+            "hello".into_response()
         }
         "/bug" => panic!("a bug"),
         "/websocket" => {
@@ -108,25 +93,29 @@ async fn answer(
             tokio::spawn(async move {
                 let upgraded = TokioIo::new(upgrade.await.expect("upgraded"));
                 let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
-                let site = Site {
-                    layer: ClientToServer,
-                    this_side: Initiator::Server,
-                    peer: Initiator::Client,
-                    patience: LONG,
-                    idle: LONG,
-                };
                 // One over one: the same cause, and the connection's guard.
-                recipe_websocket::run(socket, &cause, site, echo).await;
+                recipe_websocket::run(socket, &cause, SITE, echo).await;
             });
             create_response(&head)
                 .expect("a WebSocket's")
-                .map(|()| text(""))
+                .map(|()| Body::empty())
         }
-        path => Response::new(
-            Attributed::new(chunks(path), &cause, longest, bodies.emit()).boxed_unsync(),
-        ),
-    })
+        path => Response::new(Body::new(Attributed::new(
+            chunks(path),
+            &cause,
+            longest,
+            bodies.emit(),
+        ))),
+    }
 }
+
+const SITE: Site = Site {
+    layer: ClientToServer,
+    this_side: Initiator::Server,
+    peer: Initiator::Client,
+    patience: LONG,
+    idle: LONG,
+};
 
 struct Running {
     port: u16,
@@ -144,8 +133,9 @@ fn serve(idle: Duration, longest: Duration) -> Running {
     let task = tokio::spawn(async move {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        let service = service_fn(move |request| answer(request, lines.clone(), longest));
-        recipe::serve(asynchronous(socket), &cause, idle, service, log).await;
+        let router = Router::new()
+            .fallback(async move |request| answer(request, lines.clone(), longest).await);
+        recipe::serve(asynchronous(socket), &cause, idle, router, log).await;
     });
     Running {
         port,
