@@ -101,16 +101,16 @@ impl Values {
             Ok(reason) => (reason, None, None),
             Err(_) => {
                 let (reason, trigger) = go::meaning(&text);
-                (reason, trigger, Escaped::copy_trimmed(&text))
+                (reason, trigger, Escaped::new(text.into()))
             }
         };
         let code = self.take(Key::Code).text("a text")?;
         let (code, code_text) = match code.as_deref().map(str::parse) {
             Some(Ok(code)) => (Some(code), None),
-            Some(Err(_)) | None => (None, code.and_then(|text| Escaped::copy_trimmed(&text))),
+            Some(Err(_)) | None => (None, code.and_then(|text| Escaped::new(text.into()))),
         };
         let detail = self.take(Key::Detail).text("a text")?;
-        let detail = detail.and_then(|text| Escaped::copy_trimmed(&text));
+        let detail = detail.and_then(|text| Escaped::new(text.into()));
         Ok(Disconnect {
             connect_type,
             reason,
