@@ -78,38 +78,22 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
     );
     (words, values).prop_map(|((layer, reason, who, trigger, method), values)| {
         let (detail, code, exit_code, duration, silence, bytes, jump) = values;
-        let end = Disconnect::new(layer, reason)
-            .with_detail(detail)
-            .with_clock_jump(jump);
+        let end = Disconnect::new(layer, reason).with_detail(detail).with_clock_jump(jump);
         let end = who.map_or(end.clone(), |who| end.with_initiator(who));
         let end = trigger.map_or(end.clone(), |trigger| end.with_trigger(trigger));
         let end = method.map_or(end.clone(), |method| end.with_connection_method(method));
         let end = code.map_or(end.clone(), |code| end.with_code(code));
         let end = exit_code.map_or(end.clone(), |exit_code| end.with_exit_code(exit_code));
         let milliseconds = Duration::from_millis;
-        let end = duration.map_or(end.clone(), |it| {
-            end.with_connection_duration(milliseconds(it))
-        });
+        let end = duration.map_or(end.clone(), |it| end.with_connection_duration(milliseconds(it)));
         let end = silence.map_or(end.clone(), |it| end.with_peer_silence(milliseconds(it)));
-        bytes.map_or(end.clone(), |(received, sent)| {
-            end.with_bytes(received, sent)
-        })
+        bytes.map_or(end.clone(), |(received, sent)| end.with_bytes(received, sent))
     })
 }
 
 /// Any JSON, of which much is what a record may hold.
 pub(crate) fn any_json() -> impl Strategy<Value = Value> {
-    let words = vec![
-        "agent_to_client",
-        "graceful",
-        "client",
-        "reset",
-        "derp",
-        "ssh:11",
-        "",
-        "EOF",
-        "new",
-    ];
+    let words = vec!["agent_to_client", "graceful", "client", "reset", "derp", "ssh:11", "", "EOF", "new"];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
