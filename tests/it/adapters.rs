@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tracing::{Level, subscriber::with_default};
 
-use crate::support::strategies::{any_end, any_text};
-use crate::support::worlds::{KEYS, ours, through_slog, through_tracing};
+use crate::support::strategies::{KEYS, any_end, any_text};
+use crate::support::worlds::{ours, through_slog, through_tracing};
 use crate::support::{Sink, bare, end, full, inherited, json_text, random, term_text, words};
 
 fn tracing_text(end: &Disconnect, is_compact: bool) -> String {

@@ -162,14 +162,6 @@ mod session {
     }
 
     #[test]
-    fn a_process_that_exits_by_itself_has_its_own_status() {
-        assert_eq!(classify_session_exit(false, &shell("exit 0")).reason(), Graceful);
-        let failed = classify_session_exit(false, &shell("exit 7"));
-        assert_eq!(failed.exit_code(), Some(7));
-        assert_eq!(failed.report_reason(), "process exited with error status: 7");
-    }
-
-    #[test]
     fn a_process_that_a_signal_kills_has_status_255() {
         for (signal, name) in [("KILL", "9 (SIGKILL)"), ("TERM", "15 (SIGTERM)"), ("SEGV", "11 (SIGSEGV)")] {
             let result = shell(&format!("kill -{signal} $$"));

@@ -20,43 +20,25 @@ fn assert_known(cause: &Cause, detail: &str) {
     assert_eq!(cause.get(), Some(end(detail)));
 }
 
-/// Row: what comes first, in the order of [`ALL`]. Column: what comes later, in the same cause or in a child's,
-/// and whether it is kept.
-const LATER: [[bool; 3]; 3] = [[false, false, true], [false; 3], [false; 3]];
-
-/// The same when the later one is the parent's: it refines nothing that the child knew.
-const PARENT_LATER: [[bool; 3]; 3] = [[false; 3]; 3];
-
-fn every_pair(table: [[bool; 3]; 3]) -> impl Iterator<Item = (Evidence, Evidence, bool)> {
-    ALL.into_iter().zip(table).flat_map(|(first, row)| {
-        ALL.into_iter().zip(row).map(move |(later, replaces)| (first, later, replaces))
-    })
-}
-
+/// What is known stays, except that `Peer` refines `Transport`; what a parent learns after its child refines nothing.
 #[test]
-fn each_pair_of_records_in_one_cause_refines_or_is_refused() {
-    for (first, later, replaces) in every_pair(LATER) {
-        let cause = Cause::default();
-        assert!(cause.record(first, end("first")), "anything beats nothing");
-        let is_kept = cause.record(later, end("later"));
-        assert_eq!(is_kept, replaces, "{first:?} then {later:?}");
-        assert_known(&cause, if replaces { "later" } else { "first" });
-    }
-}
-
-#[test]
-fn each_pair_of_records_in_a_child_and_its_parent_refines_or_is_refused() {
-    for (table, child_is_later) in [(LATER, true), (PARENT_LATER, false)] {
-        for (first, later, replaces) in every_pair(table) {
+fn each_pair_of_records_refines_or_is_refused() {
+    for (first, later) in ALL.into_iter().flat_map(|first| ALL.map(|later| (first, later))) {
+        let refines = (first, later) == (Transport, Peer);
+        for (case, refines) in [("one cause", refines), ("child later", refines), ("parent later", false)] {
             let parent = Cause::default();
             let child = parent.child();
-            let (one, other) = if child_is_later { (&parent, &child) } else { (&child, &parent) };
-            one.record(first, end("first"));
-            assert!(other.record(later, end("later")), "each keeps its own");
+            let (one, other) = match case {
+                "one cause" => (&child, &child),
+                "child later" => (&parent, &child),
+                _ => (&child, &parent),
+            };
+            assert!(one.record(first, end("first")), "anything beats nothing");
+            let is_kept = other.record(later, end("later"));
+            assert_eq!(is_kept, refines || case != "one cause", "each cause keeps its own");
             let known = child.get().expect("two were recorded");
-            let expected = if replaces { "later" } else { "first" };
-            let case = format!("child is later: {child_is_later}, {first:?} then {later:?}");
-            assert_eq!(known.detail(), Some(expected), "{case}");
+            let expected = if refines { "later" } else { "first" };
+            assert_eq!(known.detail(), Some(expected), "{case}, {first:?} then {later:?}");
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
 use super::panic_with;
 use crate::support::{DROPPED, Lines, PANICKED, end, shutdown, words};
@@ -30,19 +29,15 @@ fn a_return_and_a_question_mark_leave_one_line() {
     assert_eq!(words(&lines.one()), DROPPED);
 }
 
-/// A session that never ends by itself; signals when it is guarded.
-async fn session(lines: Lines, guarded: oneshot::Sender<()>) {
-    let _guard = lines.guard();
-    let _ = guarded.send(());
-    std::future::pending::<()>().await;
-}
-
 #[tokio::test]
 async fn a_task_that_is_aborted_leaves_one_line() {
     let lines = Lines::default();
-    let (guarded, is_guarded) = oneshot::channel();
-    let task = tokio::spawn(session(lines.clone(), guarded));
-    is_guarded.await.expect("guarded");
+    let guard = lines.guard();
+    let task = tokio::spawn(async move {
+        let _guard = guard;
+        std::future::pending::<()>().await;
+    });
+    tokio::task::yield_now().await;
     task.abort();
     assert!(task.await.expect_err("aborted").is_cancelled());
     assert_eq!(words(&lines.one()), DROPPED);
@@ -59,17 +54,6 @@ async fn a_task_that_panics_leaves_one_line() {
     });
     assert!(task.await.expect_err("panicked").is_panic());
     assert_eq!(words(&lines.one()), PANICKED);
-}
-
-#[tokio::test]
-async fn a_future_that_loses_a_select_leaves_one_line() {
-    let lines = Lines::default();
-    let (guarded, is_guarded) = oneshot::channel();
-    tokio::select! {
-        () = session(lines.clone(), guarded) => unreachable!("never ends by itself"),
-        _ = is_guarded => {}
-    }
-    assert_eq!(words(&lines.one()), DROPPED);
 }
 
 #[test]
