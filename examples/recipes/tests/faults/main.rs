@@ -8,7 +8,7 @@ mod axum_server;
 mod axum_websocket;
 mod grpc;
 mod http;
-#[path = "../../../../tests/lines/mod.rs"]
+#[path = "../../../../tests/support/lines.rs"]
 mod lines;
 mod matrix;
 mod peer;
