@@ -110,7 +110,8 @@ impl Write for Printed {
         self.len = self.len.saturating_add(text.len());
         let text = &text[..at_boundary.unwrap_or(0)];
         let is_first = self.text.is_empty();
-        self.text.push_str(if is_first { text.trim_start() } else { text });
+        self.text
+            .push_str(if is_first { text.trim_start() } else { text });
         if self.len > MAX_PRINTED {
             return Err(fmt::Error);
         }
@@ -120,7 +121,8 @@ impl Write for Printed {
 
 /// Escapes a text, and cuts it if it is too long, or if more of it `was_cut` before.
 fn escape(text: &str, was_cut: bool) -> String {
-    let (mut escaped, mut cut_at, mut marks) = (String::new(), 0, 0);
+    let mut escaped = String::with_capacity(text.len().min(MAX_LEN));
+    let (mut cut_at, mut marks) = (0, 0);
     for c in text.chars() {
         marks = if is_mark(c) { marks + 1 } else { 0 };
         if must_be_escaped(c) {
@@ -139,6 +141,7 @@ fn escape(text: &str, was_cut: bool) -> String {
         escaped.truncate(cut_at);
         escaped.push(CUT_MARK);
     }
+    escaped.shrink_to_fit();
     escaped
 }
 

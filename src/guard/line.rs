@@ -83,36 +83,3 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         });
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::ConnectType;
-
-    /// No test can set the clock of the machine, so the moment of opening moves instead.
-    #[test]
-    fn a_clock_jump_is_a_field_from_one_second_on_in_either_direction() {
-        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        // Both clocks are read in whole milliseconds, so a second is exact to a tenth.
-        let rows = [
-            (Duration::from_millis(900), None),
-            (2 * second, Some(2)),
-            (1000 * 24 * hour, Some(1000 * 24 * 3600)),
-        ];
-        for (jump, seconds) in rows {
-            for is_back in [false, true] {
-                let mut line = None;
-                let mut guard =
-                    DisconnectGuard::new(ConnectType::AgentToClient, |end| line = Some(end));
-                guard.opened = guard.opened.with_wall_moved(jump, !is_back);
-                drop(guard);
-                let seen = line.and_then(|end| end.clock_jump());
-                let rounded = seen.map(|jump| (jump + jump.signum() * 100) / 1000);
-                let expected = seconds.map(|seconds| if is_back { -seconds } else { seconds });
-                assert_eq!(rounded, expected, "{jump:?} {seen:?}");
-            }
-        }
-    }
-}

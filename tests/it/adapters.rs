@@ -66,7 +66,7 @@ fn a_record_is_the_same_through_every_adapter() {
 #[test]
 fn any_record_with_any_text_is_the_same_through_every_adapter() {
     let below = prop::option::of(select(ConnectType::VARIANTS));
-    random::run(1_000, 20, &(any_end(), any_text(), below), |(end, text, below)| {
+    random::run(1_000, 60, &(any_end(), any_text(), below), |(end, text, below)| {
         let end = end.with_detail(text);
         // The origin has no setter: a guard sets it.
         let parent = Cause::default();

@@ -90,56 +90,26 @@ fn an_owned_clean_detail_is_moved_not_copied() {
     }
 }
 
+/// Text from a peer of any size takes no more memory than some lines do, however it comes.
 #[test]
-fn a_text_that_has_to_be_copied_costs_one_allocation_of_its_size() {
-    for (text, length) in [
-        ("two\nlines", 10),
-        (" x ", 1),
-        ("e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", 17),
-    ] {
-        let measured = measured(|_| drop(end(DisconnectReason::Rejected).with_detail(text)));
-        assert_eq!((measured.count_total, measured.bytes_total), (1, length), "{text:?}");
-    }
+fn a_text_that_has_to_be_copied_costs_little_whatever_its_size() {
+    const MOST: u64 = 3 * 4096;
     let flood = "\n!".repeat(1 << 20);
-    let measured = measured(|_| drop(end(DisconnectReason::Rejected).with_detail(flood)));
-    assert_eq!((measured.count_total, measured.bytes_total), (1, 256));
-}
-
-#[test]
-fn the_text_of_an_error_costs_one_allocation() {
-    type Row = (&'static str, Box<dyn FnOnce() -> Disconnect>);
-
-    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
-    let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, "no frame"));
-    let text: Result<(), String> = Err("zurückgesetzt ".repeat(40));
-    let pty: Result<(), &str> = Err("two\nlines");
+    let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, flood.clone()));
+    let result: Result<(), String> = Err(flood.clone());
     let layer = ConnectType::AgentToClient;
-    let rows: [Row; 4] = [
-        ("an error", Box::new(move || Disconnect::from_error(layer, &reset))),
-        ("a chain of them", Box::new(move || Disconnect::from_error(layer, &wrapped))),
-        ("a long text", Box::new(move || classify_channel_close(&text))),
-        ("a hostile text", Box::new(move || classify_pty_exit(false, &pty))),
+    let rows: [(&str, &dyn Fn()); 4] = [
+        ("a chain of errors", &|| drop(Disconnect::from_error(layer, &error))),
+        ("a text", &|| drop(classify_channel_close(&result))),
+        ("a parse error", &|| drop(flood.parse::<Initiator>())),
+        ("a literal", &|| drop(end(DisconnectReason::Rejected).with_detail("two\nlines"))),
     ];
-    for (name, classify) in rows {
-        let mut end = None;
-        let count = measure(|| end = Some(classify())).count_total;
-        assert!(end.is_some_and(|end| end.detail().is_some()));
-        // The boxes of this table are freed, not allocated, while it is measured.
-        assert_eq!(count, 1, "{name}");
+    for (name, run) in rows {
+        let measured = measure(run);
+        assert!(measured.bytes_max <= MOST && measured.bytes_current == 0, "{name}: {measured:?}");
     }
-}
-
-#[test]
-fn a_parse_error_costs_one_allocation_and_its_text_none() {
-    let flood = "x".repeat(1 << 20);
-    let mut error: Option<ParseError> = None;
-    let measured = measure(|| error = flood.parse::<Initiator>().err());
-    assert_eq!((measured.count_total, measured.bytes_total), (1, 256));
-    let mut sink = String::with_capacity(1024);
-    let printed = measure(|| {
-        fmt::write(&mut sink, format_args!("{}", error.expect("refused"))).expect("printed");
-    });
-    assert_eq!(printed.count_total, 0);
+    let held = measure(|| std::mem::forget(end(DisconnectReason::Rejected).with_detail(flood.clone())));
+    assert!(held.bytes_current <= 256, "{held:?}");
 }
 
 #[test]
@@ -154,7 +124,7 @@ fn a_copy_of_a_record_costs_its_detail_alone() {
 }
 
 #[test]
-fn a_cause_is_one_allocation_and_recording_is_none() {
+fn a_cause_is_one_allocation_and_recording_one_more() {
     let mut causes = None;
     let made = measure(|| {
         let parent = Cause::default();
@@ -162,7 +132,7 @@ fn a_cause_is_one_allocation_and_recording_is_none() {
     });
     assert_eq!(made.count_total, 2, "a child adds nothing to its parent");
     #[cfg(target_pointer_width = "64")]
-    assert!(made.bytes_total <= 2 * 208, "{made:?}");
+    assert!(made.bytes_total <= 2 * 104, "{made:?}");
 
     let (child, _parent) = causes.expect("made");
     let reset = end(DisconnectReason::NetworkError);
@@ -171,29 +141,22 @@ fn a_cause_is_one_allocation_and_recording_is_none() {
         child.record(Evidence::Peer, reset);
         assert!(child.get().is_some());
     });
-    assert_eq!(recorded.count_total, 0);
+    assert_eq!(recorded.count_total, 1);
 }
 
 #[test]
 fn a_guard_with_its_cause_is_one_allocation_and_a_box_one_more() {
     let parent = Cause::default();
     let layer = ConnectType::AgentToClient;
-    let count = |run: &dyn Fn()| measure(run).count_total;
-    assert_eq!(count(&|| DisconnectGuard::new(layer, drop).disarm()), 0);
-    let with_cause = || {
-        let guard = DisconnectGuard::new(layer, drop);
-        assert_eq!(guard.cause().get(), None);
-        guard.disarm();
+    let held = |make: &dyn Fn() -> DisconnectGuard| {
+        let mut guard = None;
+        let count = measure(|| guard = Some(make())).count_current;
+        drop(guard.map(DisconnectGuard::finish));
+        count
     };
-    assert_eq!(count(&with_cause), 1);
-    let child = || {
-        DisconnectGuard::new(layer, drop).with_cause(parent.child()).disarm();
-    };
-    assert_eq!(count(&child), 1);
     let captured = 7;
-    let boxed = || {
-        let emit = move |end| drop((end, captured));
-        DisconnectGuard::boxed(layer, emit).with_cause(parent.child()).disarm();
-    };
-    assert_eq!(count(&boxed), 2);
+    let emit = move |end| drop((end, captured));
+    assert_eq!(held(&|| DisconnectGuard::boxed(layer, drop)), 1);
+    assert_eq!(held(&|| DisconnectGuard::boxed(layer, emit)), 2);
+    assert_eq!(held(&|| DisconnectGuard::boxed(layer, emit).with_cause(parent.child())), 2);
 }

@@ -55,6 +55,12 @@ fn each_kind_of_io_error_has_its_reason_and_trigger() {
     for (kind, reason, trigger) in rows {
         assert_eq!(DisconnectReason::from_io_error_kind(kind), reason, "{kind:?}");
         assert_eq!(Trigger::from_io_error_kind(kind), trigger, "{kind:?}");
+        // Without a code, these are a library's words.
+        let (reason, trigger) = match kind {
+            Kind::WouldBlock | Kind::TimedOut => (NetworkError, Some(Trigger::Deadline)),
+            Kind::ConnectionAborted => (NetworkError, Some(Trigger::EndOfFile)),
+            _ => (reason, trigger),
+        };
         assert_eq!(DisconnectReason::from_error(&io::Error::from(kind)), reason, "{kind:?}");
         let end = Disconnect::from_error(ConnectType::ClientToServer, &io::Error::from(kind));
         assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{kind:?}");
@@ -67,7 +73,7 @@ fn each_kind_of_io_error_has_its_reason_and_trigger() {
 fn each_number_of_linux_has_its_reason_and_trigger() {
     let rows = [
         (5, Unknown, None),                              // EIO
-        (11, Unknown, None),                             // EAGAIN
+        (11, NetworkError, Some(Trigger::Deadline)),     // EAGAIN
         (32, NetworkError, Some(Trigger::BrokenPipe)),   // EPIPE
         (100, NetworkError, Some(Trigger::Unreachable)), // ENETDOWN
         (101, NetworkError, Some(Trigger::Unreachable)), // ENETUNREACH
@@ -193,12 +199,11 @@ async fn common_errors_of_tokio() -> Vec<Row> {
     let cancelled = task.await.unwrap_err();
     let text = cancelled.to_string().leak();
     vec![
-        // A site that arms a timer records a trigger of its own.
-        (bare.into(), Unknown, None, None, "deadline has elapsed"),
-        (io::Error::from(converted).into(), NetworkError, Some(Trigger::TimedOut), network, "timed out"),
+        (bare.into(), NetworkError, Some(Trigger::Deadline), network, "deadline has elapsed"),
+        (io::Error::from(converted).into(), NetworkError, Some(Trigger::Deadline), network, "timed out"),
         (write.into(), NetworkError, Some(Trigger::BrokenPipe), network, "broken pipe"),
         (read.into(), NetworkError, Some(Trigger::EndOfFile), network, "unexpected end of file"),
-        (cancelled.into(), Unknown, None, None, text),
+        (cancelled.into(), Unknown, Some(Trigger::Dropped), None, text),
     ]
 }
 

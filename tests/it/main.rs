@@ -23,6 +23,8 @@ mod text;
 // One line, the true cause.
 mod cause;
 mod guard;
+#[cfg(all(unix, feature = "tokio"))]
+mod natural;
 mod stories;
 mod stream;
 

@@ -152,5 +152,5 @@ fn a_guard_is_unpin_whatever_its_closure_captures() {
         std::hint::black_box(&pinned);
     });
     assert_unpin(&guard);
-    guard.disarm();
+    guard.finish();
 }

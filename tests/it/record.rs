@@ -13,7 +13,7 @@ use disconnect_attribution::{
 use crate::support::{bare, end, full};
 
 /// Every field that may be absent, in the order of the schema.
-fn optional(end: &Disconnect) -> [Option<String>; 12] {
+fn optional(end: &Disconnect) -> [Option<String>; 13] {
     fn text(value: Option<impl std::fmt::Debug>) -> Option<String> {
         value.map(|value| format!("{value:?}"))
     }
@@ -30,6 +30,7 @@ fn optional(end: &Disconnect) -> [Option<String>; 12] {
         text(end.bytes_received()),
         text(end.bytes_sent()),
         text(end.clock_jump()),
+        text(end.peer()),
     ]
 }
 
@@ -39,7 +40,7 @@ fn a_new_record_has_two_fields() {
         for &reason in DisconnectReason::VARIANTS {
             let end = Disconnect::new(connect_type, reason);
             assert_eq!((end.connect_type(), end.reason()), (connect_type, reason));
-            assert_eq!(optional(&end), [const { None }; 12]);
+            assert_eq!(optional(&end), [const { None }; 13]);
         }
     }
 }
@@ -50,7 +51,7 @@ fn each_setter_sets_its_own_field_and_no_other() {
     type Row = (&'static str, Disconnect, &'static [(usize, &'static str)]);
 
     let second = Duration::from_secs(1);
-    let rows: [Row; 11] = [
+    let rows: [Row; 13] = [
         ("initiator", bare().with_initiator(Initiator::Client), &[(0, "Client")]),
         ("trigger", bare().with_trigger(Trigger::MaxAge), &[(1, "MaxAge")]),
         ("code", bare().with_code(CloseCode::Tls(40)), &[(2, "Tls(40)")]),
@@ -61,17 +62,19 @@ fn each_setter_sets_its_own_field_and_no_other() {
         ("silence", bare().with_peer_silence(second), &[(8, "1s")]),
         ("bytes", bare().with_bytes(1, 2), &[(9, "1"), (10, "2")]),
         ("clock jump", bare().with_clock_jump(-1), &[(11, "-1")]),
+        ("peer", bare().with_peer(Initiator::Agent), &[(12, "Agent")]),
+        ("no peer", bare().with_peer(Initiator::Agent).with_peer(Initiator::Network), &[]),
         ("reason", bare().with_reason(Rejected), &[]),
     ];
     for (setter, end, fields) in rows {
-        let mut expected = [const { None }; 12];
+        let mut expected = [const { None }; 13];
         for (index, value) in fields {
             expected[*index] = Some((*value).to_owned());
         }
         assert_eq!(optional(&end), expected, "{setter}");
         let reason = if setter == "reason" { Rejected } else { Graceful };
         assert_eq!((end.connect_type(), end.reason()), (ServerToAgent, reason));
-        assert_ne!(end, bare(), "{setter} counts in a comparison");
+        assert_eq!(end == bare(), setter == "no peer", "{setter} counts in a comparison");
     }
 }
 
@@ -92,6 +95,7 @@ fn the_record_with_every_field_has_them_all() {
             "18446744073709551615",
             "0",
             "-3600000",
+            "Client",
         ],
     );
 }
@@ -153,7 +157,6 @@ fn what_can_be_is_a_constant() {
     const SHUTDOWN: Disconnect = Disconnect::shutdown(ServerToAgent, Initiator::Agent);
     const CODE: Disconnect =
         Disconnect::from_close_code(AgentToClient, CloseCode::Ssh(11), Initiator::Client);
-    assert_eq!(END.error_type(), Some("rejected"));
     assert_eq!((END.bytes_received(), END.bytes_sent()), (Some(3), Some(4)));
     assert_eq!((SHUTDOWN.reason(), CODE.reason()), (ServerShutdown, ClientClosed));
 }
@@ -183,13 +186,11 @@ fn a_shutdown_and_a_deliberate_end_are_a_sides() {
 }
 
 #[test]
-fn the_reason_alone_decides_what_is_expected_and_what_is_an_error() {
+fn the_reason_alone_decides_what_is_expected() {
     for &reason in DisconnectReason::VARIANTS {
         let bare = Disconnect::new(ServerToAgent, reason);
         for end in [full().with_reason(reason), bare] {
             assert_eq!(end.expected(), reason.expected());
-            let error_type = (!reason.expected()).then_some(reason.as_str());
-            assert_eq!(end.error_type(), error_type);
         }
     }
 }
@@ -240,7 +241,7 @@ fn a_record_reads_as_one_part_of_a_sentence() {
         ),
         (
             full(),
-            "agent_to_client ended by agent: process_exited (max_age, ssh:11, exit code 7, direct, \
+            "agent_to_client ended by agent: process_exited (max_age, ssh:11, peer client, exit code 7, direct, \
              from server_to_agent, open 61234 ms, peer silent 60000 ms, \
              received 18446744073709551615 B, sent 0 B, clock jumped -3600000 ms): \
              process exited with error status: 7",

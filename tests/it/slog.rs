@@ -74,7 +74,7 @@ fn typed(log: impl FnOnce(&Logger)) -> Vec<String> {
     lines.remove(0).fields
 }
 
-const FULL: [&str; 15] = [
+const FULL: [&str; 16] = [
     r#"disconnect_detail: emit_str = "process exited with error status: 7""#,
     "clock_jump_ms: emit_i64 = -3600000",
     "bytes_sent: emit_u64 = 0",
@@ -85,6 +85,7 @@ const FULL: [&str; 15] = [
     "exit_code: emit_i32 = 7",
     r#"disconnect_origin: emit_str = "server_to_agent""#,
     "disconnect_code: emit_arguments = ssh:11",
+    r#"disconnect_peer: emit_str = "client""#,
     r#"disconnect_trigger: emit_str = "max_age""#,
     r#"disconnect_initiator: emit_str = "agent""#,
     "disconnect_expected: emit_bool = false",
@@ -185,7 +186,7 @@ fn slog_term_prints_from_the_layer_to_the_detail() {
         term_text(|log| info!(log, "ssh session closed"; "session" => 3, full())),
         "now INFO ssh session closed, session: 3, connect_type: agent_to_client, \
          disconnect_reason: process_exited, disconnect_expected: false, \
-         disconnect_initiator: agent, disconnect_trigger: max_age, disconnect_code: ssh:11, \
+         disconnect_initiator: agent, disconnect_trigger: max_age, disconnect_peer: client, disconnect_code: ssh:11, \
          disconnect_origin: server_to_agent, exit_code: 7, connection_method: direct, \
          connection_duration_ms: 61234, peer_silence_ms: 60000, \
          bytes_received: 18446744073709551615, bytes_sent: 0, clock_jump_ms: -3600000, \

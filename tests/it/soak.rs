@@ -52,7 +52,7 @@ enum Then {
 const STORIES: [(u8, Then, &str); 10] = [
     (b'g', Then::Waits, "agent_to_client ended by client: client_closed"),
     (b'f', Then::Leaves, END_OF_FILE),
-    (b'r', Then::Leaves, "agent_to_client ended by client: client_closed (end_of_file)"),
+    (b'r', Then::Leaves, "agent_to_client ended by client: client_closed (end_of_file, peer client)"),
     // A socket that is closed over bytes that were not read sends a reset (RFC 1122, section 4.2.2.13).
     (b'u', Then::Leaves, RESET),
     (b'l', Then::Resets, RESET),
@@ -62,10 +62,9 @@ const STORIES: [(u8, Then, &str); 10] = [
     (b'?', Then::Waits, "agent_to_client ended: protocol_error: no such command: '?'"),
     (b'i', Then::Waits, "agent_to_client ended by agent: graceful (idle_timeout)"),
 ];
-const RESET: &str = "agent_to_client ended by network: network_error (reset): \
+const RESET: &str = "agent_to_client ended by network: network_error (reset, peer client): \
                      read failed: Connection reset by peer (os error 104)";
-const OPEN: (u8, Then, &str) =
-    (b'h', Then::Waits, "agent_to_client ended by agent: server_shutdown (from server_to_agent)");
+const OPEN: (u8, Then, &str) = (b'h', Then::Waits, "agent_to_client ended by agent: server_shutdown");
 
 /// Serves until standard input ends.
 fn serve_all() {
@@ -126,7 +125,7 @@ async fn serve(
         b'p' => panic!("a bug of the handler"),
         b'?' => {
             let error = io::Error::new(ErrorKind::InvalidData, "no such command: '?'");
-            guard.failed(&error);
+            guard.record_error(&error);
             return Err(error);
         }
         b'i' => {

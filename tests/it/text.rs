@@ -18,15 +18,16 @@ fn handed(text: &str) -> Option<String> {
 
 /// What becomes of a text that a value prints, one piece at a time.
 fn printed(pieces: &[&str]) -> Option<String> {
-    struct Pieces<'a>(&'a [&'a str]);
+    struct Pieces(Vec<String>);
 
-    impl fmt::Display for Pieces<'_> {
+    impl fmt::Display for Pieces {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.iter().try_for_each(|piece| f.write_str(piece))
         }
     }
 
-    let end = classify_channel_close::<(), _>(&Err(Pieces(pieces)));
+    let end =
+        classify_channel_close::<(), _>(&Err(Pieces(pieces.iter().copied().map(str::to_owned).collect())));
     end.detail().map(str::to_owned)
 }
 
@@ -341,16 +342,16 @@ fn a_text_that_never_ends_is_cut() {
     assert_eq!(flood("flood "), Some(format!("{}f…", "flood ".repeat(42))));
     assert_eq!(flood("    "), None);
     assert_eq!(flood("\n"), None);
-    assert_eq!(printed(&[&" ".repeat(4096), "x"]).as_deref(), Some("x"));
-    assert_eq!(printed(&[&" ".repeat(4097), "x"]), None);
+    assert_eq!(printed(&[&" ".repeat(4095), "x"]).as_deref(), Some("x"));
+    assert_eq!(printed(&[&" ".repeat(4096), "x"]), None);
 }
 
 #[test]
 fn nothing_follows_the_mark_of_a_cut() {
     /// Goes on writing after an error of the formatter.
-    struct Deaf<'a>(&'a [&'a str]);
+    struct Deaf(Vec<String>);
 
-    impl fmt::Display for Deaf<'_> {
+    impl fmt::Display for Deaf {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             for piece in self.0.iter().cycle().take(600) {
                 let _ = f.write_str(piece);
@@ -363,7 +364,8 @@ fn nothing_follows_the_mark_of_a_cut() {
     for (pieces, kept) in
         [(&["🦀", "x"][..], "🦀x".repeat(50)), (&[&long, "\u{e0001}", "\u{e0001}", "abc"], long.clone())]
     {
-        let end = classify_channel_close::<(), _>(&Err(Deaf(pieces)));
+        let end =
+            classify_channel_close::<(), _>(&Err(Deaf(pieces.iter().copied().map(str::to_owned).collect())));
         assert_eq!(end.detail(), Some(&*format!("{kept}…")));
     }
 }

@@ -116,6 +116,7 @@ fn keys_are_golden() {
         (keys::DISCONNECT_TRIGGER, "disconnect_trigger"),
         (keys::DISCONNECT_CODE, "disconnect_code"),
         (keys::DISCONNECT_DETAIL, "disconnect_detail"),
+        (keys::DISCONNECT_PEER, "disconnect_peer"),
         (keys::DISCONNECT_ORIGIN, "disconnect_origin"),
         (keys::EXIT_CODE, "exit_code"),
         (keys::CONNECTION_METHOD, "connection_method"),

@@ -27,7 +27,8 @@ pub(crate) use sink::{Sink, json_text};
 pub(crate) use words::words;
 
 /// A connection without a word, as [`words`] prints it.
-pub(crate) const END_OF_FILE: &str = "agent_to_client ended by network: network_error (end_of_file)";
+pub(crate) const END_OF_FILE: &str =
+    "agent_to_client ended by network: network_error (end_of_file, peer client)";
 /// A guard that is dropped and knows nothing.
 pub(crate) const DROPPED: &str = "agent_to_client ended: unknown (dropped): \
                                   no cause was recorded: cancelled task or early return";
@@ -41,11 +42,12 @@ pub(crate) fn bare() -> Disconnect {
 
 /// A record with every field. The origin has no setter: a guard sets it when the cause is a parent's.
 pub(crate) fn full() -> Disconnect {
-    let parent = Cause::default();
+    let parent = reported(ServerToAgent);
     parent.record(
         Evidence::Local,
         Disconnect::new(ServerToAgent, DisconnectReason::ProcessExited)
             .with_initiator(Initiator::Agent)
+            .with_peer(Initiator::Client)
             .with_trigger(Trigger::MaxAge)
             .with_code(CloseCode::Ssh(11))
             .with_detail("process exited with error status: 7"),
@@ -61,6 +63,14 @@ pub(crate) fn full() -> Disconnect {
             .with_bytes(u64::MAX, 0)
             .with_clock_jump(-3_600_000),
     )
+}
+
+/// A cause that has a line.
+pub(crate) fn reported(layer: disconnect_attribution::ConnectType) -> Cause {
+    let guard = DisconnectGuard::new(layer, drop);
+    let cause = guard.cause();
+    guard.finish();
+    cause
 }
 
 /// The line of a guard below a cause that knows, which is closed with a record: refused, but for its facts.
@@ -96,12 +106,12 @@ pub(crate) fn tracked<S>(stream: S) -> (TrackedStream<S>, Cause) {
 
 /// A client's stream in a cause.
 pub(crate) fn tracked_in<S>(cause: &Cause, stream: S) -> TrackedStream<S> {
-    TrackedStream::new(stream, AgentToClient, cause.clone())
+    TrackedStream::new(stream, AgentToClient, Initiator::Client, cause.clone())
 }
 
 /// A client's stream under a guard.
 pub(crate) fn track<S, F: FnOnce(Disconnect)>(guard: &DisconnectGuard<F>, stream: S) -> TrackedStream<S> {
-    guard.track(stream)
+    guard.track(stream, Initiator::Client)
 }
 
 /// What a cause knows, in words.

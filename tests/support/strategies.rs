@@ -72,6 +72,7 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
         select(DisconnectReason::VARIANTS),
         present(select(Initiator::VARIANTS)),
         present(select(Trigger::VARIANTS)),
+        present(select(&Initiator::VARIANTS[..3])),
         present(select(ConnectionMethod::VARIANTS)),
     );
     let values = (
@@ -83,11 +84,12 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
         present(any::<(u64, u64)>()),
         any::<i64>(),
     );
-    (words, values).prop_map(|((layer, reason, who, trigger, method), values)| {
+    (words, values).prop_map(|((layer, reason, who, trigger, peer, method), values)| {
         let (detail, code, exit_code, duration, silence, bytes, jump) = values;
         let end = Disconnect::new(layer, reason).with_detail(detail).with_clock_jump(jump);
         let end = with(end, who, Disconnect::with_initiator);
         let end = with(end, trigger, Disconnect::with_trigger);
+        let end = with(end, peer, Disconnect::with_peer);
         let end = with(end, method, Disconnect::with_connection_method);
         let end = with(end, code, Disconnect::with_code);
         let end = with(end, exit_code, Disconnect::with_exit_code);
@@ -120,7 +122,7 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// Every key of the schema.
-pub(crate) const KEYS: [&str; 15] = [
+pub(crate) const KEYS: [&str; 16] = [
     keys::CONNECT_TYPE,
     keys::DISCONNECT_REASON,
     keys::DISCONNECT_EXPECTED,
@@ -128,6 +130,7 @@ pub(crate) const KEYS: [&str; 15] = [
     keys::DISCONNECT_TRIGGER,
     keys::DISCONNECT_CODE,
     keys::DISCONNECT_DETAIL,
+    keys::DISCONNECT_PEER,
     keys::DISCONNECT_ORIGIN,
     keys::EXIT_CODE,
     keys::CONNECTION_METHOD,

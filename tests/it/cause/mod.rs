@@ -68,7 +68,7 @@ fn clones_share_one_cause_and_new_ones_do_not() {
 /// the channel (x), and what the channel then knows.
 #[test]
 fn the_whole_path_is_folded_at_once() {
-    let rows: [(&[(char, Evidence)], usize); 12] = [
+    let rows: [(&[(char, Evidence)], usize); 13] = [
         // A channel that breaks because its connection broke has the connection's end.
         (&[('c', Transport), ('x', Transport)], 0),
         // A target that reset before the client's goodbye is the cause.
@@ -86,8 +86,9 @@ fn the_whole_path_is_folded_at_once() {
         (&[('s', Transport), ('x', Transport), ('c', Peer)], 0),
         // Pair by pair this would end with the session's decision: T+(L+P) is not (T+L)+P.
         (&[('c', Transport), ('s', Local), ('x', Peer)], 2),
-        // A refinement keeps the place of what it refines.
-        (&[('c', Transport), ('x', Local), ('c', Peer)], 2),
+        // Nor does a refinement.
+        (&[('c', Transport), ('x', Local), ('c', Peer)], 0),
+        (&[('c', Transport), ('x', Peer), ('c', Peer)], 1),
     ];
     for (records, expected) in rows {
         let agent = Cause::default();

@@ -1,7 +1,11 @@
 //! A disk that fills up under the log, and has room again: a tmpfs in a mount namespace of its own.
 
+#[path = "../../../examples/recipes/src/whole_lines.rs"]
+#[allow(unreachable_pub)]
+mod whole_lines;
+
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -11,6 +15,8 @@ use disconnect_attribution::{Cause, Disconnect};
 use slog::{Drain, Logger, o};
 
 use super::echo;
+use whole_lines::WholeLines;
+
 use crate::support::connection;
 use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
 
@@ -18,45 +24,13 @@ use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
 const CONNECTIONS: usize = 44;
 const FULL_UNTIL: usize = 32;
 
-// As the page of the guard shows it.
-struct WholeLines<W> {
-    line: Vec<u8>,
-    is_torn: bool,
-    to: W,
-}
-
-impl<W: Write> Write for WholeLines<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.line.extend_from_slice(bytes);
-        if bytes.ends_with(b"\n") {
-            if self.is_torn {
-                self.line.insert(0, b'\n');
-            }
-            self.is_torn = true; // unless all of it is written
-            let written = self.to.write_all(&self.line);
-            self.line.clear();
-            written?;
-            self.is_torn = false;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
 /// Serves connections while the disk fills up, and after there is room again; then prints the log.
 fn serve(folder: &Path, is_whole: bool) {
     let ballast = folder.join("ballast");
     fs::write(&ballast, [0; 8192]).expect("room at first");
     let file = folder.join("agent.log");
     let sink = File::create(&file).expect("created");
-    let sink: Box<dyn Write + Send> = if is_whole {
-        Box::new(WholeLines { line: Vec::new(), is_torn: false, to: sink })
-    } else {
-        Box::new(sink)
-    };
+    let sink: Box<dyn Write + Send> = if is_whole { Box::new(WholeLines::new(sink)) } else { Box::new(sink) };
     let log = Logger::root(Mutex::new(slog_json::Json::default(sink)).fuse(), o!());
     for number in 0..CONNECTIONS {
         if number == FULL_UNTIL {
@@ -143,14 +117,4 @@ fn a_writer_of_whole_lines_loses_what_was_reported_and_no_more() {
     assert!(lost > 0, "the disk was full");
     assert!(torn <= 1, "{torn}");
     assert_eq!(records + lost, CONNECTIONS);
-}
-
-#[test]
-fn the_writer_of_whole_lines_is_the_one_that_the_page_shows() {
-    let page = include_str!("../../../src/guard/page.md");
-    let lines = page.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
-    let page: String = lines.flat_map(|line| [line, "\n"]).collect();
-    let (_, writer) = include_str!("disk.rs").split_once("shows it.\n").expect("the writer");
-    let (writer, _) = writer.split_once("\n\n/// Serves").expect("its end");
-    assert!(page.contains(writer), "{writer}");
 }

@@ -53,7 +53,7 @@ fn all_lines_are_there(file: &tempfile::NamedTempFile, status: Option<i32>) {
     let expected = [
         "agent_to_client ended by client: client_closed",
         "agent_to_client ended: unknown (panic): ended by a panic",
-        "agent_to_client ended by network: network_error (end_of_file)",
+        "agent_to_client ended by network: network_error (end_of_file, peer client)",
     ];
     assert_eq!(lines, expected);
 }

@@ -111,7 +111,7 @@ fn bytes_that_came_while_it_was_suspended_are_heard_when_it_goes_on() {
     client.read_exact(&mut [0]).expect("answered after all");
     client.shutdown(Shutdown::Write).expect("shut down");
     let line = line_of(&mut process);
-    let network = "agent_to_client ended by network: network_error (end_of_file)";
+    let network = "agent_to_client ended by network: network_error (end_of_file, peer client)";
     assert_eq!(words(&line), network);
     assert!(line.connection_duration() >= Some(STOPPED), "{line}");
     // Heard when it was read, not when it came.

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use disconnect_attribution::{Cause, DisconnectGuard, DisconnectReason, Evidence, Initiator};
+use disconnect_attribution::{Cause, DisconnectGuard, DisconnectReason, Evidence};
 
 use super::line;
 use crate::support::{Lines, SHUTDOWN, client_closed, end, shutdown, track, words};
@@ -21,7 +21,7 @@ fn an_error_counts_as_what_it_explains() {
         ),
         (
             || io::Error::new(ErrorKind::TimedOut, "deadline has elapsed"),
-            "agent_to_client ended by network: network_error (timed_out): deadline has elapsed",
+            "agent_to_client ended by network: network_error (deadline): deadline has elapsed",
         ),
         (|| ErrorKind::NotConnected.into(), SHUTDOWN),
         (|| io::Error::other("device gone"), SHUTDOWN),
@@ -29,7 +29,7 @@ fn an_error_counts_as_what_it_explains() {
     for (error, expected) in rows {
         let (lines, agent) = (Lines::default(), Cause::default());
         let guard = lines.guard().with_cause(agent.child());
-        guard.failed(&error());
+        guard.record_error(&error());
         agent.record(Evidence::Local, shutdown());
         drop(guard);
         let line = words(&lines.one()).replace(" (from agent_to_client)", "");
@@ -43,7 +43,7 @@ fn a_goodbye_refines_an_error_of_the_transport_and_none_of_the_protocol() {
         [(ErrorKind::ConnectionReset, true), (ErrorKind::NotConnected, true), (ErrorKind::InvalidData, false)]
     {
         let guard = Lines::default().guard();
-        guard.failed(&io::Error::from(kind));
+        guard.record_error(&io::Error::from(kind));
         let is_kept = guard.cause().record(Evidence::Peer, client_closed());
         assert_eq!(is_kept, is_refined, "{kind:?}");
     }
@@ -52,15 +52,15 @@ fn a_goodbye_refines_an_error_of_the_transport_and_none_of_the_protocol() {
 #[test]
 fn a_tracked_stream_sees_a_transport_error_itself_but_no_truncation_and_no_deadline() {
     let rows: [(ErrorKind, &str); 3] = [
-        (ErrorKind::ConnectionReset, "by client: client_closed (end_of_file)"),
+        (ErrorKind::ConnectionReset, "by client: client_closed (end_of_file, peer client)"),
         (ErrorKind::UnexpectedEof, "by network: network_error (end_of_file): unexpected end of file"),
-        (ErrorKind::TimedOut, "by network: network_error (timed_out): timed out"),
+        (ErrorKind::TimedOut, "by network: network_error (deadline): timed out"),
     ];
     for (kind, expected) in rows {
         let line = line(|guard| {
-            let mut stream = track(guard, io::empty()).with_half_close(Initiator::Client);
+            let mut stream = track(guard, io::empty()).with_half_close();
             assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
-            guard.failed(&io::Error::from(kind));
+            guard.record_error(&io::Error::from(kind));
         });
         assert_eq!(line, format!("agent_to_client ended {expected}"));
     }
@@ -70,7 +70,7 @@ fn a_tracked_stream_sees_a_transport_error_itself_but_no_truncation_and_no_deadl
 fn question_mark_loses_no_error() {
     fn session(guard: DisconnectGuard) -> io::Result<()> {
         let refused = || Err::<(), _>(io::Error::from(ErrorKind::PermissionDenied));
-        refused().inspect_err(|error| guard.failed(error))?;
+        refused().inspect_err(|error| guard.record_error(error))?;
         guard.close(end(DisconnectReason::Graceful));
         Ok(())
     }

@@ -5,11 +5,11 @@ use std::io::{self, ErrorKind};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence};
 
 use super::{line, panic_with};
-use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, shutdown, words};
+use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, reported, shutdown, words};
 
 /// The line of a guard over something else, after `story`: the first cause is the parent's.
 fn line_below(story: impl FnOnce(&Cause, &DisconnectGuard)) -> String {
-    let (lines, parent) = (Lines::default(), Cause::default());
+    let (lines, parent) = (Lines::default(), reported(ConnectType::ServerToAgent));
     let guard = lines.guard().with_cause(parent.child());
     story(&parent, &guard);
     drop(guard);
@@ -30,7 +30,7 @@ fn device_gone() -> io::Error {
 
 /// Gives an error to a guard of the cause that has no line.
 fn fails(cause: &Cause, error: &io::Error) {
-    DisconnectGuard::new(ConnectType::ServerToAgent, drop).with_cause(cause.clone()).failed(error);
+    DisconnectGuard::new(ConnectType::ServerToAgent, drop).with_cause(cause.clone()).record_error(error);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn first_is_what_the_cause_and_its_parents_know() {
     for evidence in [Evidence::Transport, Evidence::Local, Evidence::Peer] {
         let own = line(|guard| {
             guard.cause().record(evidence, end(DisconnectReason::Rejected));
-            guard.failed(&io::Error::other("later"));
+            guard.record_error(&io::Error::other("later"));
             guard.cause().presume(client_closed());
         });
         assert_eq!(own, "agent_to_client ended: rejected");
@@ -51,7 +51,7 @@ fn first_is_what_the_cause_and_its_parents_know() {
 
 #[test]
 fn an_origin_is_the_lines_own_and_not_one_that_a_record_came_with() {
-    let (lines, parent) = (Lines::default(), Cause::default());
+    let (lines, parent) = (Lines::default(), reported(ConnectType::ServerToAgent));
     parent.record(Evidence::Local, server_end(DisconnectReason::Rejected));
     drop(lines.guard().with_cause(parent.child()));
     let inherited = lines.one();
@@ -68,7 +68,7 @@ fn first_is_passed_over_when_an_expected_end_is_inherited_by_a_panic() {
     {
         // Also when the connection's own stream ended after its parent did.
         for own in [None, Some(end(DisconnectReason::NetworkError))] {
-            let (lines, parent) = (Lines::default(), Cause::default());
+            let (lines, parent) = (Lines::default(), reported(ConnectType::ServerToAgent));
             let guard = lines.guard().with_cause(parent.child());
             parent.record(Evidence::Local, server_end(reason));
             if let Some(own) = own {
@@ -100,9 +100,9 @@ fn second_is_a_panic_which_is_stored_for_what_runs_over_it() {
 #[test]
 fn third_is_the_text_of_an_error_that_explained_nothing() {
     let own = line(|guard| {
-        guard.failed(&not_connected());
-        guard.failed(&device_gone());
-        guard.failed(&io::Error::other("later"));
+        guard.record_error(&not_connected());
+        guard.record_error(&device_gone());
+        guard.record_error(&io::Error::other("later"));
         guard.cause().presume(client_closed());
     });
     assert_eq!(own, "agent_to_client ended: unknown: device gone");
@@ -113,7 +113,7 @@ fn third_is_the_text_of_an_error_that_explained_nothing() {
     assert_eq!(inherited, "agent_to_client ended: unknown (from server_to_agent): device gone");
     let before_what_else_is_weak_above = line_below(|parent, guard| {
         fails(parent, &not_connected());
-        guard.failed(&device_gone());
+        guard.record_error(&device_gone());
     });
     assert_eq!(before_what_else_is_weak_above, "agent_to_client ended: unknown: device gone");
 }
@@ -122,7 +122,7 @@ fn third_is_the_text_of_an_error_that_explained_nothing() {
 fn then_the_presumption_that_stands_its_own_or_its_nearest_parents() {
     let clients = "agent_to_client ended by client: client_closed";
     let own = line(|guard| {
-        guard.failed(&not_connected());
+        guard.record_error(&not_connected());
         guard.cause().presume(client_closed());
     });
     assert_eq!(own, clients);
@@ -142,13 +142,13 @@ fn then_the_presumption_that_stands_its_own_or_its_nearest_parents() {
         guard.cause().presume(client_closed());
         parent.record(Evidence::Local, shutdown());
     });
-    assert_eq!(shutdown_wins, "agent_to_client ended by agent: server_shutdown (from agent_to_client)");
+    assert_eq!(shutdown_wins, "agent_to_client ended by agent: server_shutdown (from server_to_agent)");
 }
 
 #[test]
 fn then_an_error_that_explained_nothing_new() {
     let aborted = "agent_to_client ended by network: network_error (aborted";
-    assert_eq!(line(|guard| guard.failed(&not_connected())), format!("{aborted}): not connected"));
+    assert_eq!(line(|guard| guard.record_error(&not_connected())), format!("{aborted}): not connected"));
     let inherited = line_below(|parent, _| fails(parent, &not_connected()));
     assert_eq!(inherited, format!("{aborted}, from server_to_agent): not connected"));
 }

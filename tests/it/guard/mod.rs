@@ -48,7 +48,7 @@ fn close_is_a_decision_of_this_side() {
 #[test]
 fn disarm_logs_nothing() {
     let lines = Lines::default();
-    lines.guard().disarm();
+    lines.guard().finish();
     assert_eq!(lines.take(), []);
 }
 

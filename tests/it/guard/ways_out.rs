@@ -71,7 +71,7 @@ fn a_runtime_that_shuts_down_leaves_one_line_for_each_of_its_tasks() {
     agent.record(Evidence::Local, shutdown());
     drop(runtime);
     for lines in &sessions {
-        let expected = "agent_to_client ended by agent: server_shutdown (from agent_to_client)";
+        let expected = "agent_to_client ended by agent: server_shutdown";
         assert_eq!(words(&lines.one()), expected);
     }
 }
@@ -148,7 +148,7 @@ fn a_struct_holds_a_guard_by_name_and_shares_it_between_threads() {
     let lines = Lines::default();
     let session = Arc::new(Session { guard: lines.guard(), _buffer: Vec::new() });
     let other = Arc::clone(&session);
-    std::thread::spawn(move || other.guard.failed(&io::Error::other("device gone")))
+    std::thread::spawn(move || other.guard.record_error(&io::Error::other("device gone")))
         .join()
         .expect("no panic");
     drop(session);

@@ -62,7 +62,9 @@ fn a_record_under_fields_is_found_in_every_format() {
 /// Both begin with the number of entries, which a reader believes.
 #[test]
 fn the_length_of_the_map_is_that_of_its_entries() {
-    for (record, entries) in [(full(), 15), (bare(), 3), (bare().with_bytes(1, 2), 5)] {
+    let packed = rmp_serde::to_vec(&full()).expect("written");
+    assert_eq!(packed[..3], [0xde, 0, 16], "a map of MessagePack");
+    for (record, entries) in [(bare(), 3), (bare().with_bytes(1, 2), 5)] {
         let packed = rmp_serde::to_vec(&record).expect("written");
         assert_eq!(packed[0], 0x80 | entries, "a short map of MessagePack");
         let mut cbor = Vec::new();

@@ -15,7 +15,7 @@ use serde_json::{Value, from_value, json, to_value};
 
 use crate::support::{bare, end, full};
 
-const FULL: &str = r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_trigger":"max_age","disconnect_code":"ssh:11","disconnect_detail":"process exited with error status: 7","disconnect_origin":"server_to_agent","exit_code":7,"connection_method":"direct","connection_duration_ms":61234,"peer_silence_ms":60000,"bytes_received":18446744073709551615,"bytes_sent":0,"clock_jump_ms":-3600000}"#;
+const FULL: &str = r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_trigger":"max_age","disconnect_peer":"client","disconnect_code":"ssh:11","disconnect_detail":"process exited with error status: 7","disconnect_origin":"server_to_agent","exit_code":7,"connection_method":"direct","connection_duration_ms":61234,"peer_silence_ms":60000,"bytes_received":18446744073709551615,"bytes_sent":0,"clock_jump_ms":-3600000}"#;
 
 const BARE: &str =
     r#"{"connect_type":"server_to_agent","disconnect_reason":"graceful","disconnect_expected":true}"#;

@@ -4,19 +4,20 @@ use std::io::Read;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::{
-    Cause, DisconnectGuard, DisconnectReason, Evidence, TrackedStream, Trigger, classify_coordinator_rpc_exit,
+    Cause, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
+    classify_coordinator_rpc_exit,
 };
 
 use super::{line, read_to_the_end};
-use crate::support::{Lines, client_closed, connection, reset, words};
+use crate::support::{Lines, client_closed, connection, reported, reset, words};
 
 /// Two RPCs run over one connection; the failure of the first cancels the second.
 #[test]
 fn a_network_failure_of_one_rpc_is_also_the_cause_of_the_one_it_cancels() {
     let (client, socket) = connection();
     let lines = Lines::default();
-    let connection = Cause::default();
-    let mut stream = TrackedStream::new(socket, ServerToAgent, connection.clone());
+    let connection = reported(ServerToAgent);
+    let mut stream = TrackedStream::new(socket, ServerToAgent, Initiator::Client, connection.clone());
     let [coordination, relay_map] =
         [(), ()].map(|()| DisconnectGuard::new(ServerToAgent, lines.emit()).with_cause(connection.child()));
     reset(client);
@@ -43,7 +44,7 @@ fn a_user_who_closes_one_tab_does_not_explain_the_outage_of_the_next() {
         None
     });
     assert_eq!(words(&tab.one()), "agent_to_client ended by client: client_closed");
-    assert!(connection.contains("network_error (reset): read failed"), "{connection}");
+    assert!(connection.contains("network_error (reset, peer client): read failed"), "{connection}");
     let inherited = other_tab.one();
     assert_eq!(inherited.origin(), Some(AgentToClient));
     assert_eq!(inherited.trigger(), Some(Trigger::Reset));

@@ -53,7 +53,7 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
 #[test]
 fn a_reset_is_a_network_error() {
     let line = line(reset, read_to_the_end);
-    let expected = "agent_to_client ended by network: network_error (reset): read failed: ";
+    let expected = "agent_to_client ended by network: network_error (reset, peer client): read failed: ";
     assert!(line.starts_with(expected), "{line}");
     #[cfg(target_os = "linux")]
     assert!(line.ends_with("Connection reset by peer (os error 104)"), "{line}");
@@ -63,18 +63,15 @@ fn a_reset_is_a_network_error() {
 fn an_end_of_file_means_what_the_protocol_makes_of_it() {
     assert_eq!(line(drop, read_to_the_end), END_OF_FILE);
 
-    let goodbye = line(drop, |guard, stream| {
-        let (reason, who) = (DisconnectReason::ClientClosed, Initiator::Client);
-        read_to_the_end(guard, stream.with_end_of_file(reason, who))
-    });
-    assert_eq!(goodbye, "agent_to_client ended by client: client_closed (end_of_file)");
+    let goodbye = line(drop, |guard, stream| read_to_the_end(guard, stream.with_goodbye()));
+    assert_eq!(goodbye, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
 
     // A connection that is kept alive: between two requests, a client that leaves just leaves.
     let idle = line(drop, |guard, stream| {
         guard.cause().presume(client_closed());
         read_to_the_end(guard, stream)
     });
-    assert_eq!(idle, "agent_to_client ended by client: client_closed (end_of_file)");
+    assert_eq!(idle, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
 
     // A login that was refused: what the client does then changes nothing.
     let refused = line(reset, |guard, stream| {
@@ -82,7 +79,7 @@ fn an_end_of_file_means_what_the_protocol_makes_of_it() {
         guard.cause().presume(rejected.with_detail("no such user"));
         read_to_the_end(guard, stream)
     });
-    assert_eq!(refused, "agent_to_client ended by agent: rejected (reset): no such user");
+    assert_eq!(refused, "agent_to_client ended by agent: rejected (reset, peer client): no such user");
 }
 
 #[test]
@@ -96,14 +93,14 @@ fn a_client_that_stops_sending_and_goes_on_receiving_stopped_first() {
             assert_eq!(answers, "all my answers");
         },
         |guard, stream| {
-            let mut stream = stream.with_half_close(Initiator::Client);
+            let mut stream = stream.with_half_close();
             stream.read_to_end(&mut Vec::new()).expect("questions");
             assert_eq!(guard.cause().get(), None, "the connection lives on");
             stream.write_all(b"all my answers").expect("sent");
             None
         },
     );
-    assert_eq!(line, "agent_to_client ended by client: client_closed (end_of_file)");
+    assert_eq!(line, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
 }
 
 #[test]
@@ -149,7 +146,7 @@ fn garbage_is_a_protocol_error() {
         },
         |guard, stream| {
             let error = BufReader::new(stream).lines().find_map(Result::err);
-            guard.failed(&error.expect("a protocol of text lines"));
+            guard.record_error(&error.expect("a protocol of text lines"));
             None
         },
     );

@@ -3,6 +3,7 @@
 mod oracle;
 mod platforms;
 mod random;
+mod rules;
 mod tokio;
 
 use std::cell::RefCell;
@@ -10,7 +11,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
+    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, TrackedStream, Trigger,
 };
 
 use crate::support::script::Answer::{Bytes, Error, Text, Wait};
@@ -22,9 +23,8 @@ type Stream = TrackedStream<Scripted>;
 type Configure = fn(Stream) -> Stream;
 
 const PLAIN: Configure = |stream| stream;
-const HALF_CLOSE: Configure = |stream| stream.with_half_close(Initiator::Client);
-const GOODBYE: Configure =
-    |stream| stream.with_end_of_file(DisconnectReason::ClientClosed, Initiator::Client);
+const HALF_CLOSE: Configure = |stream| stream.with_half_close();
+const GOODBYE: Configure = |stream| stream.with_goodbye();
 
 /// What a cause knows after some calls of a stream that a guard tracks, and then the guard's line; over std's
 /// traits and over tokio's, which must agree.
@@ -78,10 +78,19 @@ fn an_error_ends_a_connection_unless_a_later_call_may_succeed() {
         (Error(ErrorKind::WouldBlock), None),
         (Error(ErrorKind::TimedOut), None),
         (Text(ErrorKind::TimedOut, "deadline has elapsed"), None),
-        (Error(ErrorKind::ConnectionReset), by_network(" (reset): read failed: connection reset")),
-        (Error(ErrorKind::HostUnreachable), by_network(" (unreachable): read failed: host unreachable")),
-        (Text(ErrorKind::Other, "device gone"), by_network(": read failed: device gone")),
-        (Text(ErrorKind::InvalidData, "bad\nrecord"), ended(r": protocol_error: read failed: bad\nrecord")),
+        (
+            Error(ErrorKind::ConnectionReset),
+            by_network(" (reset, peer client): read failed: connection reset"),
+        ),
+        (
+            Error(ErrorKind::HostUnreachable),
+            by_network(" (unreachable, peer client): read failed: host unreachable"),
+        ),
+        (Text(ErrorKind::Other, "device gone"), by_network(" (peer client): read failed: device gone")),
+        (
+            Text(ErrorKind::InvalidData, "bad\nrecord"),
+            ended(r": protocol_error (peer client): read failed: bad\nrecord"),
+        ),
     ];
     for (answer, expected) in rows {
         assert_eq!(read(answer), expected, "{answer:?}");
@@ -93,11 +102,17 @@ fn what_is_presumed_serves_an_end_of_file_a_reset_and_a_broken_pipe_alone() {
     let client = |how: &str| ended(&format!(" by client: client_closed ({how}"));
     let network = |how: &str| ended(&format!(" by network: network_error ({how}"));
     let rows = [
-        (Bytes(0), client("end_of_file)")),
-        (Error(ErrorKind::ConnectionReset), client("reset): read failed: connection reset")),
-        (Error(ErrorKind::BrokenPipe), client("broken_pipe): read failed: broken pipe")),
-        (Error(ErrorKind::UnexpectedEof), network("end_of_file): read failed: unexpected end of file")),
-        (Error(ErrorKind::ConnectionAborted), network("aborted): read failed: connection aborted")),
+        (Bytes(0), client("end_of_file, peer client)")),
+        (Error(ErrorKind::ConnectionReset), client("reset, peer client): read failed: connection reset")),
+        (Error(ErrorKind::BrokenPipe), client("broken_pipe, peer client): read failed: broken pipe")),
+        (
+            Error(ErrorKind::UnexpectedEof),
+            network("end_of_file, peer client): read failed: unexpected end of file"),
+        ),
+        (
+            Error(ErrorKind::ConnectionAborted),
+            network("end_of_file, peer client): read failed: connection aborted"),
+        ),
     ];
     for (answer, expected) in rows {
         let presumed = client_closed().with_trigger(Trigger::Superseded);
@@ -109,7 +124,7 @@ fn what_is_presumed_serves_an_end_of_file_a_reset_and_a_broken_pipe_alone() {
 fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
     let rejected = Disconnect::new(AgentToClient, DisconnectReason::Rejected).with_detail("password refused");
     let (known_after, _) = after(PLAIN, Some(&rejected), &[Error(ErrorKind::ConnectionReset)], &[Reads(1)]);
-    assert_eq!(known_after, ended(": rejected (reset): password refused"));
+    assert_eq!(known_after, ended(": rejected (reset, peer client): password refused"));
 
     let parent = Cause::default();
     parent.presume(client_closed());
@@ -121,15 +136,18 @@ fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
 #[test]
 fn the_word_for_an_end_of_file_serves_neither_a_reset_nor_a_drop() {
     let reset = after(GOODBYE, None, &[Error(ErrorKind::ConnectionReset)], &[Reads(1)]).1;
-    assert!(reset.starts_with("agent_to_client ended by network: network_error (reset)"), "{reset}");
+    assert!(
+        reset.starts_with("agent_to_client ended by network: network_error (reset, peer client)"),
+        "{reset}"
+    );
     assert!(after(GOODBYE, None, &[], &[]).1.contains("unknown (dropped)"));
 }
 
 #[test]
 fn an_end_of_file_means_what_was_presumed_or_what_the_stream_was_given() {
     let presumed = Some(&Disconnect::new(AgentToClient, DisconnectReason::Rejected));
-    let goodbye = ended(" by client: client_closed (end_of_file)");
-    let rejected = ended(": rejected (end_of_file)");
+    let goodbye = ended(" by client: client_closed (end_of_file, peer client)");
+    let rejected = ended(": rejected (end_of_file, peer client)");
     let rows: [(Configure, _, _); 6] = [
         (PLAIN, None, Some(END_OF_FILE.to_owned())),
         (GOODBYE, None, goodbye),
@@ -145,7 +163,7 @@ fn an_end_of_file_means_what_was_presumed_or_what_the_stream_was_given() {
 
 #[test]
 fn a_half_close_shows_who_stopped_first_and_no_more() {
-    let stopped = "agent_to_client ended by client: client_closed (end_of_file)";
+    let stopped = "agent_to_client ended by client: client_closed (end_of_file, peer client)";
     let answers = [Bytes(0), Error(ErrorKind::ConnectionReset)];
     assert_eq!(after(HALF_CLOSE, None, &answers, &[Reads(1)]).1, stopped);
     let and_its_own_reset_is_nothing_new = after(HALF_CLOSE, None, &answers, &[Reads(1); 2]).1;
@@ -159,7 +177,7 @@ fn a_half_close_shows_who_stopped_first_and_no_more() {
     cause.presume(None);
     let another = Scripted::new(&[Error(ErrorKind::ConnectionReset)]);
     Reads(1).blocking(&mut tracked_in(&cause, another)).0.expect_err("reset");
-    let network = ended(" by network: network_error (reset): read failed: connection reset");
+    let network = ended(" by network: network_error (reset, peer client): read failed: connection reset");
     assert_eq!(known(&cause), network, "another stream's reset");
 }
 
@@ -175,7 +193,7 @@ fn a_read_of_nothing_is_no_end_of_file_and_a_write_of_nothing_no_end() {
     let nothing = [Reads(0), Writes(0), Flush];
     assert_eq!(after(PLAIN, None, &[Bytes(0); 3], &nothing).0, None);
     assert_eq!(read(Bytes(0)).as_deref(), Some(END_OF_FILE));
-    let broken = ended(" by network: network_error (broken_pipe): write failed: write zero");
+    let broken = ended(" by network: network_error (broken_pipe, peer client): write failed: write zero");
     assert_eq!(after(PLAIN, None, &[Bytes(0)], &[Writes(1)]).0, broken);
 
     let (mut stream, cause) = tracked(Scripted::new(&[Bytes(0); 3]));
@@ -195,7 +213,8 @@ fn a_read_of_nothing_is_no_end_of_file_and_a_write_of_nothing_no_end() {
 fn each_operation_that_fails_is_named() {
     for (call, name) in [(Reads(1), "read"), (Writes(1), "write"), (Flush, "flush"), (Shutdown, "shutdown")] {
         let known = after(PLAIN, None, &[Error(ErrorKind::BrokenPipe)], &[call]).0;
-        let expected = format!(" by network: network_error (broken_pipe): {name} failed: broken pipe");
+        let expected =
+            format!(" by network: network_error (broken_pipe, peer client): {name} failed: broken pipe");
         assert_eq!(known, ended(&expected));
     }
     let (mut stream, cause) = tracked(Scripted::new(&[Error(ErrorKind::BrokenPipe)]));

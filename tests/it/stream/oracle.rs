@@ -14,7 +14,7 @@ pub(crate) type End = (DisconnectReason, Option<Trigger>);
 pub(crate) enum EndOfFile {
     /// What it means when nothing is set.
     Breaks,
-    /// `with_end_of_file`: the client's goodbye.
+    /// `with_goodbye`: the client's.
     Goodbye,
     /// `with_half_close`: the client stops first.
     Stops,
@@ -25,6 +25,8 @@ pub(crate) struct Oracle {
     meaning: EndOfFile,
     presumed: Option<DisconnectReason>,
     pub(crate) known: Option<End>,
+    /// What is known is expected, and only assumed.
+    is_assumed: bool,
     /// What `NotConnected` left, as long as nothing better is known.
     weak: Option<End>,
     is_shut_down: bool,
@@ -41,6 +43,7 @@ impl Oracle {
             meaning,
             presumed: None,
             known: None,
+            is_assumed: false,
             weak: None,
             is_shut_down: false,
             has_stopped: false,
@@ -48,11 +51,6 @@ impl Oracle {
             received: 0,
             sent: 0,
         }
-    }
-
-    /// What the cause shows.
-    pub(crate) fn shown(&self) -> Option<End> {
-        self.known.or_else(|| self.observed_weakly())
     }
 
     fn observed_weakly(&self) -> Option<End> {
@@ -81,17 +79,15 @@ impl Oracle {
             (Call::Write(_), Ok(count)) => self.sent += *count as u64,
             (Call::Flush, Ok(_)) => {}
             (Call::Shutdown, Ok(_)) => self.shut_down(),
+            (Call::Shutdown, Err(error)) if error.kind() == ErrorKind::NotConnected => self.shut_down(),
             (Call::Presume(reason), _) => self.presumed = reason,
             (_, Err(error)) => self.failed(error.kind(), error.raw_os_error().is_some()),
         }
     }
 
-    /// Voids an expected presumption, unless the peer stopped before; a graceful end from then on.
+    /// A graceful end from then on, unless the peer stopped before.
     fn shut_down(&mut self) {
-        if !self.is_shut_down && !self.has_stopped {
-            self.presumed = self.presumed.filter(|reason| !reason.expected());
-            self.is_shut_down = true;
-        }
+        self.is_shut_down |= !self.has_stopped;
     }
 
     fn saw_end_of_file(&mut self) {
@@ -108,7 +104,7 @@ impl Oracle {
             }
         };
         let reason = self.presumed.unwrap_or(otherwise);
-        self.ends(reason, Some(Trigger::EndOfFile));
+        self.assumes(reason, Trigger::EndOfFile);
     }
 
     fn failed(&mut self, kind: ErrorKind, is_of_the_system: bool) {
@@ -120,20 +116,36 @@ impl Oracle {
                 let is_reset = kind == ErrorKind::ConnectionReset;
                 let trigger = if is_reset { Trigger::Reset } else { Trigger::BrokenPipe };
                 if !self.has_stopped {
-                    self.ends(self.presumed.unwrap_or(network), Some(trigger));
+                    self.assumes(self.presumed.unwrap_or(network), trigger);
                 }
             }
             ErrorKind::NotConnected => {
                 let aborted = (network, Some(Trigger::Aborted));
                 self.weak.get_or_insert(aborted);
             }
-            ErrorKind::InvalidData => self.ends(DisconnectReason::ProtocolError, None),
-            ErrorKind::UnexpectedEof => self.ends(network, Some(Trigger::EndOfFile)),
-            ErrorKind::ConnectionAborted => self.ends(network, Some(Trigger::Aborted)),
+            ErrorKind::InvalidData => self.refutes(DisconnectReason::ProtocolError, None),
+            ErrorKind::UnexpectedEof => self.refutes(network, Some(Trigger::EndOfFile)),
+            // A library's word for a read of 0 bytes.
+            ErrorKind::ConnectionAborted => self.ends(network, Some(Trigger::EndOfFile)),
             ErrorKind::HostUnreachable => self.ends(network, Some(Trigger::Unreachable)),
             ErrorKind::TimedOut => self.ends(network, Some(Trigger::TimedOut)),
             _ => self.ends(network, None),
         }
+    }
+
+    fn assumes(&mut self, reason: DisconnectReason, trigger: Trigger) {
+        self.is_assumed |= self.known.is_none() && reason.expected();
+        self.ends(reason, Some(trigger));
+    }
+
+    /// Bytes were missing or wrong.
+    fn refutes(&mut self, reason: DisconnectReason, trigger: Option<Trigger>) {
+        if self.is_assumed {
+            let assumed = self.known.take();
+            self.known = Some((reason, trigger.or(assumed.and_then(|(_, trigger)| trigger))));
+            self.is_assumed = false;
+        }
+        self.ends(reason, trigger);
     }
 
     fn ends(&mut self, reason: DisconnectReason, trigger: Option<Trigger>) {

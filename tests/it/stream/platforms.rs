@@ -31,7 +31,9 @@ const GAVE_UP: i32 = if cfg!(target_os = "linux") {
 #[cfg(any(target_os = "linux", target_os = "macos", windows))]
 fn tcp_that_gives_up_ends_the_connection_if_it_can_be_known() {
     let text = io::Error::from_raw_os_error(GAVE_UP);
-    let gave_up = format!("agent_to_client ended by network: network_error (timed_out): read failed: {text}");
+    let gave_up = format!(
+        "agent_to_client ended by network: network_error (timed_out, peer client): read failed: {text}"
+    );
     assert_eq!(after(GAVE_UP, true).as_ref(), Some(&gave_up));
     assert_eq!(after(GAVE_UP, false), (!cfg!(windows)).then_some(gave_up));
 }
@@ -119,7 +121,7 @@ mod windows {
         stream.get_ref().set_read_timeout(timeout).expect("set");
         let error = stream.read(&mut [0]).expect_err("nothing to read");
         assert_eq!(error.raw_os_error(), Some(GAVE_UP));
-        guard.failed(&error);
+        guard.record_error(&error);
         drop(guard);
         assert_eq!(lines.one().trigger(), Some(Trigger::TimedOut));
     }

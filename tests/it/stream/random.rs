@@ -5,9 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{
-    Disconnect, DisconnectGuard, DisconnectReason, Initiator, TrackedStream, Trigger,
-};
+use disconnect_attribution::{Disconnect, DisconnectGuard, TrackedStream, Trigger};
 use proptest::prelude::*;
 use proptest::sample::select;
 use socket2::SockRef;
@@ -35,11 +33,10 @@ impl Tracked {
         let lines = Lines::default();
         let guard = lines.guard();
         let stream = track(&guard, Scripted::new(answers));
-        let client = Initiator::Client;
         let stream = match meaning {
             EndOfFile::Breaks => stream,
-            EndOfFile::Goodbye => stream.with_end_of_file(DisconnectReason::ClientClosed, client),
-            EndOfFile::Stops => stream.with_half_close(client),
+            EndOfFile::Goodbye => stream.with_goodbye(),
+            EndOfFile::Stops => stream.with_half_close(),
         };
         Self { guard, lines, stream }
     }
@@ -56,7 +53,7 @@ impl Tracked {
         let Self { guard, lines, stream } = self;
         prop_assert_eq!(&stream.get_ref().written, &bare.written);
         let found = guard.cause().get().map(|end| (end.reason(), end.trigger()));
-        prop_assert_eq!(found, oracle.shown());
+        prop_assert_eq!(found, oracle.known);
         drop(stream);
         drop(guard);
         let line = lines.one();

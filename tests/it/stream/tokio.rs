@@ -3,13 +3,10 @@
 use std::io::IoSlice;
 use std::pin::Pin;
 
-use disconnect_attribution::{Cause, DisconnectReason, Initiator};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::support::script::Scripted;
-use crate::support::{
-    END_OF_FILE, Lines, client_closed, end, known, tokio_connection, track, tracked, words,
-};
+use crate::support::{END_OF_FILE, Lines, known, tokio_connection, track, tracked, words};
 
 /// A reader may pass a buffer that holds earlier bytes, or that has no room.
 #[tokio::test]
@@ -40,44 +37,7 @@ async fn a_shutdown_of_this_side_is_a_weak_graceful_and_its_answer_nothing_new()
     drop(client);
     assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
     drop(guard);
-    assert_eq!(words(&lines.one()), "agent_to_client ended: graceful");
-}
-
-#[tokio::test]
-async fn a_shutdown_of_this_side_voids_its_own_expected_presumption() {
-    let (client, rejected) = (Some(client_closed()), Some(end(DisconnectReason::Rejected)));
-    let rows = [
-        (None, None, false, ": graceful"),
-        (None, client.clone(), false, ": graceful"),
-        (None, rejected, false, ": rejected"),
-        (client.clone(), client.clone(), false, " by client: client_closed (from agent_to_client)"),
-        // The latest presumption counts.
-        (None, client, true, " by client: client_closed"),
-    ];
-    for (parents, own, again, expected) in rows {
-        let (lines, parent) = (Lines::default(), Cause::default());
-        let guard = lines.guard().with_cause(parent.child());
-        parent.presume(parents);
-        guard.cause().presume(own.clone());
-        track(&guard, tokio::io::empty()).shutdown().await.expect("shut down");
-        if again {
-            guard.cause().presume(own);
-        }
-        drop(guard);
-        assert_eq!(words(&lines.one()), format!("agent_to_client ended{expected}"));
-    }
-}
-
-#[tokio::test]
-async fn a_shutdown_after_the_peer_stopped_voids_nothing() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    guard.cause().presume(client_closed());
-    let mut stream = track(&guard, tokio::io::empty()).with_half_close(Initiator::Client);
-    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-    stream.shutdown().await.expect("shut down");
-    drop(guard);
-    assert_eq!(words(&lines.one()), "agent_to_client ended by client: client_closed");
+    assert_eq!(words(&lines.one()), "agent_to_client ended by agent: graceful");
 }
 
 #[tokio::test]

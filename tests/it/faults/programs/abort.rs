@@ -80,7 +80,7 @@ fn serve(
 
 fn session(log: Logger, socket: TcpStream, has_bug: bool) {
     let guard = DisconnectGuard::new(LAYER, |end| info!(log, "{end}"));
-    let mut stream = guard.track(socket);
+    let mut stream = guard.track(socket, disconnect_attribution::Initiator::Client);
     let mut byte = [0];
     while stream.read(&mut byte).is_ok_and(|count| count > 0) {
         assert!(!has_bug || byte != *b"?", "a bug of the session");

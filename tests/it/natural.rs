@@ -1,28 +1,22 @@
 //! The natural code of a new user, and the line that it logs: real sockets, processes and terminals.
-#![cfg(all(unix, feature = "tokio"))]
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer, ServerToAgent};
 use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
-    classify_pty_exit,
+    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger, classify_pty_exit,
 };
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::time::{sleep, timeout};
 
-#[path = "lines/mod.rs"]
-mod lines;
-#[path = "support/words.rs"]
-mod words;
-
-use lines::Lines;
-use words::words;
+use crate::support::{Lines, words};
 
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -36,16 +30,11 @@ fn pair() -> (TcpStream, TcpStream) {
 fn tokio_pair() -> (TcpStream, tokio::net::TcpStream) {
     let (client, socket) = pair();
     socket.set_nonblocking(true).expect("set");
-    (
-        client,
-        tokio::net::TcpStream::from_std(socket).expect("registered"),
-    )
+    (client, tokio::net::TcpStream::from_std(socket).expect("registered"))
 }
 
 fn reset(socket: TcpStream) {
-    SockRef::from(&socket)
-        .set_linger(Some(Duration::ZERO))
-        .expect("set");
+    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("set");
     drop(socket);
 }
 
@@ -64,9 +53,7 @@ fn line(run: impl FnOnce(&Lines)) -> String {
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future);
 }
 
@@ -80,10 +67,7 @@ fn a_frame_that_is_cut_is_no_goodbye() {
             let (mut client, socket) = pair();
             let mut stream = guard.track(socket, Initiator::Client);
             if goodbye_is_presumed {
-                guard.cause().presume(Disconnect::new(
-                    ClientToServer,
-                    DisconnectReason::ClientClosed,
-                ));
+                guard.cause().presume(Disconnect::new(ClientToServer, DisconnectReason::ClientClosed));
             } else {
                 stream = stream.with_goodbye();
             }
@@ -120,10 +104,7 @@ fn a_frame_that_is_cut_is_no_goodbye() {
         }),
         "client_to_server ended by client: protocol_error (end_of_file, peer client)"
     );
-    assert_eq!(
-        codec(&|_| {}),
-        "client_to_server ended by client: client_closed (end_of_file, peer client)"
-    );
+    assert_eq!(codec(&|_| {}), "client_to_server ended by client: client_closed (end_of_file, peer client)");
 }
 
 #[test]
@@ -143,9 +124,7 @@ fn a_timer_of_this_program_is_a_deadline() {
     let as_io = line(|lines| {
         block_on(async {
             let guard = guard(lines);
-            let elapsed = timeout(MOMENT, std::future::pending::<()>())
-                .await
-                .expect_err("late");
+            let elapsed = timeout(MOMENT, std::future::pending::<()>()).await.expect_err("late");
             guard.record_error(&io::Error::from(elapsed));
         });
     });
@@ -158,10 +137,7 @@ fn a_timer_of_this_program_is_a_deadline() {
         let read = stream.read_exact(&mut [0]);
         assert!(read.inspect_err(|error| guard.record_error(error)).is_err());
     });
-    assert_eq!(
-        blocking,
-        format!("{deadline}Resource temporarily unavailable (os error 11)")
-    );
+    assert_eq!(blocking, format!("{deadline}Resource temporarily unavailable (os error 11)"));
 }
 
 #[test]
@@ -208,11 +184,8 @@ fn a_proxy_names_the_leg_that_broke() {
                 let ((client, one), (server, other)) = (tokio_pair(), tokio_pair());
                 let mut one = guard.track(one, Initiator::Client).with_half_close();
                 let mut other = guard.track(other, Initiator::Server).with_half_close();
-                let (broken, _kept) = if broken == Initiator::Client {
-                    (client, server)
-                } else {
-                    (server, client)
-                };
+                let (broken, _kept) =
+                    if broken == Initiator::Client { (client, server) } else { (server, client) };
                 reset(broken);
                 assert!(copy_bidirectional(&mut one, &mut other).await.is_err());
             });
@@ -240,10 +213,7 @@ fn half_a_hello_is_no_check_of_a_load_balancer() {
             assert!(stream.read_exact(&mut [0; 8]).is_err());
         })
     };
-    assert_eq!(
-        connect(b""),
-        "client_to_server ended by client: client_closed (end_of_file, peer client)"
-    );
+    assert_eq!(connect(b""), "client_to_server ended by client: client_closed (end_of_file, peer client)");
     assert_eq!(
         connect(b"half"),
         "client_to_server ended by network: network_error (end_of_file, peer client)"
@@ -263,9 +233,7 @@ fn a_proxy_that_is_aborted_while_a_leg_flows_is_not_a_client_that_left() {
         });
         client.shutdown(Shutdown::Write).expect("shut down");
         sleep(MOMENT).await;
-        server
-            .read_to_end(&mut Vec::new())
-            .expect("the half close was passed on");
+        server.read_to_end(&mut Vec::new()).expect("the half close was passed on");
         task.abort();
         assert!(task.await.is_err());
     });
@@ -286,10 +254,7 @@ fn a_client_that_presumes_its_own_close_still_sees_the_server_crash() {
             crash(socket);
             let _ = stream.read(&mut [0]);
         });
-        assert!(
-            crashed.starts_with("client_to_server ended by network: network_error"),
-            "{crashed}"
-        );
+        assert!(crashed.starts_with("client_to_server ended by network: network_error"), "{crashed}");
     }
     let dropped = line(|lines| {
         let guard = guard(lines);
@@ -324,10 +289,7 @@ fn what_this_side_does_in_a_phase_is_not_the_clients_act() {
             let mut stream = guard.track(socket, Initiator::Client);
             client.write_all(b"garbage").expect("sent");
             let _ = stream.read(&mut [0; 100]).await;
-            stream
-                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                .await
-                .expect("answered");
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("answered");
             stream.shutdown().await.expect("shut down");
         });
     });
@@ -352,11 +314,7 @@ fn a_terminal_that_its_shell_left_has_ended() {
     let terminal = nix::pty::openpty(None, None).expect("a terminal");
     let stdio = || Stdio::from(terminal.slave.try_clone().expect("cloned"));
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "echo hi"])
-        .stdin(stdio())
-        .stdout(stdio())
-        .stderr(stdio());
+    shell.args(["-c", "echo hi"]).stdin(stdio()).stdout(stdio()).stderr(stdio());
     assert!(shell.status().expect("run").success());
     drop((shell, terminal.slave));
     let mut master = std::fs::File::from(terminal.master);
@@ -364,38 +322,24 @@ fn a_terminal_that_its_shell_left_has_ended() {
     let result = master.read_to_end(&mut text);
     assert_eq!(text, b"hi\r\n");
     let end = classify_pty_exit(false, &result);
-    assert_eq!(
-        (end.reason(), end.exit_code()),
-        (DisconnectReason::Graceful, None)
-    );
+    assert_eq!((end.reason(), end.exit_code()), (DisconnectReason::Graceful, None));
     let end = classify_pty_exit(true, &result);
-    assert_eq!(
-        (end.reason(), end.exit_code()),
-        (DisconnectReason::ServerShutdown, Some(1))
-    );
+    assert_eq!((end.reason(), end.exit_code()), (DisconnectReason::ServerShutdown, Some(1)));
     let terminal = line(|lines| {
         let guard = guard(lines);
         let mut stream = guard.track(master, Initiator::Agent).with_goodbye();
         assert!(stream.read(&mut [0]).is_err());
     });
-    assert_eq!(
-        terminal,
-        "client_to_server ended by agent: graceful (end_of_file, peer agent)"
-    );
+    assert_eq!(terminal, "client_to_server ended by agent: graceful (end_of_file, peer agent)");
 }
 
 #[test]
 fn the_connections_that_a_processs_shutdown_ends_are_original_lines() {
     let lines = Lines::default();
     let process = Cause::default();
-    let connection =
-        DisconnectGuard::boxed(ServerToAgent, lines.emit()).with_cause(process.child());
-    let session =
-        DisconnectGuard::boxed(AgentToClient, lines.emit()).with_cause(connection.cause().child());
-    process.record(
-        Evidence::Local,
-        Disconnect::shutdown(AgentToClient, Initiator::Agent),
-    );
+    let connection = DisconnectGuard::boxed(ServerToAgent, lines.emit()).with_cause(process.child());
+    let session = DisconnectGuard::boxed(AgentToClient, lines.emit()).with_cause(connection.cause().child());
+    process.record(Evidence::Local, Disconnect::shutdown(AgentToClient, Initiator::Agent));
     drop(session);
     drop(connection);
     let origins: Vec<_> = lines.take().iter().map(Disconnect::origin).collect();
@@ -407,10 +351,7 @@ fn a_later_word_above_never_contradicts_what_is_known_below() {
     let root = Cause::default();
     let child = root.child();
     let by = |side| Disconnect::closed_by(AgentToClient, side);
-    root.record(
-        Evidence::Transport,
-        Disconnect::network_error(AgentToClient, Trigger::Reset),
-    );
+    root.record(Evidence::Transport, Disconnect::network_error(AgentToClient, Trigger::Reset));
     child.record(Evidence::Peer, by(Initiator::Client));
     root.record(Evidence::Peer, by(Initiator::Agent));
     assert_eq!(child.get(), Some(by(Initiator::Client)));
@@ -425,19 +366,12 @@ fn a_task_that_panicked_is_a_panic() {
                 let guard = guard(lines);
                 let task = tokio::spawn(async { task() });
                 let joined = task.await;
-                assert!(
-                    joined
-                        .inspect_err(|error| guard.record_error(error))
-                        .is_err()
-                );
+                assert!(joined.inspect_err(|error| guard.record_error(error)).is_err());
             });
         })
     };
     let panicked = joined(&|| panic!("a bug"));
-    assert!(
-        panicked.starts_with("client_to_server ended: unknown (panic): task "),
-        "{panicked}"
-    );
+    assert!(panicked.starts_with("client_to_server ended: unknown (panic): task "), "{panicked}");
     let cancelled = line(|lines| {
         block_on(async {
             let guard = guard(lines);
@@ -446,34 +380,32 @@ fn a_task_that_panicked_is_a_panic() {
             guard.record_error(&task.await.expect_err("aborted"));
         });
     });
-    assert!(
-        cancelled.starts_with("client_to_server ended: unknown (dropped): task "),
-        "{cancelled}"
-    );
+    assert!(cancelled.starts_with("client_to_server ended: unknown (dropped): task "), "{cancelled}");
 }
 
 /// A socket as tokio 1.40 shows it: its `shutdown` returns a `NotConnected`.
 struct OlderTokio(tokio::net::TcpStream);
 
+impl tokio::io::AsyncWrite for OlderTokio {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&self.0).shutdown(Shutdown::Write))
+    }
+}
+
 #[test]
 fn a_shutdown_after_the_peers_reset_is_the_same_under_any_tokio() {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-    impl tokio::io::AsyncWrite for OlderTokio {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write(cx, bytes)
-        }
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(SockRef::from(&self.0).shutdown(Shutdown::Write))
-        }
-    }
     let shut_down = |older: bool| {
         line(|lines| {
             block_on(async {
@@ -492,10 +424,7 @@ fn a_shutdown_after_the_peers_reset_is_the_same_under_any_tokio() {
             });
         })
     };
-    assert_eq!(
-        shut_down(false),
-        "client_to_server ended by server: graceful"
-    );
+    assert_eq!(shut_down(false), "client_to_server ended by server: graceful");
     assert_eq!(shut_down(true), shut_down(false));
 }
 
@@ -510,47 +439,29 @@ fn errors_that_libraries_wrap_or_print_are_read() {
     let rows: [(io::Error, Trigger); 11] = [
         (ErrorKind::TimedOut.into(), Trigger::Deadline),
         (os(110), Trigger::TimedOut),
-        (
-            io::Error::new(ErrorKind::TimedOut, os(110)),
-            Trigger::TimedOut,
-        ),
-        (
-            io::Error::new(ErrorKind::TimedOut, os(110).to_string()),
-            Trigger::TimedOut,
-        ),
+        (io::Error::new(ErrorKind::TimedOut, os(110)), Trigger::TimedOut),
+        (io::Error::new(ErrorKind::TimedOut, os(110).to_string()), Trigger::TimedOut),
         (ErrorKind::ConnectionAborted.into(), Trigger::EndOfFile),
         (os(103), Trigger::Aborted),
         (os(112), Trigger::Unreachable),
         (os(64), Trigger::Unreachable),
         (os(102), Trigger::Reset),
         (os(108), Trigger::BrokenPipe),
-        (
-            io::Error::other("redis: Connection reset by peer (os error 104)"),
-            Trigger::Reset,
-        ),
+        (io::Error::other("redis: Connection reset by peer (os error 104)"), Trigger::Reset),
     ];
     for (error, trigger) in rows {
         assert_eq!(of(&error), network(trigger), "{error:?}");
         assert_eq!(of(&Arc::new(error)), network(trigger));
     }
-    assert_eq!(
-        of(&io::Error::other("(os error 999999999999)")).0,
-        DisconnectReason::Unknown
-    );
-    assert_eq!(
-        of(&io::Error::other("os error 104")).0,
-        DisconnectReason::Unknown
-    );
+    assert_eq!(of(&io::Error::other("(os error 999999999999)")).0, DisconnectReason::Unknown);
+    assert_eq!(of(&io::Error::other("os error 104")).0, DisconnectReason::Unknown);
     let classified = |error: Box<dyn std::error::Error + Send + Sync>| {
         let result: Result<(), _> = Err(error);
         disconnect_attribution::classify_channel_close(&result).trigger()
     };
     assert_eq!(classified(Box::new(os(104))), Some(Trigger::Reset));
     let text: Result<(), String> = Err(os(104).to_string());
-    assert_eq!(
-        disconnect_attribution::classify_channel_close(&text).trigger(),
-        Some(Trigger::Reset)
-    );
+    assert_eq!(disconnect_attribution::classify_channel_close(&text).trigger(), Some(Trigger::Reset));
 }
 
 #[test]
