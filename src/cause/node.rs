@@ -93,15 +93,13 @@ impl Learned {
         mut end: Disconnect,
         assumption: Option<Assumption>,
     ) -> bool {
-        let facts = mem::replace(&mut end.facts, Facts::NONE);
+        let facts = mem::take(&mut end.fields.facts);
         let is_kept = !end.explains_nothing() && self.keep(order, weight, end, assumption);
-        let (better, other) = if is_kept {
-            (facts, self.facts)
+        self.facts = if is_kept {
+            facts.or(self.facts)
         } else {
-            (self.facts, facts)
+            self.facts.or(facts)
         };
-        self.facts = better;
-        self.facts.fill(&other);
         is_kept
     }
 
@@ -168,13 +166,13 @@ impl Learned {
             Weight::Text => first.assumption == Some(Assumption::Goodbye),
             Weight::NothingNew | Weight::Known(_) => false,
         };
-        let is_of_this_peer = end.peer.is_none() || end.peer == first.end.peer;
+        let is_of_this_peer = end.peer().is_none() || end.peer() == first.end.peer();
         if !is_refuted || !is_of_this_peer {
             return false;
         }
         let assumed = mem::replace(&mut first.end, end.clone());
-        first.end.trigger = first.end.trigger.or(assumed.trigger);
-        first.end.peer = assumed.peer;
+        first.end.fields.trigger = end.trigger().or(assumed.trigger());
+        first.end.fields.peer = assumed.peer();
         first.assumption = None;
         true
     }
@@ -389,7 +387,7 @@ impl Learned {
     fn with_own_facts(&self, place: Place<'_>, end: &Disconnect) -> Found {
         let mut found = place.found(end);
         if !place.is_inherited {
-            found.end.facts = self.facts;
+            found.end.fields.facts = self.facts;
         }
         found
     }
@@ -398,9 +396,9 @@ impl Learned {
 impl Disconnect {
     /// A bare `unknown` is not a cause.
     pub(super) fn explains_nothing(&self) -> bool {
-        self.reason == DisconnectReason::Unknown
-            && self.trigger.is_none()
+        self.reason() == DisconnectReason::Unknown
+            && self.trigger().is_none()
             && self.detail.is_none()
-            && self.code.is_none()
+            && self.code().is_none()
     }
 }

@@ -176,7 +176,7 @@ impl Cause {
     #[inline]
     pub(crate) fn transport<'a>(&'a self, other: Option<&'a Arc<Transport>>) -> &'a Transport {
         let first = || self.node().transport.get_or_init(|| Transport::new(None));
-        other.map_or_else(first, |other| other)
+        other.map_or_else(first, Arc::as_ref)
     }
 
     pub(crate) fn is_tracked(&self) -> bool {
@@ -299,7 +299,7 @@ impl Cause {
 impl Disconnect {
     /// Whose act an expected end would be, if it is one side's.
     fn presumed_act_of(&self) -> Option<Initiator> {
-        let side = self.initiator.filter(|side| side.is_side());
+        let side = self.initiator().filter(|side| side.is_side());
         side.filter(|_| self.expected())
     }
 }

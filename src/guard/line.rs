@@ -1,6 +1,5 @@
 //! What the line holds.
 
-use std::num::NonZeroI64;
 use std::thread;
 
 use super::DisconnectGuard;
@@ -52,11 +51,10 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     }
 
     fn of_this_layer(&self, found: Found) -> Disconnect {
-        Disconnect {
-            connect_type: self.connect_type,
-            origin: found.origin,
-            ..found.end
-        }
+        let mut end = found.end;
+        end.fields.connect_type = self.connect_type;
+        end.fields.origin = found.origin;
+        end
     }
 
     /// Fills what the site did not set: what other observations knew, then what the guard and the tracked streams
@@ -68,18 +66,18 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         let since = |from| (from > 0).then(|| clock::milliseconds(from, ended));
         let open = since(self.opened.monotonic);
         // No silence is longer than the connection.
-        let heard = self.cause.last_heard(end.peer);
+        let heard = self.cause.last_heard(end.peer());
         let silence = heard.and_then(|heard| since(heard).or(open).min(open));
         let bytes = self.cause.bytes();
-        let jump = NonZeroI64::new(self.opened.jump_until(closed));
-        end.facts.fill(&observed);
-        end.facts.fill(&Facts {
+        let jump = self.opened.jump_until(closed);
+        let measured = Facts {
             connection_duration_ms: open,
             peer_silence_ms: silence,
             bytes_received: bytes.map(|(received, _)| received),
             bytes_sent: bytes.map(|(_, sent)| sent),
-            clock_jump_ms: jump.filter(|jump| jump.get().unsigned_abs() >= LEAST_CLOCK_JUMP_MS),
+            clock_jump_ms: Some(jump).filter(|jump| jump.unsigned_abs() >= LEAST_CLOCK_JUMP_MS),
             ..Facts::NONE
-        });
+        };
+        end.fields.facts = end.fields.facts.or(observed).or(measured);
     }
 }

@@ -6,8 +6,8 @@ use std::io;
 use allocation_counter::{AllocationInfo, measure};
 use disconnect_attribution::{
     Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    ParseError, Trigger, classify_channel_close, classify_coordinator_rpc_exit, classify_pty_exit,
-    classify_rpc_exit, disconnect_log,
+    Trigger, classify_channel_close, classify_coordinator_rpc_exit, classify_pty_exit, classify_rpc_exit,
+    disconnect_log,
 };
 use slog::{Drain, KV, Key, Level, Logger, Never, OwnedKVList, Record, Serializer, info, o};
 

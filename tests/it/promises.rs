@@ -112,36 +112,9 @@ sizes!(
 sizes!(
     Cause = 8
     CloseCode = 16
-    Disconnect = 136
     ParseError = 56
 );
-const_assert!(size_of::<Disconnect>() <= 144);
-
-/// A user's own traits of the names that strum has, on our words and with their own derive.
-mod of_a_user {
-    pub(super) trait VariantNames {
-        const VARIANTS: &'static [&'static str];
-    }
-
-    pub(super) trait VariantArray: Sized + 'static {
-        const VARIANTS: &'static [Self];
-    }
-}
-
-impl of_a_user::VariantNames for Trigger {
-    const VARIANTS: &'static [&'static str] = &["the user's"];
-}
-
-impl of_a_user::VariantArray for Trigger {
-    const VARIANTS: &'static [Self] = &[];
-}
-
-#[test]
-fn traits_of_the_same_names_do_not_clash() {
-    assert_eq!(Trigger::VARIANTS.len(), 15, "ours comes first");
-    assert_eq!(<Trigger as of_a_user::VariantNames>::VARIANTS, ["the user's"]);
-    assert_eq!(<Trigger as of_a_user::VariantArray>::VARIANTS, []);
-}
+const_assert!(size_of::<Disconnect>() <= 152);
 
 /// `carrying` puts a guard where `Unpin` is asked for, whatever its closure captures.
 #[test]

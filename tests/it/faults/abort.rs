@@ -58,7 +58,7 @@ fn a_program_that_aborts_logs_until_it_panics_and_its_hook_is_the_last_to_log() 
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), lines(&output), error)
     };
-    let ended = "agent_to_client ended by network: network_error (end_of_file";
+    let ended = "agent_to_client ended by network: network_error (end_of_file, peer client";
 
     let (code, lines, error) = run("return");
     assert_eq!((code, &lines[..]), (Some(0), &[ended, ended].map(String::from)[..]), "{error}");

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::{
-    Cause, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
+    DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
     classify_coordinator_rpc_exit,
 };
 
