@@ -76,27 +76,6 @@ fn each_setter_sets_its_own_field_and_no_other() {
 }
 
 #[test]
-fn the_record_with_every_field_has_them_all() {
-    assert_eq!(
-        optional(&full()).map(|value| value.expect("every field")),
-        [
-            "Agent",
-            "MaxAge",
-            "Ssh(11)",
-            "\"process exited with error status: 7\"",
-            "ServerToAgent",
-            "7",
-            "Direct",
-            "61.234s",
-            "60s",
-            "18446744073709551615",
-            "0",
-            "-3600000",
-        ],
-    );
-}
-
-#[test]
 fn the_last_value_that_a_setter_was_given_counts() {
     let end = bare()
         .with_initiator(Initiator::Client)
@@ -114,6 +93,7 @@ fn the_last_value_that_a_setter_was_given_counts() {
     assert_eq!(end.trigger(), Some(Trigger::Aborted));
     assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(0), Some(0)));
     assert_eq!(end.clock_jump(), None, "0 is none");
+    assert_eq!(bare().with_clock_jump(5).with_clock_jump(0), bare(), "and leaves no trace");
     assert_eq!(end.exit_code(), Some(0));
 }
 
@@ -249,14 +229,6 @@ fn a_record_reads_as_one_part_of_a_sentence() {
     for (end, text) in rows {
         assert_eq!(end.to_string(), text);
     }
-}
-
-#[test]
-fn a_fact_that_is_taken_back_leaves_no_trace() {
-    assert_eq!(bare().with_clock_jump(5).with_clock_jump(0), bare());
-    let exited = bare().with_exit_code(7);
-    assert_eq!(exited.clone().with_clock_jump(5).with_clock_jump(0), exited);
-    assert_ne!(exited, bare());
 }
 
 #[test]
