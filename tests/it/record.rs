@@ -133,7 +133,7 @@ fn what_can_be_is_a_constant() {
     const SHUTDOWN: Disconnect = Disconnect::shutdown(ServerToAgent, Initiator::Agent);
     const CODE: Disconnect =
         Disconnect::from_close_code(AgentToClient, CloseCode::Ssh(11), Initiator::Client);
-    assert_eq!(END.error_type(), Some("rejected"));
+    assert_eq!(END.reason(), Rejected);
     assert_eq!((END.bytes_received(), END.bytes_sent()), (Some(3), Some(4)));
     assert_eq!((SHUTDOWN.reason(), CODE.reason()), (ServerShutdown, ClientClosed));
 }
@@ -163,13 +163,10 @@ fn a_shutdown_and_a_deliberate_end_are_a_sides() {
 }
 
 #[test]
-fn the_reason_alone_decides_what_is_expected_and_what_is_an_error() {
+fn the_reason_alone_decides_what_is_expected() {
     for &reason in DisconnectReason::VARIANTS {
-        let bare = Disconnect::new(ServerToAgent, reason);
-        for end in [full().with_reason(reason), bare] {
-            assert_eq!(end.expected(), reason.expected());
-            let error_type = (!reason.expected()).then_some(reason.as_str());
-            assert_eq!(end.error_type(), error_type);
+        for end in [full(), bare()] {
+            assert_eq!(end.with_reason(reason).expected(), reason.expected());
         }
     }
 }

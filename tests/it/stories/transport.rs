@@ -51,15 +51,6 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
 }
 
 #[test]
-fn a_reset_is_a_network_error() {
-    let line = line(reset, read_to_the_end);
-    let expected = "agent_to_client ended by network: network_error (reset): read failed: ";
-    assert!(line.starts_with(expected), "{line}");
-    #[cfg(target_os = "linux")]
-    assert!(line.ends_with("Connection reset by peer (os error 104)"), "{line}");
-}
-
-#[test]
 fn an_end_of_file_means_what_the_protocol_makes_of_it() {
     assert_eq!(line(drop, read_to_the_end), END_OF_FILE);
 
