@@ -1,4 +1,4 @@
-//! Allocations are exact: none from classifying to emitting, where nothing has to be copied.
+//! Allocations are exact: none from classifying to emitting, if nothing has to be copied.
 
 use std::fmt;
 use std::io;

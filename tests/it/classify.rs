@@ -33,7 +33,7 @@ fn a_coordinator_rpc_ends_by_its_server_by_the_network_or_by_a_shutdown() {
 
 #[test]
 fn an_rpc_ends_by_its_peer_by_the_network_or_by_a_shutdown_at_either_side() {
-    // Who hung up where the result is `Ok`, and what a shutdown of this side is.
+    // Who hung up if the result is `Ok`, and what a shutdown of this side is.
     let agents = (ServerShutdown, Some(Agent));
     let servers = (ServerShutdown, Some(Server));
     let clients = (ClientClosed, Some(Client));

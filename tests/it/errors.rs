@@ -67,7 +67,7 @@ fn each_kind_of_io_error_has_its_reason_and_trigger() {
     }
 }
 
-/// What the operating system's own numbers mean where a connection ends.
+/// What the operating system's own numbers mean when a connection ends.
 #[test]
 #[cfg(target_os = "linux")]
 fn each_number_of_linux_has_its_reason_and_trigger() {

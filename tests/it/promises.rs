@@ -41,7 +41,7 @@ assert_impl_all!(Evidence: Copy, Hash);
 assert_impl_all!(Disconnect: Hash, Display);
 assert_not_impl_any!(Disconnect: Copy, Default);
 assert_impl_all!(ParseError: Error);
-// A word that is not known is left out or refused where there is no default.
+// A word that is not known is left out or refused if there is no default.
 assert_not_impl_any!(Trigger: Default);
 assert_not_impl_any!(ConnectType: Default);
 assert_impl_all!(DisconnectReason: Default);

@@ -112,7 +112,7 @@ fn of_all_characters_exactly_those_that_hide_or_break_are_escaped() {
     for c in characters() {
         let is_escaped = ESCAPED.iter().any(|range| range.contains(&c));
         let kept = if is_escaped { c.escape_default().to_string() } else { c.to_string() };
-        // Between ASCII, and where what is around it is none.
+        // Between ASCII, and between what is none.
         for around in ["a", "日"] {
             let expected = Some(format!("{around}{kept}{around}"));
             assert_eq!(handed(&format!("{around}{c}{around}")), expected, "{c:?}");
@@ -239,7 +239,7 @@ fn a_text_is_at_most_256_bytes_with_the_mark_of_its_cut() {
 
 #[test]
 fn memory_is_bounded_with_the_text() {
-    // The text's length once it is kept; none where the text itself is kept.
+    // The text's length once it is kept; none if the text itself is kept.
     for (text, capacity, copied) in [
         ("denied", 6, None),
         ("denied", 256, None),

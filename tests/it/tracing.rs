@@ -1,6 +1,6 @@
 //! tracing: the same record gives the same fields as through slog, and nothing while the level is off.
 
-use disconnect_attribution::{Disconnect, disconnect_event};
+use disconnect_attribution::disconnect_event;
 use serde_json::{Value, json};
 use tracing::{Level, subscriber::with_default};
 

@@ -41,8 +41,8 @@ impl Model {
     }
 
     pub(crate) fn record(&mut self, at: usize, evidence: Evidence, number: usize) -> bool {
-        let own = self.kept.iter().filter(|(cause, ..)| *cause == at).map(|(_, evidence, _)| *evidence);
-        let is_kept = own.last().is_none_or(|known| refines(known, evidence));
+        let mut own = self.kept.iter().filter(|(cause, ..)| *cause == at).map(|(_, evidence, _)| *evidence);
+        let is_kept = own.next_back().is_none_or(|known| refines(known, evidence));
         if is_kept {
             self.kept.push((at, evidence, number));
         }

@@ -48,14 +48,6 @@ fn it_resolves_when_this_cause_or_one_above_it_knows() {
 }
 
 #[test]
-fn it_resolves_at_once_when_the_end_is_known() {
-    let cause = Cause::default();
-    cause.record(Evidence::Local, shutdown());
-    let alarm = Arc::<Alarm>::default();
-    assert_eq!(poll(pin!(cause.child().ended()), &alarm), Poll::Ready(shutdown()));
-}
-
-#[test]
 fn the_latest_waker_counts() {
     let cause = Cause::default();
     let [first, latest] = [Arc::<Alarm>::default(), Arc::default()];

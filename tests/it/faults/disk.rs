@@ -50,7 +50,7 @@ fn serve(folder: &Path, is_whole: bool) {
     print!("BEGIN{log}\nEND");
 }
 
-/// Runs a test in a process of its own that has a small disk; `None` where that needs rights it has not.
+/// Runs a test in a process of its own that has a small disk; `None` if that needs rights it has not.
 fn on_a_small_disk(test: &str) -> Option<Output> {
     let folder = tempfile::tempdir().expect("a folder");
     let command = respawn(&format!("faults::disk::{test}"));

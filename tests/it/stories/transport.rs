@@ -10,8 +10,8 @@ use std::time::Duration;
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Disconnect, DisconnectReason, Initiator, Trigger};
 
-use super::{line, line_of, read_to_the_end};
-use crate::support::{END_OF_FILE, Lines, client_closed, end, reset, respawned, track};
+use super::{line, read_to_the_end};
+use crate::support::{END_OF_FILE, Lines, client_closed, end, reset, track};
 
 #[test]
 #[cfg(unix)] // elsewhere a killed process may reset
@@ -26,15 +26,16 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
     }
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let mut client =
-        respawned::respawn("stories::transport::a_client_process_that_is_killed_is_an_end_of_file")
-            .env("STORY_AGENT", address.to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("respawned");
+    let mut client = crate::support::respawned::respawn(
+        "stories::transport::a_client_process_that_is_killed_is_an_end_of_file",
+    )
+    .env("STORY_AGENT", address.to_string())
+    .stdout(Stdio::null())
+    .spawn()
+    .expect("respawned");
     let (accepted, _) = listener.accept().expect("a client");
     let (greeted, is_greeted) = mpsc::channel();
-    let line = line_of(
+    let line = super::line_of(
         accepted,
         || {
             is_greeted.recv().expect("greeted");
@@ -48,15 +49,6 @@ fn a_client_process_that_is_killed_is_an_end_of_file() {
         },
     );
     assert_eq!(line, END_OF_FILE);
-}
-
-#[test]
-fn a_reset_is_a_network_error() {
-    let line = line(reset, read_to_the_end);
-    let expected = "agent_to_client ended by network: network_error (reset, peer client): read failed: ";
-    assert!(line.starts_with(expected), "{line}");
-    #[cfg(target_os = "linux")]
-    assert!(line.ends_with("Connection reset by peer (os error 104)"), "{line}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(crate) enum EndOfFile {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // they do not depend on one another
 pub(crate) struct Oracle {
     meaning: EndOfFile,
     presumed: Option<DisconnectReason>,

@@ -14,7 +14,6 @@ mod matrix;
 mod peer;
 mod proxy;
 mod quic;
-#[path = "../../../../tests/support/raw_codec.rs"]
 mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;

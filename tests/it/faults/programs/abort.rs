@@ -1,4 +1,4 @@
-//! A program that aborts where others unwind; `tests/it/faults/abort.rs` builds and runs it.
+//! A program that aborts when others unwind; `tests/it/faults/abort.rs` builds and runs it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
