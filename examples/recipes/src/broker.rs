@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 const CONNECT: u8 = 1;
+const PUBLISH: u8 = 3;
 const PING: u8 = 12;
 const DISCONNECT: u8 = 14;
 
@@ -77,7 +78,8 @@ async fn session(stream: &mut TrackedStream<TcpStream>, broker: &Broker) -> Resu
                 cause.record(Evidence::Peer, end);
                 return Ok(());
             }
-            _ => return Err(protocol_error("unknown packet")),
+            PUBLISH => {} // stands for your code
+            _ => return Err(protocol_error("a second login")),
         }
     }
 }
@@ -115,8 +117,10 @@ async fn in_time<T>(
     late: Trigger,
     packet: impl Future<Output = Result<T, Disconnect>>,
 ) -> Result<T, Disconnect> {
-    let read = timeout(broker.keepalive, packet).await;
-    read.unwrap_or_else(|_| Err(Disconnect::network_error(ClientToServer, late)))
+    match timeout(broker.keepalive, packet).await {
+        Ok(read) => read,
+        Err(_) => Err(Disconnect::network_error(ClientToServer, late)),
+    }
 }
 
 /// A byte for the kind, two for the length, and the rest.
@@ -125,6 +129,9 @@ async fn packet(
     broker: &Broker,
 ) -> Result<(u8, Vec<u8>), Disconnect> {
     let kind = stream.read_u8().await.map_err(of_transport)?;
+    if !matches!(kind, CONNECT | PUBLISH | PING | DISCONNECT) {
+        return Err(protocol_error("unknown packet"));
+    }
     let length = stream.read_u16().await.map_err(of_transport)?;
     if length > broker.largest {
         return Err(refused("packet too large"));

@@ -6,10 +6,11 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator};
+use disconnect_attribution::{Cause, CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator};
 use hyper::body::Body;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,42 +18,71 @@ use tokio::net::TcpStream;
 
 use crate::http2;
 
-/// Dials. Requests that run over the connection have children of its cause.
+/// What requests are sent over; its drop is this side's close.
+pub struct Connection<B> {
+    /// Dropped first. Who clones the requests clones this, too.
+    pub in_use: Arc<()>,
+    pub requests: SendRequest<B>,
+    /// What runs over the connection has a child of it.
+    pub cause: Cause,
+}
+
+/// Dials, with pings of HTTP/2.
 pub async fn connect<B>(
     address: &str,
     agent: &Cause,
     keepalive: Duration,
     log: impl FnOnce(Disconnect) + Send + 'static,
-) -> io::Result<(SendRequest<B>, Cause)>
+) -> io::Result<Connection<B>>
 where
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     let socket = TcpStream::connect(address).await?;
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
-    let cause = guard.cause();
-    // Over HTTP/2 a FIN is a goodbye, unless a request is cut or the GOAWAY before it has a code.
+    // Over HTTP/2 a FIN is a goodbye, unless the GOAWAY before it has a code.
     let stream = guard.track(socket, Initiator::Server).with_goodbye();
-    let (requests, connection) = Builder::new(TokioExecutor::new())
+    let connected = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(keepalive)
         .keep_alive_timeout(keepalive)
         .keep_alive_while_idle(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    let of_requests = guard.cause();
+        .handshake(TokioIo::new(stream));
+    let (requests, connection) = connected.await.map_err(io::Error::other)?;
+    let (cause, in_use) = (guard.cause(), Arc::new(()));
+    let held = Arc::downgrade(&in_use);
     tokio::spawn(async move {
-        // Not dropped with the last request alone: this side closes, and has no other word for it.
-        cause.presume(Disconnect::closed_by(ClientToServer, Initiator::Client));
-        if let Err(error) = connection.await {
-            match http2::explain(ClientToServer, Initiator::Server, &error) {
-                Some((evidence, end)) => {
-                    cause.record(evidence, end);
-                }
-                None => guard.record_error(&error),
-            }
-        }
+        let ended = connection.await;
+        explain(
+            &guard.cause(),
+            ended.as_ref().err(),
+            held.strong_count() > 0,
+        );
         drop(guard);
     });
-    Ok((requests, of_requests))
+    Ok(Connection {
+        in_use,
+        requests,
+        cause,
+    })
+}
+
+/// Records why a connection's future ended, beyond what the transport did.
+pub fn explain(cause: &Cause, error: Option<&hyper::Error>, is_in_use: bool) {
+    let (evidence, end) = match error {
+        Some(error) => match http2::explain(ClientToServer, Initiator::Server, error) {
+            Some(explained) => explained,
+            None => return cause.record_error(ClientToServer, error),
+        },
+        // The server has sent a GOAWAY without an error.
+        None if is_in_use => {
+            let code = CloseCode::Http2(0);
+            let end = Disconnect::from_close_code(ClientToServer, code, Initiator::Server);
+            (Evidence::Peer, end)
+        }
+        None => (
+            Evidence::Local,
+            Disconnect::closed_by(ClientToServer, Initiator::Client),
+        ),
+    };
+    cause.record(evidence, end);
 }

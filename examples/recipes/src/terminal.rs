@@ -44,6 +44,8 @@ async fn session<S: AsyncRead + AsyncWrite + Unpin>(
     shell.stdin(stdio()?).stdout(stdio()?).stderr(stdio()?);
     let mut child = shell.kill_on_drop(true).spawn()?;
     drop((shell, terminal.slave)); // the shell's are the last: the terminal ends with it
+    // Two handles: tokio's file does one thing at a time.
+    let mut input = tokio::fs::File::from_std(File::from(terminal.master.try_clone()?));
     let mut terminal = tokio::fs::File::from_std(File::from(terminal.master));
     let (mut ended, mut output) = (connection.ended(), [0; 1024]);
     loop {
@@ -58,7 +60,10 @@ async fn session<S: AsyncRead + AsyncWrite + Unpin>(
             },
             message = client.next() => match message {
                 Some(Ok(Message::Close(frame))) => goodbye(connection, site, frame),
-                Some(Ok(message)) => terminal.write_all(&message.into_data()).await?,
+                Some(Ok(message)) => {
+                    input.write_all(&message.into_data()).await?;
+                    input.flush().await?;
+                }
                 Some(Err(error)) => observe(connection, site, &error),
                 None => break,
             },

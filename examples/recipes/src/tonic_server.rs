@@ -21,6 +21,7 @@ use crate::http2;
 
 /// How long a connection has to learn why it ended.
 const PATIENCE: Duration = Duration::from_millis(500);
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Reads the inbound half, in a task of its own: it alone can tell a client that left from one that broke.
 pub async fn read<T>(
@@ -37,8 +38,13 @@ pub async fn read<T>(
         tokio::select! {
             message = requests.message() => match message {
                 Ok(Some(message)) => on_message(message),
-                // It has sent all, or cancelled.
+                // It has sent all, or cancelled. hyper ends the stream so, too, if a ping was not answered, which its
+                // connection learns a moment later.
                 Ok(None) => {
+                    let ended = timeout(MOMENT, connection.ended()).await;
+                    if ended.is_ok_and(|end| end.trigger() == Some(Trigger::KeepaliveTimeout)) {
+                        return;
+                    }
                     let end = Disconnect::closed_by(ClientToServer, Initiator::Client);
                     guard.cause().record(Evidence::Peer, end);
                     return;

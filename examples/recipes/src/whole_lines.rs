@@ -33,8 +33,12 @@ impl<W: Write> Write for WholeLines<W> {
 }
 
 impl<W> WholeLines<W> {
-    /// Begins with a line of its own: another process may have torn the last one.
+    /// Begins with a line of its own.
     pub const fn new(to: W) -> Self {
-        Self { line: Vec::new(), is_torn: true, to }
+        Self {
+            line: Vec::new(),
+            is_torn: true, // another process may have torn the last one
+            to,
+        }
     }
 }

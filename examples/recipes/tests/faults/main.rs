@@ -6,8 +6,10 @@
 
 mod axum_server;
 mod axum_websocket;
+mod broker;
 mod grpc;
 mod http;
+mod http2_client;
 #[path = "../../../../tests/support/lines.rs"]
 mod lines;
 mod matrix;
@@ -19,6 +21,7 @@ mod raw_codec;
 mod respawned;
 mod ssh;
 mod teardown;
+mod terminal;
 mod tls;
 mod websockets;
 #[path = "../../../../tests/support/words.rs"]

@@ -128,14 +128,18 @@ impl Lines {
 fn every_recipe_of_the_page_is_opened_by_a_test() {
     let tests = [
         include_str!("axum_websocket.rs"),
+        include_str!("broker.rs"),
+        include_str!("grpc/both_ways.rs"),
         include_str!("grpc/client.rs"),
         include_str!("grpc/server.rs"),
+        include_str!("http2_client.rs"),
         include_str!("http/body.rs"),
         include_str!("http/connection.rs"),
         include_str!("proxy.rs"),
         include_str!("quic.rs"),
         include_str!("ssh.rs"),
         include_str!("teardown.rs"),
+        include_str!("terminal.rs"),
         include_str!("tls.rs"),
         include_str!("websockets.rs"),
     ]

@@ -31,6 +31,7 @@ use crate::raw_codec::Raw;
 use crate::respawned::{RESPAWNED, respawn};
 use recipes::axum_listener::Connection;
 
+mod both_ways;
 mod client;
 mod server;
 
@@ -49,7 +50,7 @@ struct Site {
 }
 
 impl Site {
-    fn responses(&self, path: &str, connection: Connection) -> Result<Responses, Status> {
+    fn responses(&self, path: &str, connection: &Connection) -> Result<Responses, Status> {
         let up = stream::iter([Ok(Bytes::from_static(b"up"))]);
         let then: Responses = match path {
             "/site/refuse" => return Err(Status::unavailable("too many agents")),
@@ -114,7 +115,7 @@ impl ServerStreamingService<Bytes> for Method {
             if path == "/site/never" {
                 tokio::time::sleep(LONG).await;
             }
-            site.responses(&path, connection).map(Response::new)
+            site.responses(&path, &connection).map(Response::new)
         })
     }
 }
@@ -222,6 +223,14 @@ fn a_process_serves_or_calls_until_it_is_killed() {
         loop {
             std::thread::park();
         }
+    }
+    if let Some(address) = what.strip_prefix("both ways ") {
+        let address = address.parse().expect("an address");
+        return Runtime::new().expect("a runtime").block_on(async {
+            let _call = both_ways::open(address, stream::pending()).await;
+            println!("up");
+            std::future::pending::<()>().await;
+        });
     }
     let address = what.parse().expect("an address");
     Runtime::new().expect("a runtime").block_on(async {

@@ -83,13 +83,13 @@ async fn this_side_ends_it(row: &mut Row) {
 }
 
 /// Passes a connection's bytes on, and can reset it: a channel does not hand out its own socket.
-struct Relay {
-    address: SocketAddr,
+pub(super) struct Relay {
+    pub(super) address: SocketAddr,
     legs: JoinHandle<[TcpStream; 2]>,
 }
 
 impl Relay {
-    fn to(server: SocketAddr) -> Self {
+    pub(super) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let legs = spawn_blocking(move || {
@@ -105,7 +105,7 @@ impl Relay {
     }
 
     /// Resets the server's leg.
-    async fn reset(self) {
+    pub(super) async fn reset(self) {
         let legs = self.legs.await.expect("no panic");
         reset(&legs[1]);
         for leg in &legs {
