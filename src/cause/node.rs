@@ -259,9 +259,10 @@ impl Cause {
         })
     }
 
-    /// Notes that a guard reports this cause. The layer of the first one counts.
-    pub(crate) fn note_guard(&self, connect_type: ConnectType) {
+    /// Notes that a guard's line reports this. The layer of the first one counts.
+    pub(crate) fn reported_by(self, connect_type: ConnectType) -> Self {
         self.node().layer.get_or_init(|| connect_type);
+        self
     }
 
     pub(crate) fn observe(
