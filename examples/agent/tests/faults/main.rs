@@ -9,7 +9,7 @@ mod connections;
 mod grpc;
 mod limits;
 mod network;
-#[path = "../../../../tests/support/raw_codec.rs"]
+#[path = "../../../recipes/tests/faults/raw_codec.rs"]
 mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
