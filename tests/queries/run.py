@@ -50,10 +50,10 @@ GO_TEXTS = {
     "read tcp 10.0.0.7:22: The semaphore timeout period has expired.": ("network_error", "timed_out"),
     "connection reset by peer, again": ("unknown", ""),
     "wait: no child processes": ("unknown", ""),
-    "unknown": ("unknown", ""),
-    "workspace_stopped": ("workspace_stopped", ""),
 }
 EXPECTED = {"graceful", "client_closed", "server_shutdown", "workspace_stopped"}
+UNEXPECTED = {"network_error", "protocol_error", "control_plane_lost", "process_exited", "rejected", "unknown"}
+GO_TEXTS |= {word: (word, "") for word in EXPECTED | UNEXPECTED}
 
 # Connect type, reason, expected, initiator, trigger, code.
 KINDS = [
