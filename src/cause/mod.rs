@@ -16,7 +16,7 @@ use node::Node;
 pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
 pub(crate) use node::{Assumption, Found};
-pub(crate) use transport::{Mark, Transport};
+pub(crate) use transport::{Answered, Mark, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
 ///

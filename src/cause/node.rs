@@ -52,9 +52,9 @@ struct Learned {
     /// With what the cause first knew why it ended.
     first: Option<Known>,
     /// The peer's announcement that refined it, and when that came.
-    refined: Option<(Disconnect, u64)>,
+    refined: Option<Box<(Disconnect, u64)>>,
     /// The best of what explains nothing.
-    weak: Option<Weak>,
+    weak: Option<Box<Weak>>,
     /// What all observations know beside the cause, also those that were refused.
     facts: Facts,
 }
@@ -118,13 +118,13 @@ impl Learned {
             Weight::NothingNew | Weight::Text => {
                 let is_text = weight == Weight::Text;
                 let is_better = |weak: &Weak| is_text && !weak.is_text;
-                if self.weak.as_ref().is_none_or(is_better) {
+                if self.weak.as_deref().is_none_or(is_better) {
                     let stamp = order.stamp();
-                    self.weak = Some(Weak {
+                    self.weak = Some(Box::new(Weak {
                         end,
                         stamp,
                         is_text,
-                    });
+                    }));
                 }
                 return false;
             }
@@ -149,7 +149,7 @@ impl Learned {
                     && first.evidence == Evidence::Transport
                     && self.refined.is_none();
                 if is_refined {
-                    self.refined = Some((end, order.stamp()));
+                    self.refined = Some(Box::new((end, order.stamp())));
                 }
                 is_refined
             }
@@ -322,8 +322,8 @@ impl Cause {
                     peer = Some((stamp, learned.with_own_facts(place, end)));
                 }
             };
-            if let Some((end, stamp)) = &learned.refined {
-                hear(end, *stamp);
+            if let Some(refined) = &learned.refined {
+                hear(&refined.0, refined.1);
             }
             if known.evidence == Evidence::Peer {
                 hear(&known.end, known.stamp);

@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::OnceLock;
 use std::thread;
 
 use crate::clock::Moment;
@@ -65,7 +66,8 @@ where
     F: FnOnce(Disconnect),
 {
     connect_type: ConnectType,
-    cause: Cause,
+    /// Made when it is first asked for, unless it was given.
+    cause: OnceLock<Cause>,
     opened: Moment,
     /// `None` once the guard has logged or was finished.
     emit: Option<F>,
@@ -115,15 +117,13 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// assert_eq!(guard.cause().get(), None, "nothing has ended yet");
     /// ```
     pub fn new(connect_type: ConnectType, emit: F) -> Self {
-        let guard = Self {
+        Self {
             connect_type,
-            cause: Cause::default(),
+            cause: OnceLock::new(),
             opened: Moment::now(),
             emit: Some(emit),
             made_in_a_panic: thread::panicking(),
-        };
-        guard.cause.note_guard(connect_type);
-        guard
+        }
     }
 
     /// Takes a cause that was made elsewhere.
@@ -154,8 +154,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// drop(session);
     /// ```
     pub fn with_cause(mut self, cause: Cause) -> Self {
-        cause.note_guard(self.connect_type);
-        self.cause = cause;
+        self.cause = self.noted(cause).into();
         self
     }
 
@@ -177,7 +176,17 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// ```
     #[must_use]
     pub fn cause(&self) -> Cause {
-        self.cause.clone()
+        self.own_cause().clone()
+    }
+
+    fn own_cause(&self) -> &Cause {
+        self.cause.get_or_init(|| self.noted(Cause::default()))
+    }
+
+    /// A cause that this guard reports.
+    fn noted(&self, cause: Cause) -> Cause {
+        cause.note_guard(self.connect_type);
+        cause
     }
 
     /// Wraps the connection's transport, so that the cause learns what it does.
@@ -249,7 +258,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// assert_eq!(reason_of(b"\x02h"), DisconnectReason::NetworkError, "cut");
     /// ```
     pub fn record_error(&self, error: &(dyn Error + 'static)) {
-        self.cause.record_error(self.connect_type, error);
+        self.own_cause().record_error(self.connect_type, error);
     }
 
     /// Logs the end as a decision of this side, or with the better cause that was recorded before.
@@ -277,7 +286,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// guard.close(idle.with_trigger(Trigger::IdleTimeout));
     /// ```
     pub fn close(mut self, disconnect: Disconnect) {
-        self.cause.record(Evidence::Local, disconnect);
+        self.own_cause().record(Evidence::Local, disconnect);
         if let Err(panic) = self.emit() {
             if thread::panicking() {
                 drop_quietly(panic);
@@ -346,7 +355,7 @@ impl<F: FnOnce(Disconnect)> fmt::Debug for DisconnectGuard<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DisconnectGuard")
             .field("connect_type", &self.connect_type)
-            .field("cause", &self.cause)
+            .field("cause", self.own_cause())
             .finish_non_exhaustive()
     }
 }
