@@ -268,6 +268,11 @@ def check_sql(directory, log, ends, counts):
         json.dumps({"host": text, "fields": {"connect_type": "agent_to_client", "disconnect_reason": text}}) + "\n"
         for text in GO_TEXTS
     ))
+    # What the library makes of them.
+    meanings = collections.Counter()
+    for kind in reported(texts)[0]["kinds"]:
+        meanings[kind["disconnect_reason"], kind["disconnect_trigger"] or ""] += kind["count"]
+    assert meanings == collections.Counter(GO_TEXTS.values()), meanings
     write_agents(agents)
     for engine, over in (("duckdb", duckdb_over), ("clickhouse", clickhouse_over)):
         check_counts(over(log), ends, counts)
