@@ -9,7 +9,7 @@ close_codes! {
 /// The code that a protocol gave for closing, kept raw.
 ///
 /// Every integer is a value, listed by its standard or not, so nothing that a peer sends is lost.
-/// The text, for [`Display`](fmt::Display), [`FromStr`], serde and every logger, is the protocol and
+/// The text, for [`Display`](std::fmt::Display), [`FromStr`](std::str::FromStr), serde and every logger, is the protocol and
 /// the number: `ssh:11`, `websocket:1001`, `quic:2`. A protocol may join in any release, so the
 /// enum is `#[non_exhaustive]`.
 ///
