@@ -302,8 +302,6 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// // warn!(log, "disconnected, retrying in 3 s"; end)
     /// # Ok::<(), io::Error>(())
     /// ```
-    // A connection that lives on elsewhere has no use for it.
-    #[allow(clippy::must_use_candidate)]
     pub fn finish(mut self) -> Disconnect {
         self.emit = None;
         self.line()
