@@ -52,9 +52,7 @@ pub async fn session(
     };
     let close = async {
         let reason = "".into();
-        let _ = socket
-            .send(Message::Close(Some(CloseFrame { code, reason })))
-            .await;
+        let _ = socket.send(Message::Close(Some(CloseFrame { code, reason }))).await;
         while let Some(Ok(_)) = socket.recv().await {}
     };
     let _ = timeout(PATIENCE, close).await;
@@ -62,9 +60,7 @@ pub async fn session(
 
 /// What the client's goodbye means. 1005 is never on the wire: it means that there was no code.
 pub fn goodbye(frame: Option<CloseFrame>) -> Disconnect {
-    let (code, text) = frame.map_or_else(Default::default, |frame| {
-        (frame.code, frame.reason.to_string())
-    });
+    let (code, text) = frame.map_or_else(Default::default, |frame| (frame.code, frame.reason.to_string()));
     let code = CloseCode::WebSocket(if code == 0 { 1005 } else { code });
     Disconnect::from_close_code(ClientToServer, code, Initiator::Client).with_detail(text)
 }

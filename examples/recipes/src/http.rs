@@ -65,11 +65,7 @@ pub async fn serve(
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let (http1, http2) = (TokioTimer::new(), TokioTimer::new());
     builder.http1().timer(http1).header_read_timeout(idle); // counts between two requests as well
-    builder
-        .http2()
-        .timer(http2)
-        .keep_alive_interval(idle)
-        .keep_alive_timeout(PATIENCE);
+    builder.http2().timer(http2).keep_alive_interval(idle).keep_alive_timeout(PATIENCE);
     let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
     let served = tokio::select! {
         served = connection.as_mut() => served,

@@ -14,8 +14,7 @@ pub fn explain(
     error: &(dyn Error + 'static),
 ) -> Option<(Evidence, Disconnect)> {
     // HTTP/1's own timer has no source.
-    if find::<hyper::Error>(error).is_some_and(|http| http.is_timeout() && http.source().is_some())
-    {
+    if find::<hyper::Error>(error).is_some_and(|http| http.is_timeout() && http.source().is_some()) {
         let end = Disconnect::network_error(layer, Trigger::KeepaliveTimeout);
         return Some((Evidence::Transport, end));
     }
@@ -27,9 +26,7 @@ pub fn explain(
     }
     // This side's stack found that the peer broke the protocol.
     let end = Disconnect::protocol_error(layer, peer).with_code(code);
-    http2
-        .is_library()
-        .then(|| (Evidence::Local, end.with_detail(http2.to_string())))
+    http2.is_library().then(|| (Evidence::Local, end.with_detail(http2.to_string())))
 }
 
 /// Finds an error of a type in a chain.

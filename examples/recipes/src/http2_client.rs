@@ -52,18 +52,10 @@ where
     let held = Arc::downgrade(&in_use);
     tokio::spawn(async move {
         let ended = connection.await;
-        explain(
-            &guard.cause(),
-            ended.as_ref().err(),
-            held.strong_count() > 0,
-        );
+        explain(&guard.cause(), ended.as_ref().err(), held.strong_count() > 0);
         drop(guard);
     });
-    Ok(Connection {
-        in_use,
-        requests,
-        cause,
-    })
+    Ok(Connection { in_use, requests, cause })
 }
 
 /// Records why a connection's future ended, beyond what the transport did.
@@ -79,10 +71,7 @@ pub fn explain(cause: &Cause, error: Option<&hyper::Error>, is_in_use: bool) {
             let end = Disconnect::from_close_code(ClientToServer, code, Initiator::Server);
             (Evidence::Peer, end)
         }
-        None => (
-            Evidence::Local,
-            Disconnect::closed_by(ClientToServer, Initiator::Client),
-        ),
+        None => (Evidence::Local, Disconnect::closed_by(ClientToServer, Initiator::Client)),
     };
     cause.record(evidence, end);
 }

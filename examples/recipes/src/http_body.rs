@@ -34,11 +34,7 @@ impl<B: Body, F: FnOnce(Disconnect)> Attributed<B, F> {
     pub fn new(body: B, connection: &Cause, longest: Duration, log: F) -> Self {
         let guard = DisconnectGuard::new(ClientToServer, log).with_cause(connection.child());
         let deadline = Box::pin(sleep(longest));
-        Self {
-            body: Box::pin(body),
-            deadline,
-            guard: Some(guard),
-        }
+        Self { body: Box::pin(body), deadline, guard: Some(guard) }
     }
 
     fn close(&mut self, end: Disconnect) {
@@ -66,8 +62,7 @@ where
             // An error, so that the client does not take what it has for the whole.
             return Poll::Ready(Some(Err("the response took too long".into())));
         }
-        let frame =
-            ready!(self.body.as_mut().poll_frame(context)).map(|frame| frame.map_err(Into::into));
+        let frame = ready!(self.body.as_mut().poll_frame(context)).map(|frame| frame.map_err(Into::into));
         match &frame {
             // Who reads a body of a known length does not ask for more than that.
             Some(Ok(_)) if !self.body.is_end_stream() => {}

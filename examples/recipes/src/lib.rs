@@ -4,11 +4,7 @@
 //! this package hold each against real peers that fail.
 #![cfg(unix)]
 // A recipe becomes part of a program: its items are documented as a program's are.
-#![allow(
-    missing_docs,
-    missing_debug_implementations,
-    clippy::missing_errors_doc
-)]
+#![allow(missing_docs, missing_debug_implementations, clippy::missing_errors_doc)]
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate)]
 
 pub mod axum_listener;

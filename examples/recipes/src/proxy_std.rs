@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream,
-    Trigger,
+    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
 };
 use socket2::SockRef;
 
@@ -61,10 +60,7 @@ fn pump(
             // This side stopped sending, and may still listen: pass on just that.
             Ok(0) => {
                 // Unless the other thread cut both legs, which reads as an end of file here.
-                if SockRef::from(source)
-                    .linger()
-                    .is_ok_and(|linger| linger.is_none())
-                {
+                if SockRef::from(source).linger().is_ok_and(|linger| linger.is_none()) {
                     let _ = target.shutdown(Shutdown::Write);
                 }
                 return std::mem::forget(cut);

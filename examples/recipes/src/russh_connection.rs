@@ -15,9 +15,7 @@ use disconnect_attribution::{
     Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
 };
 use russh::keys::PublicKey;
-use russh::server::{
-    Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream,
-};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
 use russh::{Channel, ChannelId, Error};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -62,12 +60,7 @@ pub async fn serve(socket: TcpStream, site: Site) {
     let guard = guard.with_cause(site.agent.child());
     let cause = guard.cause();
     let (logged_in, mut is_logged_in) = watch::channel(false);
-    let handler = Connection {
-        site: site.clone(),
-        cause: cause.clone(),
-        logged_in,
-        opened: HashMap::new(),
-    };
+    let handler = Connection { site: site.clone(), cause: cause.clone(), logged_in, opened: HashMap::new() };
     // Once russh has started its task, only the end of the socket stops that.
     let Ok((socket, second)) = two_handles(socket) else {
         return drop(guard.finish()); // the process has no file descriptor left: nothing was served
@@ -90,10 +83,7 @@ pub async fn serve(socket: TcpStream, site: Site) {
     };
     let mut in_time = is_logged_in.clone();
     let late = async move {
-        if timeout(site.login_time, in_time.wait_for(|logged_in| *logged_in))
-            .await
-            .is_ok()
-        {
+        if timeout(site.login_time, in_time.wait_for(|logged_in| *logged_in)).await.is_ok() {
             std::future::pending::<()>().await;
         }
     };
@@ -125,20 +115,14 @@ fn observe(cause: &Cause, result: &Result<(), Error>, is_logged_in: bool) {
         // Before the login that may be this side's own, after too many attempts: the
         // presumption knows.
         Ok(()) if !is_logged_in => return,
-        Ok(()) => (
-            Evidence::Peer,
-            Disconnect::closed_by(AgentToClient, Initiator::Client),
-        ),
+        Ok(()) => (Evidence::Peer, Disconnect::closed_by(AgentToClient, Initiator::Client)),
         Err(Error::InactivityTimeout) => {
             let end = Disconnect::closed_by(AgentToClient, Initiator::Agent);
             (Evidence::Local, end.with_trigger(Trigger::IdleTimeout))
         }
         Err(Error::KeepaliveTimeout) => {
             let end = new(DisconnectReason::NetworkError).with_initiator(Initiator::Network);
-            (
-                Evidence::Transport,
-                end.with_trigger(Trigger::KeepaliveTimeout),
-            )
+            (Evidence::Transport, end.with_trigger(Trigger::KeepaliveTimeout))
         }
         // russh's task panicked: a bug of the handler below.
         Err(Error::Join(_)) => {
@@ -146,9 +130,7 @@ fn observe(cause: &Cause, result: &Result<(), Error>, is_logged_in: bool) {
             (Evidence::Local, end.with_detail("ended by a panic"))
         }
         // Of the transport, which the tracked stream has seen.
-        Err(
-            Error::IO(_) | Error::Disconnect | Error::HUP | Error::SendError | Error::RecvError,
-        ) => return,
+        Err(Error::IO(_) | Error::Disconnect | Error::HUP | Error::SendError | Error::RecvError) => return,
         Err(error) => {
             let end = new(DisconnectReason::ProtocolError).with_initiator(Initiator::Client);
             (Evidence::Local, end.with_detail(error.to_string()))
@@ -168,30 +150,21 @@ struct Connection {
 
 impl Connection {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.site
-            .tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .spawn(task);
+        self.site.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
     }
 }
 
 impl Handler for Connection {
     type Error = Error;
 
-    async fn auth_publickey(
-        &mut self,
-        user: &str,
-        key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Error> {
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Error> {
         if key.public_key.key_data() == self.site.client_key.key_data() {
             return Ok(Auth::Accept);
         }
         // However it leaves now, it was refused. A login that succeeds takes it back.
         let refused = Disconnect::new(AgentToClient, DisconnectReason::Rejected);
         let refused = refused.with_initiator(Initiator::Agent);
-        self.cause
-            .presume(refused.with_detail(format!("login refused: {user}")));
+        self.cause.presume(refused.with_detail(format!("login refused: {user}")));
         Ok(Auth::reject())
     }
 
@@ -222,16 +195,8 @@ impl Handler for Connection {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
-        let (command, text) = (
-            self.site.command,
-            String::from_utf8_lossy(command).into_owned(),
-        );
-        self.spawn(run_session(
-            channel,
-            move || command(&text),
-            self.cause.clone(),
-            self.site.log.clone(),
-        ));
+        let (command, text) = (self.site.command, String::from_utf8_lossy(command).into_owned());
+        self.spawn(run_session(channel, move || command(&text), self.cause.clone(), self.site.log.clone()));
         Ok(())
     }
 
@@ -241,11 +206,7 @@ impl Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Error> {
-        if (self.site.subsystem)(name) {
-            session.channel_success(id)
-        } else {
-            session.channel_failure(id)
-        }
+        if (self.site.subsystem)(name) { session.channel_success(id) } else { session.channel_failure(id) }
     }
 
     async fn channel_open_direct_tcpip(
@@ -264,12 +225,7 @@ impl Handler for Connection {
             return Ok(());
         };
         reply.accept().await;
-        self.spawn(forward(
-            channel,
-            target,
-            self.cause.clone(),
-            self.site.log.clone(),
-        ));
+        self.spawn(forward(channel, target, self.cause.clone(), self.site.log.clone()));
         Ok(())
     }
 }

@@ -33,11 +33,7 @@ pub async fn run_session(
     let guard = guard.with_cause(connection.child());
     let (mut from_client, to_client) = channel.split();
     let status: io::Result<ExitStatus> = async {
-        let mut child = command()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut child = command().stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let mut writer = to_client.make_writer();
         let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let finished = async {

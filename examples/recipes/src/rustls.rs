@@ -34,27 +34,19 @@ pub async fn serve(
     // Before the handshake, so that a client that refuses our certificate has a line.
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
     let cause = guard.cause();
-    let accepted = timeout(
-        PATIENCE,
-        acceptor.accept(guard.track(socket, Initiator::Client)),
-    )
-    .await;
+    let accepted = timeout(PATIENCE, acceptor.accept(guard.track(socket, Initiator::Client))).await;
     let mut tls = match accepted {
         Ok(Ok(tls)) => tls,
         Ok(Err(error)) => return observe(&cause, &error),
         Err(_) => {
-            return guard.close(Disconnect::network_error(
-                ClientToServer,
-                Trigger::HandshakeTimeout,
-            ));
+            return guard.close(Disconnect::network_error(ClientToServer, Trigger::HandshakeTimeout));
         }
     };
     match session(&mut tls, &cause, idle, answer).await {
         // Over TLS, a read of 0 bytes is the peer's `close_notify` and nothing else. The FIN
         // behind it may have been read before: the peer's word refines that.
         Ok(true) => {
-            let goodbye =
-                Disconnect::from_close_code(ClientToServer, CloseCode::Tls(0), Initiator::Client);
+            let goodbye = Disconnect::from_close_code(ClientToServer, CloseCode::Tls(0), Initiator::Client);
             cause.record(Evidence::Peer, goodbye);
         }
         Ok(false) => {} // recorded
@@ -116,28 +108,19 @@ async fn session(
 
 /// Records what TLS explains beyond what the transport did.
 fn observe(cause: &Cause, error: &io::Error) {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Error>());
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let new = |reason| Disconnect::new(ClientToServer, reason).with_detail(error.to_string());
     let (evidence, end) = match tls {
         Some(Error::AlertReceived(alert)) => {
             let code = CloseCode::Tls(u8::from(*alert));
-            (
-                Evidence::Peer,
-                Disconnect::from_close_code(ClientToServer, code, Initiator::Client),
-            )
+            (Evidence::Peer, Disconnect::from_close_code(ClientToServer, code, Initiator::Client))
         }
         // This side refuses a certificate, and has sent an alert.
-        Some(Error::InvalidCertificate(_) | Error::NoCertificatesPresented) => (
-            Evidence::Local,
-            new(DisconnectReason::Rejected).with_initiator(Initiator::Server),
-        ),
+        Some(Error::InvalidCertificate(_) | Error::NoCertificatesPresented) => {
+            (Evidence::Local, new(DisconnectReason::Rejected).with_initiator(Initiator::Server))
+        }
         // What the peer sent is no TLS, such as plain HTTP, or none that this side takes.
-        Some(_) => (
-            Evidence::Local,
-            new(DisconnectReason::ProtocolError).with_initiator(Initiator::Client),
-        ),
+        Some(_) => (Evidence::Local, new(DisconnectReason::ProtocolError).with_initiator(Initiator::Client)),
         // Of the transport, which the tracked stream has seen: a cut, which may be a
         // truncation.
         None => return,

@@ -44,10 +44,9 @@ async fn serve(listener: TcpListener, log: Logger) -> io::Result<()> {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    let served = connection(socket, agent.child(), draining.clone(), log.clone());
-                    connections.spawn(served);
-                }
+                Ok((socket, _)) => drop(
+                    connections.spawn(connection(socket, agent.child(), draining.clone(), log.clone()))
+                ),
                 // No reason to end the others: often one file too many is open.
                 Err(_) => sleep(Duration::from_millis(10)).await,
             },
@@ -76,19 +75,13 @@ async fn stopped() -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        _ = hang_up.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = hang_up.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
     }
-    Ok(())
 }
 
-async fn connection(
-    socket: TcpStream,
-    cause: Cause,
-    mut draining: watch::Receiver<bool>,
-    log: Logger,
-) {
+async fn connection(socket: TcpStream, cause: Cause, mut draining: watch::Receiver<bool>, log: Logger) {
     let guard = DisconnectGuard::new(AgentToClient, |end| {
         disconnect_log!(
             log, expected: Level::Info, unexpected: Level::Warning, end, "connection closed"
@@ -112,10 +105,7 @@ async fn connection(
                 return guard.close(end.with_trigger(Trigger::IdleTimeout));
             }
         };
-        let answered = stream.write_all(&answer(request).await).await;
-        if answered.is_err() {
-            return;
-        }
+        let _ = stream.write_all(&answer(request).await).await; // after an error the next read ends
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ServerToAgent;
 use disconnect_attribution::{
-    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    TrackedStream, Trigger,
+    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream,
+    Trigger,
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -38,21 +38,15 @@ pub fn explain(status: &Status, connection: &Cause) -> Option<(Evidence, Disconn
     }
     if http2::find::<ConnectError>(source).is_some() {
         // A dial that failed: there was no link. The chain has the system's error.
-        return Some((
-            Evidence::Transport,
-            Disconnect::from_error(ServerToAgent, source),
-        ));
+        return Some((Evidence::Transport, Disconnect::from_error(ServerToAgent, source)));
     }
     match http2::find::<h2::Error>(source) {
         // The server cut the stream without a status, for example in a panic. tonic's own code for that, CANCELLED, is no
         // announcement of a shutdown.
-        Some(error) if error.is_reset() => Some((
-            Evidence::Peer,
-            by_server.with_reason(DisconnectReason::Unknown),
-        )),
-        Some(error) if error.is_go_away() => {
-            http2::explain(ServerToAgent, Initiator::Server, source)
+        Some(error) if error.is_reset() => {
+            Some((Evidence::Peer, by_server.with_reason(DisconnectReason::Unknown)))
         }
+        Some(error) if error.is_go_away() => http2::explain(ServerToAgent, Initiator::Server, source),
         // Broken, and the transport saw nothing: this side's own keepalive found it.
         Some(_) if connection.get().is_none() => {
             let end = Disconnect::network_error(ServerToAgent, Trigger::KeepaliveTimeout);
@@ -114,11 +108,7 @@ impl Service<Uri> for Connect {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self {
-            agent,
-            address,
-            latest,
-        } = self.clone();
+        let Self { agent, address, latest } = self.clone();
         Box::pin(async move {
             let socket = TcpStream::connect(address).await?;
             let cause = agent.child(); // a cause is one life

@@ -10,9 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{
-    Cause, CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger,
-};
+use disconnect_attribution::{Cause, CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
 use futures_util::Stream;
 use tokio::time::{sleep, timeout};
 use tonic::{Status, Streaming};
@@ -67,10 +65,7 @@ pub async fn broke(status: &Status, stream: &Cause, connection: &Cause) {
         stream.record(evidence, end); // an RST_STREAM with a code
     } else if timeout(PATIENCE, connection.ended()).await.is_ok() {
         // Its FIN was taken for a goodbye, and was none. Any other end stays.
-        connection.record_error(
-            ClientToServer,
-            &io::Error::from(io::ErrorKind::UnexpectedEof),
-        );
+        connection.record_error(ClientToServer, &io::Error::from(io::ErrorKind::UnexpectedEof));
     }
 }
 
@@ -94,11 +89,7 @@ impl<S> Attributed<S> {
         cause.presume(Disconnect::closed_by(ClientToServer, Initiator::Client));
         let ended = Box::pin(cause.ended());
         let guard = Some(DisconnectGuard::boxed(ClientToServer, log).with_cause(cause));
-        Self {
-            responses: Box::pin(responses),
-            ended,
-            guard,
-        }
+        Self { responses: Box::pin(responses), ended, guard }
     }
 }
 

@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use disconnect_attribution::{
-    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream,
-    Trigger,
+    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode as Code};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
+use tokio_tungstenite::{WebSocketStream, accept_async};
 
 /// What the two sides do not share.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +30,8 @@ pub struct Site {
 
 /// Records what the peer's goodbye means. 1005 is never on the wire: it means that there was no code.
 pub fn goodbye(cause: &Cause, site: Site, frame: Option<CloseFrame>) {
-    let (code, text) = frame.map_or((1005, String::new()), |frame| {
-        (frame.code.into(), frame.reason.to_string())
-    });
+    let (code, text) =
+        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
     let end = Disconnect::from_close_code(site.layer, CloseCode::WebSocket(code), site.peer);
     cause.record(Evidence::Peer, end.with_detail(text));
 }
@@ -61,32 +59,13 @@ pub async fn serve(
     match timeout(site.patience, accept_async(guard.track(socket, site.peer))).await {
         Ok(Ok(websocket)) => run(websocket, &guard.cause(), site, on_message).await,
         Ok(Err(error)) => observe(&guard.cause(), site, &error),
-        Err(_) => guard.close(Disconnect::network_error(
-            site.layer,
-            Trigger::HandshakeTimeout,
-        )),
+        Err(_) => guard.close(Disconnect::network_error(site.layer, Trigger::HandshakeTimeout)),
     }
 }
 
-/// Dials, and runs the WebSocket until it ends. A dial that fails ends nothing, so it has no line.
-pub async fn dial(
-    address: &str,
-    agent: &Cause,
-    site: Site,
-    on_message: impl FnMut(Message) -> Option<Message>,
-    log: impl FnOnce(Disconnect),
-) -> Result<(), Error> {
-    // A fresh child for each attempt. The stream is tracked from its first byte, the guard comes later.
-    let cause = agent.child();
-    let socket = TcpStream::connect(address).await?;
-    let stream = TrackedStream::new(socket, site.layer, site.peer, cause.clone());
-    let (websocket, _) = client_async(format!("ws://{address}/"), stream).await?;
-    let _guard = DisconnectGuard::new(site.layer, log).with_cause(cause.clone());
-    run(websocket, &cause, site, on_message).await;
-    Ok(())
-}
-
-/// Runs an established WebSocket until it ends; the guard is the caller's.
+/// Runs an established WebSocket until it ends; the guard is the caller's. A client makes it once the WebSocket is there,
+/// over a [`TrackedStream`](disconnect_attribution::TrackedStream) of a fresh child of its cause for each attempt: a dial
+/// that fails ends nothing.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     mut websocket: WebSocketStream<S>,
     cause: &Cause,

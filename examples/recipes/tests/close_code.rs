@@ -52,10 +52,7 @@ fn quic_transport_errors_are_named_as_in_quinn() {
         assert_eq!(ours, format!("{theirs:?}"));
     }
     // RFC 9368 is newer than its list.
-    assert_eq!(
-        CloseCode::Quic(0x11).name(),
-        Some("VERSION_NEGOTIATION_ERROR")
-    );
+    assert_eq!(CloseCode::Quic(0x11).name(), Some("VERSION_NEGOTIATION_ERROR"));
     for number in 0x12..0x100 {
         assert_eq!(CloseCode::Quic(number).name(), None);
     }

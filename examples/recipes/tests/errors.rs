@@ -14,17 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[track_caller]
-fn check(
-    error: &(dyn Error + 'static),
-    (reason, trigger): (DisconnectReason, Option<Trigger>),
-    text: &str,
-) {
+fn check(error: &(dyn Error + 'static), (reason, trigger): (DisconnectReason, Option<Trigger>), text: &str) {
     let end = Disconnect::from_error(ConnectType::AgentToClient, error);
-    assert_eq!(
-        (end.reason(), end.trigger()),
-        (reason, trigger),
-        "{error:?}"
-    );
+    assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{error:?}");
     let network = (reason == NetworkError).then_some(Initiator::Network);
     assert_eq!(end.initiator(), network);
     assert_eq!(end.detail(), Some(text));
@@ -42,12 +34,7 @@ struct Peer {
 
 impl Peer {
     fn new(answer: &'static [u8], end: Option<io::ErrorKind>) -> Self {
-        Self {
-            reader: None,
-            was_asked: false,
-            answer: Cursor::new(answer),
-            end,
-        }
+        Self { reader: None, was_asked: false, answer: Cursor::new(answer), end }
     }
 }
 
@@ -87,11 +74,7 @@ impl AsyncRead for Peer {
 }
 
 impl AsyncWrite for Peer {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.was_asked = true;
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -135,16 +118,8 @@ fn errors_of_rustls_have_their_reason_trigger_and_text() -> Result<(), Box<dyn E
             (ProtocolError, None),
             "received corrupt message of type InvalidContentType",
         ),
-        (
-            Peer::new(&[22, 3, 3], None),
-            end_of_file,
-            "unexpected end of file",
-        ),
-        (
-            Peer::new(&[], Some(io::ErrorKind::ConnectionReset)),
-            reset,
-            "connection reset",
-        ),
+        (Peer::new(&[22, 3, 3], None), end_of_file, "unexpected end of file"),
+        (Peer::new(&[], Some(io::ErrorKind::ConnectionReset)), reset, "connection reset"),
     ];
     for (peer, expected, text) in rows {
         check(&handshake(peer)?, expected, text);
@@ -154,8 +129,7 @@ fn errors_of_rustls_have_their_reason_trigger_and_text() -> Result<(), Box<dyn E
 
 /// The error with which an HTTP request ends.
 async fn request(peer: Peer) -> Result<hyper::Error, Box<dyn Error>> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(peer)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(peer)).await?;
     let serving = tokio::spawn(connection);
     let request = hyper::Request::new(Empty::<Bytes>::new());
     let error = sender.send_request(request).await.expect_err("no answer");
@@ -167,24 +141,12 @@ async fn request(peer: Peer) -> Result<hyper::Error, Box<dyn Error>> {
 async fn errors_of_hyper_have_their_reason_trigger_and_text() -> Result<(), Box<dyn Error>> {
     let cut = request(Peer::new(b"HTTP/1.1 200", None)).await?;
     // It keeps no source: a site knows more, such as a tracked stream below it.
-    check(
-        &cut,
-        (Unknown, None),
-        "connection closed before message completed",
-    );
+    check(&cut, (Unknown, None), "connection closed before message completed");
     let garbage = request(Peer::new(b"SSH-2.0-OpenSSH_10.0\r\n\r\n", None)).await?;
     check(&garbage, (Unknown, None), "invalid HTTP version parsed");
     let reset = request(Peer::new(b"HTTP/1.1", Some(io::ErrorKind::ConnectionReset))).await?;
-    check(
-        &reset,
-        (NetworkError, Some(Trigger::Reset)),
-        "connection error: connection reset",
-    );
+    check(&reset, (NetworkError, Some(Trigger::Reset)), "connection error: connection reset");
     let timeout = request(Peer::new(b"", Some(io::ErrorKind::TimedOut))).await?;
-    check(
-        &timeout,
-        (NetworkError, Some(Trigger::TimedOut)),
-        "connection error: timed out",
-    );
+    check(&timeout, (NetworkError, Some(Trigger::Deadline)), "connection error: timed out");
     Ok(())
 }

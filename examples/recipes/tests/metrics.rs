@@ -18,28 +18,19 @@ fn a_scrape_shows_the_vocabulary_and_no_free_text() {
     let mut line = String::new();
     let output = example.stdout.take().expect("piped");
     BufReader::new(output).read_line(&mut line).expect("a line");
-    let address = line
-        .trim()
-        .strip_prefix("curl http://")
-        .and_then(|url| url.strip_suffix("/metrics"));
+    let address = line.trim().strip_prefix("curl http://").and_then(|url| url.strip_suffix("/metrics"));
     let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
 
     let mut http = TcpStream::connect(address).expect("it listens");
-    write!(
-        http,
-        "GET /metrics HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n"
-    )
-    .expect("sent");
+    write!(http, "GET /metrics HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n").expect("sent");
     let mut response = String::new();
     http.read_to_string(&mut response).expect("answered");
     example.kill().expect("SIGKILL");
     example.wait().expect("reaped");
 
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
-    let series: BTreeSet<_> = response
-        .lines()
-        .filter(|line| line.starts_with("disconnects_total{"))
-        .collect();
+    let series: BTreeSet<_> =
+        response.lines().filter(|line| line.starts_with("disconnects_total{")).collect();
     // The last five are what an alert waits for, before it happened.
     let expected = [
         r#"disconnects_total{connect_type="agent_to_client",disconnect_reason="client_closed",disconnect_expected="true",disconnect_initiator="client"} 1"#,
@@ -58,15 +49,9 @@ fn a_scrape_shows_the_vocabulary_and_no_free_text() {
         r#"connection_duration_seconds_bucket{connect_type="agent_to_client",le="60"} 4"#,
         r#"connection_duration_seconds_count{connect_type="agent_to_client"} 4"#,
     ] {
-        assert!(
-            response.lines().any(|found| found == line),
-            "no {line} in:\n{response}"
-        );
+        assert!(response.lines().any(|found| found == line), "no {line} in:\n{response}");
     }
-    assert!(
-        !response.contains("4711"),
-        "free text in a label:\n{response}"
-    );
+    assert!(!response.contains("4711"), "free text in a label:\n{response}");
 }
 
 /// Counted in the real recorder, whatever the details hold: the bound that the docs state.
@@ -90,12 +75,8 @@ fn the_number_of_series_is_bounded() {
         }
     });
     let text = recorder.handle().render();
-    let series = text
-        .lines()
-        .filter(|line| line.starts_with("disconnects_total{"))
-        .count();
-    let bound =
-        ConnectType::VARIANTS.len() * DisconnectReason::VARIANTS.len() * Initiator::VARIANTS.len();
+    let series = text.lines().filter(|line| line.starts_with("disconnects_total{")).count();
+    let bound = ConnectType::VARIANTS.len() * DisconnectReason::VARIANTS.len() * Initiator::VARIANTS.len();
     assert_eq!(series, bound);
     assert_eq!(bound, 150);
 }

@@ -29,10 +29,7 @@ impl Write for Disk<'_> {
 #[test]
 fn a_line_behind_one_that_was_torn_is_whole() {
     let mut bytes = Vec::new();
-    let mut lines = WholeLines::new(Disk {
-        room: 8,
-        bytes: &mut bytes,
-    });
+    let mut lines = WholeLines::new(Disk { room: 8, bytes: &mut bytes });
     assert!(lines.write_all(b"first\n").is_ok());
     assert!(lines.write_all(b"second\n").is_err());
     lines.to.room = 100;

@@ -35,19 +35,14 @@ fn count(end: &Disconnect) {
 /// Exports what an alert waits for from the start on: a series that begins with its first event shows no increase.
 fn start_at_zero() {
     for initiator in Initiator::VARIANTS {
-        let lost = Disconnect::new(
-            ConnectType::ServerToAgent,
-            DisconnectReason::ControlPlaneLost,
-        );
+        let lost = Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::ControlPlaneLost);
         let labels = lost.with_initiator(*initiator).labels();
         metrics::counter!("disconnects_total", &labels).increment(0);
     }
 }
 
 /// From a failed start to a working day; 60 and 300 are the idle timeouts of many load balancers.
-const BUCKETS: [f64; 9] = [
-    0.1, 1.0, 10.0, 60.0, 120.0, 300.0, 3600.0, 14_400.0, 43_200.0,
-];
+const BUCKETS: [f64; 9] = [0.1, 1.0, 10.0, 60.0, 120.0, 300.0, 3600.0, 14_400.0, 43_200.0];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -55,15 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = free_address(port).map_err(|error| format!("can't use port {port}: {error}"))?;
     PrometheusBuilder::new()
         .with_http_listener(address)
-        .set_buckets_for_metric(
-            Matcher::Full("connection_duration_seconds".into()),
-            &BUCKETS,
-        )?
+        .set_buckets_for_metric(Matcher::Full("connection_duration_seconds".into()), &BUCKETS)?
         .install()?;
-    metrics::describe_counter!(
-        "disconnects_total",
-        "Ended connections by layer, reason and initiator."
-    );
+    metrics::describe_counter!("disconnects_total", "Ended connections by layer, reason and initiator.");
     start_at_zero();
     metrics::describe_histogram!(
         "connection_duration_seconds",
@@ -76,17 +65,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let result = Command::new("sh").args(["-c", script]).status();
         guard.close(classify_session_exit(false, &result));
     }
-    count(&classify_coordinator_rpc_exit(
-        false,
-        &Err::<(), _>("connection reset"),
-    ));
+    count(&classify_coordinator_rpc_exit(false, &Err::<(), _>("connection reset")));
     count(
-        &Disconnect::from_close_code(
-            ConnectType::AgentToClient,
-            CloseCode::Ssh(11),
-            Initiator::Client,
-        )
-        .with_detail("disconnected by user 4711"),
+        &Disconnect::from_close_code(ConnectType::AgentToClient, CloseCode::Ssh(11), Initiator::Client)
+            .with_detail("disconnected by user 4711"),
     );
 
     println!("curl http://{address}/metrics");

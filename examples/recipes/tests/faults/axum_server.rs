@@ -11,12 +11,7 @@ use crate::lines::Lines;
 use recipes::axum_listener::{Attributed, Connection};
 
 /// Serves in a runtime of its own, so that its tasks can be dropped; `lines` has the connections' ends.
-pub(crate) fn serve(
-    router: Router,
-    agent: &Cause,
-    lines: &Lines,
-    is_http2: bool,
-) -> (SocketAddr, Runtime) {
+pub(crate) fn serve(router: Router, agent: &Cause, lines: &Lines, is_http2: bool) -> (SocketAddr, Runtime) {
     let runtime = Runtime::new().expect("a runtime");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");

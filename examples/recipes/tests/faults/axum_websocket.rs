@@ -42,34 +42,23 @@ fn serve(idle: Duration) -> Server {
             })
         })
     };
-    let router = Router::new()
-        .route("/", get(websocket))
-        .route("/hello", get(async || "hello"));
+    let router = Router::new().route("/", get(websocket)).route("/hello", get(async || "hello"));
     let router = router.layer(from_fn(axum_listener::between_requests));
     let (agent, lines) = (Cause::default(), Lines::default());
     let (address, runtime) = axum_server::serve(router, &agent, &lines, false);
-    Server {
-        address,
-        agent,
-        lines,
-        runtime,
-    }
+    Server { address, agent, lines, runtime }
 }
 
 fn client(server: &Server) -> WebSocket<TcpStream> {
     let socket = TcpStream::connect(server.address).expect("accepted");
-    let (mut socket, _) =
-        tungstenite::client(format!("ws://{}/", server.address), socket).expect("upgraded");
+    let (mut socket, _) = tungstenite::client(format!("ws://{}/", server.address), socket).expect("upgraded");
     socket.send(Message::text("hello")).expect("sent");
     assert_eq!(read(&mut socket), Message::text("hello"));
     socket
 }
 
 fn the_client_ends_it(row: &mut Row) {
-    for (fault, frame) in [
-        ("clean close", Some((1000, "done"))),
-        ("close without a code", None),
-    ] {
+    for (fault, frame) in [("clean close", Some((1000, "done"))), ("close without a code", None)] {
         let server = serve(LONG);
         close(client(&server), frame);
         row.check(fault, &server.lines.wait());
@@ -135,9 +124,7 @@ fn a_plain_request_ends_it(row: &mut Row) {
 
     let server = serve(LONG);
     let mut banner = TcpStream::connect(server.address).expect("accepted");
-    banner
-        .write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-        .expect("sent");
+    banner.write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n").expect("sent");
     let mut answer = String::new();
     banner.read_to_string(&mut answer).expect("answered");
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");

@@ -43,7 +43,6 @@ async fn run(keepalive: Duration) -> Running {
     let broker = Arc::new(Broker {
         process: process.clone(),
         keepalive,
-        largest: 100,
         may_log_in: |client| {
             assert_ne!(client, b"panic", "a bug");
             client == b"alice"
@@ -59,12 +58,7 @@ async fn run(keepalive: Duration) -> Running {
             let _ = sender.send(connection.abort_handle());
         }
     });
-    Running {
-        port,
-        process,
-        lines,
-        connections,
-    }
+    Running { port, process, lines, connections }
 }
 
 impl Running {
@@ -116,11 +110,8 @@ async fn a_client_ends_it(row: &mut Row) {
 
 async fn a_packet_ends_it(row: &mut Row) {
     for (fault, bytes) in [
-        (
-            "a packet that is too large",
-            &b"\x01\x00\x05alice\x03\xff\xff"[..],
-        ),
-        ("an unknown packet", b"\x01\x00\x05alice\x07\x00\x00"),
+        ("a packet that is too large", &b"\x01\x00\x05alice\x03\xff\xff"[..]),
+        ("an unknown packet", b"\x01\x00\x05alice\x0f\x00\x00"),
         ("bad login", b"\x01\x00\x03eve"),
         ("panic", b"\x01\x00\x05panic"),
         ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n"),
@@ -153,11 +144,6 @@ async fn the_broker_ends_it(row: &mut Row) {
 
     let mut broker = run(LONG).await;
     let _client = broker.client();
-    broker
-        .connections
-        .recv()
-        .await
-        .expect("a connection")
-        .abort();
+    broker.connections.recv().await.expect("a connection").abort();
     row.check("aborted", &broker.lines.wait());
 }

@@ -46,10 +46,7 @@ async fn closed_with(reason: Option<Reason>) -> Disconnect {
         while connection.accept().await.is_some() {}
     });
     let (mut requests, _, lines) = dial(address, LONG).await;
-    let asked = requests
-        .requests
-        .send_request(hyper::Request::new(Empty::new()))
-        .await;
+    let asked = requests.requests.send_request(hyper::Request::new(Empty::new())).await;
     assert!(asked.is_err());
     lines.wait()
 }
@@ -60,22 +57,18 @@ fn a_process_serves_until_it_is_killed() {
     if !is_respawned() {
         return;
     }
-    tokio::runtime::Runtime::new()
-        .expect("a runtime")
-        .block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            println!("listening on {}", listener.local_addr().expect("bound"));
-            let (socket, _) = listener.accept().await.expect("a client");
-            let mut connection = h2::server::handshake(socket).await.expect("HTTP/2");
-            println!("up");
-            while connection.accept().await.is_some() {}
-        });
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        println!("listening on {}", listener.local_addr().expect("bound"));
+        let (socket, _) = listener.accept().await.expect("a client");
+        let mut connection = h2::server::handshake(socket).await.expect("HTTP/2");
+        println!("up");
+        while connection.accept().await.is_some() {}
+    });
 }
 
 async fn server_process(pings: Duration) -> (Peer, Requests, Lines) {
-    let mut server = Peer::spawn(&mut respawn(
-        "http2_client::a_process_serves_until_it_is_killed",
-    ));
+    let mut server = Peer::spawn(&mut respawn("http2_client::a_process_serves_until_it_is_killed"));
     let line = server.read_until("listening on ");
     let (_, address) = line.trim().rsplit_once(' ').expect("an address");
     let (requests, _, lines) = dial(address.parse().expect("an address"), pings).await;
@@ -127,10 +120,7 @@ async fn a_client_that_keeps_its_connection_ends_as_its_row_records() {
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let (requests, agent, lines) = dial(listener.local_addr().expect("bound"), LONG).await;
-    agent.record(
-        Evidence::Local,
-        Disconnect::shutdown(AgentToClient, Initiator::Agent),
-    );
+    agent.record(Evidence::Local, Disconnect::shutdown(AgentToClient, Initiator::Agent));
     drop(requests);
     row.check("shutdown", &lines.wait());
     row.complete();

@@ -11,15 +11,7 @@ use crate::words::words;
 const PAGE: &str = include_str!("../../../../src/pages/faults.md");
 
 /// The faults that every recipe is put to.
-const COMMON: [&str; 7] = [
-    "clean close",
-    "killed",
-    "reset",
-    "idle timeout",
-    "shutdown",
-    "aborted",
-    "panic",
-];
+const COMMON: [&str; 7] = ["clean close", "killed", "reset", "idle timeout", "shutdown", "aborted", "panic"];
 
 /// One recipe's cells: the rows of its section.
 #[derive(Debug)]
@@ -76,10 +68,7 @@ impl Row {
     /// Notes that a program is missing that some faults need.
     pub(crate) fn skip(&mut self, faults: &[&'static str], program: &str) {
         eprintln!("{}, {faults:?}: skipped, needs {program}", self.recipe);
-        assert!(
-            std::env::var_os("ALL_PEERS").is_none(),
-            "{program} is missing"
-        );
+        assert!(std::env::var_os("ALL_PEERS").is_none(), "{program} is missing");
         self.checked.extend(faults);
     }
 
@@ -92,11 +81,7 @@ impl Row {
     /// Fails where a cell was not run.
     #[track_caller]
     pub(crate) fn complete(self) {
-        let left: Vec<_> = self
-            .cells
-            .iter()
-            .filter(|(fault, _)| !self.checked.contains(fault))
-            .collect();
+        let left: Vec<_> = self.cells.iter().filter(|(fault, _)| !self.checked.contains(fault)).collect();
         assert!(left.is_empty(), "{}: not run: {left:#?}", self.recipe);
     }
 }

@@ -23,12 +23,7 @@ pub(crate) fn has_python(module: &str) -> bool {
 
 /// Whether a program can be started.
 pub(crate) fn has(program: &str, version: &str) -> bool {
-    Command::new(program)
-        .arg(version)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
+    Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
 /// A program that is killed with the test, at the latest.
@@ -41,26 +36,14 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("started");
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("started");
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("piped"));
-        Self {
-            process,
-            input,
-            output,
-        }
+        Self { process, input, output }
     }
 
     pub(crate) fn python(script: &str, arguments: &[&str]) -> Self {
-        Self::spawn(
-            Command::new(PYTHON)
-                .args(["-u", "-c", script])
-                .args(arguments),
-        )
+        Self::spawn(Command::new(PYTHON).args(["-u", "-c", script]).args(arguments))
     }
 
     /// Reads its next line of output.

@@ -8,9 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use disconnect_attribution::{
-    Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator,
-};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
@@ -45,12 +43,7 @@ struct Legs {
 impl Legs {
     fn new() -> Self {
         let ((client, from), (to, server)) = (pair(), pair());
-        Self {
-            client,
-            from,
-            to,
-            server,
-        }
+        Self { client, from, to, server }
     }
 
     fn on_threads(self, idle: Duration) -> Running<thread::JoinHandle<()>> {
@@ -110,9 +103,7 @@ impl<T> Running<T> {
 }
 
 fn is_reset(mut socket: &TcpStream) -> bool {
-    socket
-        .read_to_end(&mut Vec::new())
-        .is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
+    socket.read_to_end(&mut Vec::new()).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
 fn is_closed(mut socket: &TcpStream) -> bool {
@@ -151,10 +142,7 @@ fn a_peer_stops_sending<T>(row: &mut Row, start: fn(Legs) -> Running<T>) {
     drop(proxy.server);
     assert_eq!(proxy.client.read_to_end(&mut Vec::new()).expect("all"), 9);
     let end = proxy.lines.wait();
-    assert_eq!(
-        (end.bytes_received(), end.bytes_sent()),
-        (Some(4), Some(10))
-    );
+    assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(4), Some(10)));
     row.check("clean close", &end);
 
     let mut proxy = start(Legs::new()).up();

@@ -4,14 +4,15 @@ use recipes::quinn;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::quinn::crypto::rustls::QuicClientConfig;
 use ::quinn::rustls::RootCertStore;
 use ::quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use ::quinn::{
-    ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig,
-    RecvStream, SendStream, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, RecvStream,
+    SendStream, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
@@ -41,15 +42,26 @@ struct Server {
     connection: Lines,
     streams: Lines,
     task: JoinHandle<()>,
+    bug: Bug,
 }
 
-fn serve(idle: Duration, policy: impl Future<Output = Disconnect> + Send + 'static) -> Server {
+/// Part of a log statement that panics if its connection clones it for a stream.
+#[derive(Debug, Default)]
+struct Bug(Arc<AtomicBool>);
+
+impl Clone for Bug {
+    fn clone(&self) -> Self {
+        assert!(!self.0.load(Relaxed), "a bug");
+        Self(self.0.clone())
+    }
+}
+
+fn serve(idle: Duration) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
     let certificate = made.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut config =
-        ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
+    let mut config = ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
     let mut transport = TransportConfig::default();
     // Short, so that the tests need not wait; pings keep a connection open that is not dead.
     transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
@@ -59,20 +71,18 @@ fn serve(idle: Duration, policy: impl Future<Output = Disconnect> + Send + 'stat
     let address = endpoint.local_addr().expect("bound");
     let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
     let (cause, log, lines) = (agent.clone(), connection.emit(), streams.clone());
+    let bug = Bug::default();
+    let in_log = bug.clone();
     let task = tokio::spawn(async move {
         let incoming = endpoint.accept().await.expect("a client");
-        let log_stream = move |end| lines.emit()(end);
-        quinn::serve(incoming, &cause, idle, echo, policy, log_stream, log).await;
+        let log_stream = move |end| {
+            let _: &Bug = &in_log;
+            lines.emit()(end);
+        };
+        quinn::serve(incoming, &cause, idle, echo, log_stream, log).await;
         endpoint.wait_idle().await;
     });
-    Server {
-        address,
-        certificate,
-        agent,
-        connection,
-        streams,
-        task,
-    }
+    Server { address, certificate, agent, connection, streams, task, bug }
 }
 
 fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
@@ -80,9 +90,7 @@ fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
     if let Some(certificate) = certificate {
         roots.add(certificate.clone()).expect("a root");
     }
-    let tls = ::quinn::rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = ::quinn::rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).expect("TLS 1.3")))
 }
 
@@ -94,20 +102,11 @@ struct Client {
 }
 
 /// Connects, and opens a stream that is up.
-async fn open(
-    endpoint: Endpoint,
-    address: SocketAddr,
-    certificate: &CertificateDer<'static>,
-) -> Client {
+async fn open(endpoint: Endpoint, address: SocketAddr, certificate: &CertificateDer<'static>) -> Client {
     let connecting = endpoint.connect_with(config(Some(certificate)), address, "localhost");
     let connection = connecting.expect("started").await.expect("connected");
     let (send, receive) = stream(&connection).await;
-    Client {
-        endpoint,
-        connection,
-        send,
-        receive,
-    }
+    Client { endpoint, connection, send, receive }
 }
 
 async fn stream(connection: &Connection) -> (SendStream, RecvStream) {
@@ -134,8 +133,7 @@ fn a_client_process_stays_until_it_is_killed() {
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let address = address.to_str().expect("text").parse().expect("an address");
-    let certificate =
-        std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
+    let certificate = std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
     Runtime::new().expect("a runtime").block_on(async {
         let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
         let _client = open(endpoint, address, &certificate.into()).await;
@@ -187,12 +185,7 @@ fn restart(server: &Server) -> (Runtime, Endpoint) {
     let (address, certificate) = (server.address, server.certificate.clone());
     let first = Runtime::new().expect("a runtime");
     first.block_on(async {
-        let client = open(
-            endpoint(socket.try_clone().expect("cloned")),
-            address,
-            &certificate,
-        )
-        .await;
+        let client = open(endpoint(socket.try_clone().expect("cloned")), address, &certificate).await;
         std::mem::forget(client); // no close is sent
     });
     first.shutdown_background();
@@ -204,7 +197,7 @@ fn restart(server: &Server) -> (Runtime, Endpoint) {
 }
 
 fn start() -> Server {
-    serve(LONG, pending())
+    serve(LONG)
 }
 
 /// The rows of a connection and of the stream that runs over it.
@@ -222,10 +215,7 @@ impl Rows {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_connection_and_its_stream_end_as_their_rows_record() {
-    let mut rows = Rows {
-        connections: Row::of("QUIC connection"),
-        streams: Row::of("QUIC stream"),
-    };
+    let mut rows = Rows { connections: Row::of("QUIC connection"), streams: Row::of("QUIC stream") };
     the_client_closes_the_connection(&mut rows).await;
     the_client_is_gone(&mut rows).await;
     the_client_ends_its_stream(&mut rows.streams).await;
@@ -244,10 +234,7 @@ async fn the_client_closes_the_connection(rows: &mut Rows) {
     held.endpoint.wait_idle().await;
     rows.check("clean close", &server);
 
-    for (fault, code) in [
-        ("close 7, not taught", 7),
-        ("close 16, taught by the site", 16),
-    ] {
+    for (fault, code) in [("close 7, not taught", 7), ("close 16, taught by the site", 16)] {
         let server = start();
         let held = client(&server).await;
         held.connection.close(VarInt::from_u32(code), b"as asked");
@@ -302,7 +289,7 @@ async fn the_client_ends_its_stream(row: &mut Row) {
 }
 
 async fn this_side_ends_both(rows: &mut Rows) {
-    let server = serve(SHORT, pending());
+    let server = serve(SHORT);
     let _held = client(&server).await;
     rows.check("idle timeout", &server);
 
@@ -320,11 +307,10 @@ async fn this_side_ends_both(rows: &mut Rows) {
 }
 
 async fn a_bug_ends_one_of_both(rows: &mut Rows) {
-    let server = serve(LONG, async {
-        tokio::time::sleep(SHORT).await;
-        panic!("a bug")
-    });
-    let _held = client(&server).await;
+    let server = start();
+    let held = client(&server).await;
+    server.bug.0.store(true, Relaxed);
+    let _second = held.connection.open_bi().await.expect("opened").0.write_all(b"hello").await;
     rows.connections.check("panic", &server.connection.wait());
     let end = server.streams.wait();
     rows.streams.check("the connection's task panics", &end);
@@ -339,7 +325,7 @@ async fn a_bug_ends_one_of_both(rows: &mut Rows) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn streams_of_a_closed_connection_never_guess() {
     for run in 0..200 {
-        let server = serve(LONG, pending());
+        let server = serve(LONG);
         let client = client(&server).await;
         let mut open = Vec::new();
         for _ in 0..4 {
@@ -347,13 +333,10 @@ async fn streams_of_a_closed_connection_never_guess() {
         }
         client.connection.close(VarInt::from_u32(16), b"expired");
         let expected = "client_to_server ended by client: rejected (quic_app:16)";
-        assert_eq!(
-            words(&server.connection.wait()),
-            format!("{expected}: expired"),
-            "{run}"
-        );
+        assert_eq!(words(&server.connection.wait()), format!("{expected}: expired"), "{run}");
         for end in server.streams.wait_for(5) {
-            let expected = "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";
+            let expected =
+                "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";
             assert_eq!(words(&end), expected, "{run}");
         }
     }

@@ -32,10 +32,7 @@ struct Server {
 }
 
 fn keygen(path: &Path) {
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(path)
-        .status();
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
     assert!(made.expect("OpenSSH's").success());
 }
 
@@ -82,9 +79,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
         },
         tasks: Arc::new(Mutex::new(JoinSet::new())),
         log: Arc::new(move |message, end| {
-            kept.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((message, end));
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push((message, end));
         }),
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -95,13 +90,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
         russh_connection::serve(asynchronous(socket), connection).await;
     });
-    Server {
-        keys,
-        port,
-        site,
-        lines,
-        task,
-    }
+    Server { keys, port, site, lines, task }
 }
 
 impl Server {
@@ -110,10 +99,7 @@ impl Server {
         Peer::spawn(
             Command::new("ssh")
                 .args(["-F", "none", "-oBatchMode=yes", "-oIdentitiesOnly=yes"])
-                .args([
-                    "-oStrictHostKeyChecking=no",
-                    "-oUserKnownHostsFile=/dev/null",
-                ])
+                .args(["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"])
                 .args(["-l", "user", "-p", &self.port.to_string(), "-i"])
                 .arg(key)
                 .args(arguments)
@@ -209,10 +195,7 @@ impl Rows {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_connection_and_its_session_end_as_their_rows_record() {
-    let mut rows = Rows {
-        connections: Row::of("SSH connection"),
-        sessions: Row::of("SSH session"),
-    };
+    let mut rows = Rows { connections: Row::of("SSH connection"), sessions: Row::of("SSH session") };
     if !has_openssh() {
         rows.connections.skip_all("OpenSSH's client");
         return rows.sessions.skip_all("OpenSSH's client");
@@ -249,10 +232,9 @@ fn the_client_ends_it(rows: &mut Rows) {
 }
 
 fn the_command_ends_its_session(row: &mut Row) {
-    for (fault, command, status) in [
-        ("exit 7", "exit 7", Some(7)),
-        ("killed by a signal", "kill -KILL $$", Some(255)),
-    ] {
+    for (fault, command, status) in
+        [("exit 7", "exit 7", Some(7)), ("killed by a signal", "kill -KILL $$", Some(255))]
+    {
         let server = start();
         let mut client = server.ssh("client", &["127.0.0.1", command]);
         let code = client.wait();
@@ -391,11 +373,7 @@ async fn sessions_of_a_dropped_handler_never_guess() {
             let expected = "agent_to_client ended by client: client_closed";
             assert_eq!(words(&server.connection()), expected, "{run}");
             let session = words(&server.session_end());
-            assert_eq!(
-                session,
-                format!("{expected} (exit code 255, from agent_to_client)"),
-                "{run}"
-            );
+            assert_eq!(session, format!("{expected} (exit code 255, from agent_to_client)"), "{run}");
         }
     }
 }

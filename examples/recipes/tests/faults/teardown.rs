@@ -78,10 +78,7 @@ impl Program {
         let _clients: Vec<_> = (0..300).map(|_| self.client()).collect();
         self.process.signal(signal);
         let ends: Vec<_> = (0..300).map(|_| self.end()).collect();
-        assert!(
-            ends.iter().all(|end| words(end) == words(&ends[0])),
-            "{ends:#?}"
-        );
+        assert!(ends.iter().all(|end| words(end) == words(&ends[0])), "{ends:#?}");
         assert_eq!(self.process.wait(), Some(0));
         ends[0].clone()
     }
@@ -94,9 +91,7 @@ fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
     }
     let mut row = Row::of("teardown, slog");
     let start = || {
-        Program::start(
-            "teardown::a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records",
-        )
+        Program::start("teardown::a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records")
     };
     let mut program = start();
     program.check_what_clients_do(&mut row);
@@ -118,11 +113,8 @@ fn a_server_that_logs_through_tracing_appender_ends_as_its_row_records() {
         return teardown_tracing::main().expect("served");
     }
     let mut row = Row::of("teardown, tracing");
-    let start = || {
-        Program::start(
-            "teardown::a_server_that_logs_through_tracing_appender_ends_as_its_row_records",
-        )
-    };
+    let start =
+        || Program::start("teardown::a_server_that_logs_through_tracing_appender_ends_as_its_row_records");
     start().check_what_clients_do(&mut row);
     row.check("shutdown", &start().stop_under_many(Signal::SIGINT));
     row.complete();

@@ -61,27 +61,17 @@ fn serve(shell: &'static str) -> Running {
         terminal::run(&mut client, shell, &guard.cause(), SITE, log_session).await;
         let _ = client.close(None).await;
     });
-    Running {
-        port,
-        agent,
-        connection,
-        session,
-        task,
-    }
+    Running { port, agent, connection, session, task }
 }
 
 fn dial(running: &Running) -> Socket {
     let socket = TcpStream::connect(("127.0.0.1", running.port)).expect("accepted");
-    client(format!("ws://127.0.0.1:{}/", running.port), socket)
-        .expect("upgraded")
-        .0
+    client(format!("ws://127.0.0.1:{}/", running.port), socket).expect("upgraded").0
 }
 
 /// Types a line.
 fn type_line(socket: &mut Socket, line: &str) {
-    socket
-        .send(Message::text(format!("{line}\n")))
-        .expect("sent");
+    socket.send(Message::text(format!("{line}\n"))).expect("sent");
 }
 
 /// A shell that is up, and its client.
@@ -104,10 +94,7 @@ async fn a_terminal_ends_as_its_row_records() {
     the_client_ends_it(&mut row);
 
     let (running, _socket) = shell();
-    running.agent.record(
-        Evidence::Local,
-        Disconnect::shutdown(AgentToClient, Initiator::Agent),
-    );
+    running.agent.record(Evidence::Local, Disconnect::shutdown(AgentToClient, Initiator::Agent));
     row.check("shutdown", &running.session.wait());
     let (running, _socket) = shell();
     running.task.abort();
@@ -116,11 +103,9 @@ async fn a_terminal_ends_as_its_row_records() {
 }
 
 fn the_shell_ends(row: &mut Row) {
-    for (fault, line) in [
-        ("exit 0", "exit 0"),
-        ("exit 7", "exit 7"),
-        ("the shell is killed", "kill -KILL $$"),
-    ] {
+    for (fault, line) in
+        [("exit 0", "exit 0"), ("exit 7", "exit 7"), ("the shell is killed", "kill -KILL $$")]
+    {
         let (running, mut socket) = shell();
         type_line(&mut socket, line);
         row.check(fault, &running.session.wait());

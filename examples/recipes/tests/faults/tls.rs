@@ -58,13 +58,7 @@ fn serve(is_under: bool, idle: Duration) -> Server {
             recipe::serve(socket, acceptor, &cause, idle, echo, log).await;
         }
     });
-    Server {
-        port,
-        certificate,
-        agent,
-        lines,
-        task,
-    }
+    Server { port, certificate, agent, lines, task }
 }
 
 /// openssl's client, which closes in good order when its input ends.
@@ -87,9 +81,7 @@ type Client = StreamOwned<ClientConnection, TcpStream>;
 fn client(server: &Server) -> Client {
     let mut roots = RootCertStore::empty();
     roots.add(server.certificate.clone()).expect("a root");
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let name = "localhost".try_into().expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
     let socket = TcpStream::connect(("127.0.0.1", server.port)).expect("accepted");

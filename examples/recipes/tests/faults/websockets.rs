@@ -5,8 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
-use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
+use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream};
 use tokio::task::JoinHandle;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
@@ -26,11 +27,7 @@ const SERVER: Site = Site {
     patience: LONG,
     idle: LONG,
 };
-const CLIENT: Site = Site {
-    layer: ServerToAgent,
-    peer: Initiator::Server,
-    ..SERVER
-};
+const CLIENT: Site = Site { layer: ServerToAgent, peer: Initiator::Server, ..SERVER };
 
 /// Python's client: greets, then does what standard input asks for.
 pub(crate) const PYTHON_CLIENT: &str = "
@@ -96,12 +93,15 @@ fn dial(port: u16, site: Site) -> Running {
         let mut is_first = true;
         let greet = move |message: Message| {
             // The server speaks first.
-            std::mem::take(&mut is_first)
-                .then(|| Message::text("hello"))
-                .or_else(|| echo(message))
+            std::mem::take(&mut is_first).then(|| Message::text("hello")).or_else(|| echo(message))
         };
-        let dialled = websocket::dial(&address, &cause, site, greet, log).await;
-        dialled.expect("established");
+        let cause = cause.child();
+        let socket = tokio::net::TcpStream::connect(&address).await.expect("connected");
+        let stream = TrackedStream::new(socket, site.layer, site.peer, cause.clone());
+        let dialled = client_async(format!("ws://{address}/"), stream).await;
+        let (socket, _) = dialled.expect("established");
+        let _guard = DisconnectGuard::new(site.layer, log).with_cause(cause.clone());
+        websocket::run(socket, &cause, site, greet).await;
     });
     Running { agent, lines, task }
 }
@@ -138,19 +138,14 @@ pub(crate) fn read(socket: &mut Socket) -> Message {
 }
 
 pub(crate) fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
-    let frame = code.map(|(code, reason)| CloseFrame {
-        code: code.into(),
-        reason: reason.into(),
-    });
+    let frame = code.map(|(code, reason)| CloseFrame { code: code.into(), reason: reason.into() });
     socket.close(frame).expect("sent");
     while socket.read().is_ok() {}
 }
 
 /// The code that this side's goodbye has.
 pub(crate) fn goodbye(mut socket: Socket) -> u16 {
-    let Message::Close(Some(frame)) = read(&mut socket) else {
-        panic!("no goodbye")
-    };
+    let Message::Close(Some(frame)) = read(&mut socket) else { panic!("no goodbye") };
     while socket.read().is_ok() {}
     frame.code.into()
 }
@@ -171,10 +166,7 @@ fn the_peer_says_goodbye(row: &mut Row, site: Site, start: Start) {
         ("close 1001", Some((1001, "going away"))),
         ("close 1008", Some((1008, "token expired"))),
         ("close 1011", Some((1011, "database is down"))),
-        (
-            "close 4321, unlisted",
-            Some((4321, "quota\nINFO all is well")),
-        ),
+        ("close 4321, unlisted", Some((4321, "quota\nINFO all is well"))),
         ("close without a code", None),
     ] {
         let (running, socket) = start(site);
@@ -206,10 +198,7 @@ fn the_peer_breaks_off(row: &mut Row, site: Site, start: Start) {
 }
 
 async fn this_side_ends_it(row: &mut Row, site: Site, start: Start) {
-    let (running, socket) = start(Site {
-        idle: SHORT,
-        ..site
-    });
+    let (running, socket) = start(Site { idle: SHORT, ..site });
     assert_eq!(goodbye(socket), 1000);
     row.check("idle timeout", &running.lines.wait());
 
@@ -242,10 +231,7 @@ async fn a_servers_websocket_ends_as_its_row_records() {
     let _ = socket.read(&mut [0]);
     row.check("no WebSocket", &running.lines.wait());
 
-    let (running, port) = serve(Site {
-        patience: SHORT,
-        ..SERVER
-    });
+    let (running, port) = serve(Site { patience: SHORT, ..SERVER });
     let _socket = TcpStream::connect(("127.0.0.1", port)).expect("accepted");
     row.check("no handshake", &running.lines.wait());
     row.complete();

@@ -47,12 +47,7 @@ impl StreamingService<Bytes> for Site {
         let reader = tokio::spawn(async move {
             let on_message = |message: Bytes| assert_ne!(message, "panic", "a bug");
             let requests = request.into_inner();
-            let Site {
-                agent,
-                connection,
-                idle,
-                ..
-            } = site;
+            let Site { agent, connection, idle, .. } = site;
             tonic_server::read(requests, &connection, &agent, idle, on_message, log).await;
         });
         self.readers.send(reader.abort_handle()).expect("kept");
@@ -81,24 +76,12 @@ async fn serve(idle: Duration, pings: Duration) -> Server {
         let process = cause.clone();
         let call = async move |Extension(connection): Extension<Cause>, request: Request| {
             let (agent, streams, readers) = (process, lines, sender);
-            let site = Site {
-                agent,
-                connection,
-                streams,
-                idle,
-                readers,
-            };
+            let site = Site { agent, connection, streams, idle, readers };
             tonic::server::Grpc::new(Raw).streaming(site, request).await
         };
         http::serve(socket, &cause, pings, Router::new().fallback(call), log).await;
     });
-    Server {
-        address,
-        agent,
-        connection,
-        streams,
-        readers,
-    }
+    Server { address, agent, connection, streams, readers }
 }
 
 /// A call whose stream is up.
@@ -110,9 +93,7 @@ pub(super) async fn open(
     let mut channel = Grpc::new(endpoint.connect().await.expect("connected"));
     channel.ready().await.expect("ready");
     let path = PathAndQuery::from_static("/site/talk");
-    let response = channel
-        .streaming(tonic::Request::new(requests), path, Raw)
-        .await;
+    let response = channel.streaming(tonic::Request::new(requests), path, Raw).await;
     let mut responses = response.expect("accepted").into_inner();
     let up = responses.message().await.expect("a message");
     assert_eq!(up.as_deref(), Some(&b"up"[..]));
@@ -160,10 +141,7 @@ async fn the_client_ends_it(row: &mut Row) {
     let (server, peer) = client(SHORT).await;
     peer.signal(Signal::SIGSTOP);
     row.check("ping not answered", &server.streams.wait());
-    row.check(
-        "its connection, ping not answered",
-        &server.connection.wait(),
-    );
+    row.check("its connection, ping not answered", &server.connection.wait());
 
     let server = serve(LONG, LONG).await;
     let relay = super::server::Relay::to(server.address);
@@ -176,14 +154,8 @@ async fn garbage_ends_its_connection(row: &mut Row) {
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     for (fault, bytes) in [
         ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()),
-        (
-            "a TLS hello",
-            [&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat(),
-        ),
-        (
-            "a frame that is too large",
-            [&preface[..], &[255; 200]].concat(),
-        ),
+        ("a TLS hello", [&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat()),
+        ("a frame that is too large", [&preface[..], &[255; 200]].concat()),
     ] {
         let server = serve(LONG, LONG).await;
         let mut client = TcpStream::connect(server.address).expect("accepted");

@@ -78,9 +78,7 @@ async fn this_side_ends_it(row: &mut Row, server: SocketAddr) {
     for fault in ["aborted", "panic"] {
         let lines = Lines::default();
         // Its first message is still to be handled.
-        let Ok(held) = call(server, "/site/stay", None).await else {
-            panic!("refused")
-        };
+        let Ok(held) = call(server, "/site/stay", None).await else { panic!("refused") };
         let (log, connection) = (lines.emit(), held.connection());
         let reading = tokio::spawn(async move {
             let on_message = |_| assert_ne!(fault, "panic", "a bug");
@@ -109,14 +107,8 @@ async fn a_call_fails_before_there_is_a_stream(row: &mut Row, server: SocketAddr
 }
 
 /// The status of a call that fails at once, and the cause of the connection that it was to have.
-async fn failed_call(
-    address: SocketAddr,
-    path: &'static str,
-    deadline: Option<Duration>,
-) -> (Status, Cause) {
-    let Err((status, connect)) = call(address, path, deadline).await else {
-        panic!("accepted")
-    };
+async fn failed_call(address: SocketAddr, path: &'static str, deadline: Option<Duration>) -> (Status, Cause) {
+    let Err((status, connect)) = call(address, path, deadline).await else { panic!("accepted") };
     let connection = connect.latest.lock().expect("no panic").clone();
     (status, connection)
 }

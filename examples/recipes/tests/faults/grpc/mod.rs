@@ -55,20 +55,16 @@ impl Site {
         let then: Responses = match path {
             "/site/refuse" => return Err(Status::unavailable("too many agents")),
             "/site/finish" => Box::pin(up),
-            "/site/fail" => Box::pin(up.chain(stream::iter([Err(Status::permission_denied(
-                "token revoked",
-            ))]))),
+            "/site/fail" => {
+                Box::pin(up.chain(stream::iter([Err(Status::permission_denied("token revoked"))])))
+            }
             "/site/panic" => Box::pin(up.chain(stream::once(async {
                 tokio::time::sleep(SHORT).await;
                 panic!("a bug")
             }))),
             _ => Box::pin(up.chain(stream::pending())),
         };
-        Ok(Box::pin(Attributed::new(
-            then,
-            &connection.0,
-            self.streams.emit(),
-        )))
+        Ok(Box::pin(Attributed::new(then, &connection.0, self.streams.emit())))
     }
 }
 
@@ -87,17 +83,10 @@ impl Service<http::Request<axum::body::Body>> for Site {
 
     fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
         let path = request.uri().path().to_owned();
-        let ConnectInfo(connection) = request
-            .extensions()
-            .get::<ConnectInfo<Connection>>()
-            .expect("of axum")
-            .clone();
+        let ConnectInfo(connection) =
+            request.extensions().get::<ConnectInfo<Connection>>().expect("of axum").clone();
         let method = Method(self.clone(), path, connection);
-        Box::pin(async move {
-            Ok(tonic::server::Grpc::new(Raw)
-                .server_streaming(method, request)
-                .await)
-        })
+        Box::pin(async move { Ok(tonic::server::Grpc::new(Raw).server_streaming(method, request).await) })
     }
 }
 
@@ -138,18 +127,10 @@ impl Drop for Server {
 
 fn serve() -> Server {
     let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
-    let site = Site {
-        streams: streams.clone(),
-    };
+    let site = Site { streams: streams.clone() };
     let router = Router::new().route_service("/site/{method}", site);
     let (address, runtime) = axum_server::serve(router, &agent, &connection, true);
-    Server {
-        address,
-        agent,
-        connection,
-        streams,
-        runtime: Some(runtime),
-    }
+    Server { address, agent, connection, streams, runtime: Some(runtime) }
 }
 
 /// A call, and the channel that carries it.
@@ -170,37 +151,25 @@ async fn call(
     path: &'static str,
     deadline: Option<Duration>,
 ) -> Result<Call, (Status, Connect)> {
-    let connect = Connect {
-        agent: Cause::default(),
-        address,
-        latest: Arc::new(Mutex::new(Cause::default())),
-    };
+    let connect =
+        Connect { agent: Cause::default(), address, latest: Arc::new(Mutex::new(Cause::default())) };
     let channel = Channel::from_static("http://site").connect_with_connector_lazy(connect.clone());
     let mut channel = Grpc::new(channel);
-    channel
-        .ready()
-        .await
-        .expect("a lazy channel is always ready");
+    channel.ready().await.expect("a lazy channel is always ready");
     let mut request = Request::new(Bytes::new());
     if let Some(deadline) = deadline {
         request.set_timeout(deadline);
     }
     let path = PathAndQuery::from_static(path);
     match channel.server_streaming(request, path, Raw).await {
-        Ok(response) => Ok(Call {
-            connect,
-            channel,
-            responses: response.into_inner(),
-        }),
+        Ok(response) => Ok(Call { connect, channel, responses: response.into_inner() }),
         Err(status) => Err((status, connect)),
     }
 }
 
 /// A call whose stream is up.
 async fn open(address: SocketAddr, path: &'static str) -> Call {
-    let Ok(mut call) = call(address, path, None).await else {
-        panic!("refused")
-    };
+    let Ok(mut call) = call(address, path, None).await else { panic!("refused") };
     let up = call.responses.message().await.expect("a message");
     assert_eq!(up.as_deref(), Some(&b"up"[..]));
     call

@@ -72,10 +72,7 @@ async fn this_side_ends_it(row: &mut Row) {
     dropped.await.expect("no panic");
     row.check("aborted", &server.streams.wait());
 
-    for (fault, path) in [
-        ("panic", "/site/panic"),
-        ("PERMISSION_DENIED", "/site/fail"),
-    ] {
+    for (fault, path) in [("panic", "/site/panic"), ("PERMISSION_DENIED", "/site/fail")] {
         let server = serve();
         let _held = open(server.address, path).await;
         row.check(fault, &server.streams.wait());

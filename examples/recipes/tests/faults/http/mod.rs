@@ -61,15 +61,9 @@ fn chunks(path: &str) -> UnsyncBoxBody<Bytes, Failure> {
     });
     match path {
         "/complete" => StreamBody::new(first).boxed_unsync(),
-        "/failed" => {
-            StreamBody::new(first.chain(stream::iter([Err("no such row".into())]))).boxed_unsync()
-        }
-        "/panic" => StreamBody::new(
-            first
-                .chain(ticks.take(3))
-                .chain(stream::poll_fn(|_| panic!("a bug"))),
-        )
-        .boxed_unsync(),
+        "/failed" => StreamBody::new(first.chain(stream::iter([Err("no such row".into())]))).boxed_unsync(),
+        "/panic" => StreamBody::new(first.chain(ticks.take(3)).chain(stream::poll_fn(|_| panic!("a bug"))))
+            .boxed_unsync(),
         _ => StreamBody::new(first.chain(ticks)).boxed_unsync(),
     }
 }
@@ -96,16 +90,9 @@ async fn answer(mut request: Request, bodies: Lines, longest: Duration) -> Respo
                 // One over one: the same cause, and the connection's guard.
                 recipe_websocket::run(socket, &cause, SITE, echo).await;
             });
-            create_response(&head)
-                .expect("a WebSocket's")
-                .map(|()| Body::empty())
+            create_response(&head).expect("a WebSocket's").map(|()| Body::empty())
         }
-        path => Response::new(Body::new(Attributed::new(
-            chunks(path),
-            &cause,
-            longest,
-            bodies.emit(),
-        ))),
+        path => Response::new(Body::new(Attributed::new(chunks(path), &cause, longest, bodies.emit()))),
     }
 }
 
@@ -133,17 +120,11 @@ fn serve(idle: Duration, longest: Duration) -> Running {
     let task = tokio::spawn(async move {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        let router = Router::new()
-            .fallback(async move |request| answer(request, lines.clone(), longest).await);
+        let router =
+            Router::new().fallback(async move |request| answer(request, lines.clone(), longest).await);
         recipe::serve(asynchronous(socket), &cause, idle, router, log).await;
     });
-    Running {
-        port,
-        agent,
-        connection,
-        bodies,
-        task,
-    }
+    Running { port, agent, connection, bodies, task }
 }
 
 /// A client that asks for a path and has read that the answer begins.
@@ -175,10 +156,5 @@ fn shutdown() -> Disconnect {
 
 fn curl(server: &Running, arguments: &[&str], path: &str) -> Peer {
     let url = format!("http://127.0.0.1:{}{path}", server.port);
-    Peer::spawn(
-        Command::new("curl")
-            .args(["--silent", "--no-buffer"])
-            .args(arguments)
-            .arg(url),
-    )
+    Peer::spawn(Command::new("curl").args(["--silent", "--no-buffer"]).args(arguments).arg(url))
 }
