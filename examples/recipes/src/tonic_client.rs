@@ -1,8 +1,8 @@
 //! A gRPC client's stream of responses, and what a status explains.
 //!
 //! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, tokio 1 with `macros`, `net` and `time`, and
-//! `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose FIN follows:
-//! if that matters, tonic's clients also run over the requests of `http2_client.rs`.
+//! `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose FIN follows. A
+//! client that keeps it, as in `http2_client.rs`, logs the code.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,9 +4,13 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use bytes::Bytes;
 use disconnect_attribution::{Cause, Disconnect, Evidence};
+use nix::sys::signal::Signal;
 use tokio::task::{block_in_place, spawn_blocking};
+use tokio::time::timeout;
 use tonic::Status;
+use tonic::codegen::http;
 
 use super::{Call, LONG, SHORT, call, open, process, serve, shutdown, tonic_client};
 use crate::lines::Lines;
@@ -44,12 +48,22 @@ async fn a_stream_is_read_to_its_end(row: &mut Row, server: SocketAddr) {
 }
 
 async fn the_network_ends_it(row: &mut Row) {
-    let mut server = process("server");
-    let line = server.read_until("listening on ");
-    let (_, address) = line.trim().rsplit_once(' ').expect("an address");
-    let held = open(address.parse().expect("an address"), "/site/stay").await;
+    let open_at_process = async |path| {
+        let mut server = process("server");
+        let line = server.read_until("listening on ");
+        let (_, address) = line.trim().rsplit_once(' ').expect("an address");
+        let held = open(address.parse().expect("an address"), path).await;
+        (server, held)
+    };
+    let (mut server, held) = open_at_process("/site/stay").await;
     server.kill();
     row.check("killed", &read(held, LONG).await);
+    let (server, held) = open_at_process("/site/frozen").await;
+    server.signal(Signal::SIGSTOP);
+    row.check("ping not answered", &read(held, LONG).await);
+
+    let held = open(goes_away().await, "/site/stay").await;
+    row.check("GOAWAY, enhance your calm", &read(held, LONG).await);
 
     // A server that has accepted, answers no more, and resets.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -65,6 +79,24 @@ async fn the_network_ends_it(row: &mut Row) {
     let explained = tonic_client::explain(&status, &connection);
     assert!(explained.is_none(), "{status:?} {connection:?}");
     row.check("reset", &connection.get().expect("recorded"));
+}
+
+/// A server of h2 that answers `up`, and then closes with a code.
+async fn goes_away() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.expect("a client");
+        let mut connection = h2::server::handshake(socket).await.expect("HTTP/2");
+        let (_, mut respond) = connection.accept().await.expect("a call").expect("HTTP/2");
+        let head = http::Response::builder().header("content-type", "application/grpc");
+        let mut body = respond.send_response(head.body(()).expect("a head"), false).expect("sent");
+        body.send_data(Bytes::from_static(b"\0\0\0\0\x02up"), false).expect("sent");
+        let _ = timeout(SHORT, connection.accept()).await;
+        connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+        while connection.accept().await.is_some() {}
+    });
+    address
 }
 
 async fn this_side_ends_it(row: &mut Row, server: SocketAddr) {

@@ -153,7 +153,9 @@ async fn call(
 ) -> Result<Call, (Status, Connect)> {
     let connect =
         Connect { agent: Cause::default(), address, latest: Arc::new(Mutex::new(Cause::default())) };
-    let channel = Channel::from_static("http://site").connect_with_connector_lazy(connect.clone());
+    let pings = if path == "/site/frozen" { SHORT } else { LONG };
+    let channel = Channel::from_static("http://site").http2_keep_alive_interval(pings);
+    let channel = channel.keep_alive_timeout(pings).connect_with_connector_lazy(connect.clone());
     let mut channel = Grpc::new(channel);
     channel.ready().await.expect("a lazy channel is always ready");
     let mut request = Request::new(Bytes::new());

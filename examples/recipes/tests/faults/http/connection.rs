@@ -30,7 +30,7 @@ async fn a_connection_ends_as_its_row_records() {
 
 fn curl_ends_a_connection(row: &mut Row) {
     if !has("curl", "--version") {
-        let faults = ["clean close", "Connection: close", "curl gives up waiting"];
+        let faults = ["clean close", "Connection: close", "curl gives up waiting", "HTTP/2, clean close"];
         return row.skip(&faults, "curl");
     }
     let end = connection_after(|server| {
@@ -46,6 +46,13 @@ fn curl_ends_a_connection(row: &mut Row) {
         client
     });
     row.check("Connection: close", &end);
+
+    let end = connection_after(|server| {
+        let mut client = curl(server, &["--http2-prior-knowledge"], "/");
+        assert_eq!(client.line(), "hello");
+        assert_eq!(client.wait(), Some(0));
+    });
+    row.check("HTTP/2, clean close", &end);
 
     let end = connection_after(|server| {
         let mut client = curl(server, &["--max-time", "0.2"], "/slow");
@@ -114,6 +121,14 @@ fn this_side_ends_a_connection(row: &mut Row) {
         client
     });
     row.check("our own 400", &end);
+
+    let end = connection_after(|server| {
+        let mut client = connect(server);
+        let hello = [&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat();
+        client.write_all(&hello).expect("sent");
+        client
+    });
+    row.check("a TLS hello", &end);
 }
 
 fn aborted(server: &Running, client: TcpStream) -> TcpStream {
