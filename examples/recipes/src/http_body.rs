@@ -1,13 +1,11 @@
-//! A streaming response body over an attributed connection: complete, failed, dropped by the
-//! client, cut by this side.
+//! A streaming response body over an attributed connection: complete, failed, dropped by the client, cut by this side.
 //!
-//! Fits hyper 1, whose body is http-body 1's (so axum 0.8's and tonic 0.14's too; there import
-//! it from `http_body`), and tokio 1 with `time`. The connection's cause is an extension of
-//! each request under `http.rs`, and a `ConnectInfo` under `axum_listener.rs`.
+//! Fits hyper 1, whose body is http-body 1's (so axum 0.8's and tonic 0.14's too; there import it from `http_body`), and
+//! tokio 1 with `time`. The connection's cause is an extension of each request under `http.rs`, and a `ConnectInfo` under
+//! `axum_listener.rs`.
 //!
-//! A client that leaves in the middle is `client_closed` and expected, because `http.rs`
-//! presumes that once the head is out. Where half a download is a failure, leave out that
-//! `presume`.
+//! A client that leaves in the middle is `client_closed` and expected over HTTP/1, because `answered` of `http.rs` presumes
+//! that once the head is out. If half a download is a failure, leave out that `presume`.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -20,21 +18,20 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 /// A body that logs how its stream ended.
-#[derive(Debug)]
 pub struct Attributed<B, F: FnOnce(Disconnect)> {
     body: Pin<Box<B>>,
     deadline: Pin<Box<Sleep>>,
+    connection: Cause,
+    /// Nothing once there is a guard: from the first poll, since the answer to a HEAD is never asked for its body.
+    log: Option<F>,
     /// Nothing once the line is out.
     guard: Option<DisconnectGuard<F>>,
 }
 
 impl<B: Body, F: FnOnce(Disconnect)> Attributed<B, F> {
-    /// Many responses run over one connection, so each has a child of its cause: a client that
-    /// leaves in the middle is what the connection's stream sees.
     pub fn new(body: B, connection: &Cause, longest: Duration, log: F) -> Self {
-        let guard = DisconnectGuard::new(ClientToServer, log).with_cause(connection.child());
-        let deadline = Box::pin(sleep(longest));
-        Self { body: Box::pin(body), deadline, guard: Some(guard) }
+        let (body, deadline) = (Box::pin(body), Box::pin(sleep(longest)));
+        Self { body, deadline, connection: connection.clone(), log: Some(log), guard: None }
     }
 
     fn close(&mut self, end: Disconnect) {
@@ -56,6 +53,12 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
+        if let Some(log) = self.log.take() {
+            // Many responses run over one connection, so each has a child of its cause: a client that leaves in the middle
+            // is what the connection's stream sees.
+            let cause = self.connection.child();
+            self.guard = Some(DisconnectGuard::new(ClientToServer, log).with_cause(cause));
+        }
         let complete = Disconnect::closed_by(ClientToServer, Initiator::Server);
         if self.deadline.as_mut().poll(context).is_ready() {
             self.close(complete.with_trigger(Trigger::Deadline));
@@ -78,7 +81,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         // One that was empty from the start has to be asked, or it would never be complete.
-        self.guard.is_none() && self.body.is_end_stream()
+        self.log.is_none() && self.guard.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -95,3 +95,12 @@ async fn a_body_of_a_known_length_is_complete() {
         assert_eq!(end, "client_to_server ended by server: graceful");
     }
 }
+
+/// Such as that of the answer to a HEAD.
+#[tokio::test]
+async fn a_body_that_is_not_asked_for_has_no_line() {
+    let lines = Lines::default();
+    let cause = DisconnectGuard::boxed(ClientToServer, |_| {}).cause();
+    drop(Attributed::new(Full::<Bytes>::from("hello"), &cause, LONG, lines.emit()));
+    assert!(lines.take().is_empty());
+}
