@@ -116,13 +116,13 @@ macro_rules! value_as_text {
 }
 value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 
-/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level where the end is expected and at
-/// another where it is not.
+/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level if the end is expected and at
+/// another if it is not.
 ///
 /// slog's macros take the level as a constant, so without this macro each line would be written twice. It
 /// takes the logger, the two levels, the record, and then what slog's own macros take: a message with
 /// arguments, and more fields after a semicolon. The callsite (module, file, line) is the caller's own.
-/// The message is not formatted where its level is off.
+/// The message is not formatted if its level is off.
 ///
 /// # Examples
 ///
