@@ -86,19 +86,19 @@ pub async fn serve(
                     });
                 }
                 // Before the streams are dropped, so that none has to guess.
-                Err(reason) => return explain(&cause, &reason),
+                Err(reason) => break explain(&cause, &reason),
             },
             Some(_) = streams.join_next() => {}
-            () = sleep(idle), if streams.is_empty() => {
-                cause.record(Evidence::Local, IDLE);
-                break;
-            }
+            () = sleep(idle), if streams.is_empty() => break { cause.record(Evidence::Local, IDLE); },
             _ = agent.ended() => break, // recorded once, where it was decided
         }
     }
     // After the record, since the streams hear of it at once. A process that ends now also has to wait for
     // `Endpoint::wait_idle`, or the close is lost.
     connection.close(VarInt::from_u32(0), b"");
+    // What a stream has received already still explains its end.
+    let all_ended = async { while streams.join_next().await.is_some() {} };
+    let _ = timeout(Duration::from_millis(500), all_ended).await;
 }
 
 /// Answers one stream; nothing if its connection knows why it ended.
