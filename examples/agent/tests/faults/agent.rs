@@ -102,6 +102,14 @@ impl Agent {
         self.log.by_ref().filter_map(end).take(count).collect()
     }
 
+    /// All that the agent still logs, until it ends.
+    pub(crate) fn rest(&mut self) -> Vec<serde_json::Value> {
+        let lines = self.log.by_ref().map(|line| line.expect("UTF-8"));
+        lines
+            .map(|line| serde_json::from_str(&line).expect("JSON"))
+            .collect()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process.id()).expect("an id");
         kill(Pid::from_raw(id), signal).expect("signalled");

@@ -19,7 +19,7 @@ use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
 use crate::words::words;
 
-use recipes::russh_connection::{self, Site};
+use recipes::russh_server::{self, Site};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -93,7 +93,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
     let task = tokio::spawn(async move {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        russh_connection::serve(asynchronous(socket), connection).await;
+        russh_server::serve(asynchronous(socket), connection).await;
     });
     Server {
         keys,
