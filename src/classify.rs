@@ -136,13 +136,11 @@ fn with_error_of<T, E: Display + 'static>(result: &Result<T, E>, end: Disconnect
     let Err(value) = result else {
         return end;
     };
-    match error::as_error(value) {
-        Some(error) => end.with_error(error),
-        None => Disconnect {
-            trigger: Finding::of_text(value).and_then(Finding::trigger),
-            ..end.with_text(value)
-        },
+    if let Some(error) = error::as_error(value) {
+        return end.with_error(error);
     }
+    let trigger = Finding::of_text(value).and_then(Finding::trigger);
+    end.with_known_trigger(trigger).with_text(value)
 }
 
 /// Classifies closing a coordination from this side.

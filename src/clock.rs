@@ -1,7 +1,7 @@
 //! The two clocks, read when a connection opens and when it ends. The guard's page names them for each system.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The bare browser target has no clock, and asking for one panics there.
 const HAS_CLOCK: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
@@ -41,36 +41,30 @@ impl Order {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) monotonic: u64,
-    wall: Option<SystemTime>,
+    /// Milliseconds since 1970; 0 without a clock.
+    wall: i64,
 }
 
 impl Moment {
     pub(crate) fn now() -> Self {
         Self {
             monotonic: now(),
-            wall: HAS_CLOCK.then(SystemTime::now),
-        }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn with_wall_moved(self, by: Duration, is_back: bool) -> Self {
-        let moved = |wall: SystemTime| if is_back { wall - by } else { wall + by };
-        Self {
-            wall: self.wall.map(moved),
-            ..self
+            wall: if HAS_CLOCK { wall() } else { 0 },
         }
     }
 
     /// How many milliseconds further the wall clock moved than the monotonic clock since `self`.
     pub(crate) fn jump_until(self, later: Self) -> i64 {
-        let (Some(from), Some(to)) = (self.wall, later.wall) else {
-            return 0;
-        };
-        let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let wall = to
-            .duration_since(from)
-            .map_or_else(|backwards| -signed(backwards.duration()), signed);
-        let monotonic = Duration::from_nanos(later.monotonic.saturating_sub(self.monotonic));
-        wall.saturating_sub(signed(monotonic))
+        let open = milliseconds(self.monotonic, later.monotonic);
+        let moved = later.wall.saturating_sub(self.wall);
+        moved.saturating_sub_unsigned(open)
+    }
+}
+
+fn wall() -> i64 {
+    let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => signed(since),
+        Err(before) => -signed(before.duration()),
     }
 }

@@ -7,6 +7,9 @@ use std::io::{self, ErrorKind};
 use std::iter;
 use std::sync::Arc;
 
+#[cfg(feature = "tokio")]
+use tokio::{task::JoinError, time::error::Elapsed};
+
 use crate::cause::Weight;
 use crate::escaped::Escaped;
 use crate::{DisconnectReason, Evidence, Trigger};
@@ -36,28 +39,28 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 
 /// The error in a value that is only known to be printable.
 pub(crate) fn as_error<E: 'static>(value: &E) -> Option<&(dyn Error + 'static)> {
-    type Boxed = Box<dyn Error + Send + Sync>;
-
     let value: &dyn Any = value;
-    #[cfg(feature = "tokio")]
-    if let Some(error) = value.downcast_ref::<tokio::time::error::Elapsed>() {
-        return Some(error);
+    macro_rules! first_of {
+        ($($(#[$attribute:meta])* $type:ty => $look:expr;)*) => {$(
+            $(#[$attribute])*
+            if let Some(error) = value.downcast_ref::<$type>() {
+                let look: fn(&$type) -> &(dyn Error + 'static) = $look;
+                return Some(look(error));
+            }
+        )*};
     }
-    #[cfg(feature = "tokio")]
-    if let Some(error) = value.downcast_ref::<tokio::task::JoinError>() {
-        return Some(error);
+    first_of! {
+        io::Error => |error| error;
+        Arc<io::Error> => |error| error;
+        Box<dyn Error + Send + Sync> => |error| &**error;
+        Box<dyn Error + Send> => |error| &**error;
+        Box<dyn Error> => |error| &**error;
+        #[cfg(feature = "tokio")]
+        Elapsed => |error| error;
+        #[cfg(feature = "tokio")]
+        JoinError => |error| error;
     }
-    if let Some(error) = value.downcast_ref::<io::Error>() {
-        Some(error)
-    } else if let Some(error) = value.downcast_ref::<Arc<io::Error>>() {
-        Some(error)
-    } else if let Some(error) = value.downcast_ref::<Boxed>() {
-        Some(&**error)
-    } else if let Some(error) = value.downcast_ref::<Box<dyn Error + Send>>() {
-        Some(&**error)
-    } else {
-        Some(&**value.downcast_ref::<Box<dyn Error>>()?)
-    }
+    None
 }
 
 /// What the deciding error of a chain means.
@@ -91,11 +94,11 @@ impl Finding {
 
     fn of_one(error: &(dyn Error + 'static)) -> Option<Self> {
         #[cfg(feature = "tokio")]
-        if error.is::<tokio::time::error::Elapsed>() {
+        if error.is::<Elapsed>() {
             return Some(Self::Deadline);
         }
         #[cfg(feature = "tokio")]
-        if let Some(error) = error.downcast_ref::<tokio::task::JoinError>() {
+        if let Some(error) = error.downcast_ref::<JoinError>() {
             return Some(if error.is_panic() {
                 Self::Panicked
             } else {
@@ -106,8 +109,12 @@ impl Finding {
     }
 
     fn of_io(error: &io::Error) -> Option<Self> {
-        if let Some(trigger) = error.raw_os_error().and_then(system_trigger) {
-            return Some(Self::Transport(trigger));
+        let code = error.raw_os_error();
+        if let Some((_, trigger)) = SYSTEM_TRIGGERS
+            .iter()
+            .find(|(known, _)| Some(*known) == code)
+        {
+            return Some(Self::Transport(*trigger));
         }
         // A library may keep the kind of a system's error, and wrap the error or its text.
         let is_of_the_system = || {
@@ -162,50 +169,49 @@ impl Finding {
             None => Weight::Text,
             Some(Self::Truncated) => Weight::Refuting(Evidence::Transport),
             Some(Self::Malformed) => Weight::Refuting(Evidence::Local),
-            Some(Self::Deadline) => Weight::Known(Evidence::Transport),
             Some(Self::Panicked) => Weight::Known(Evidence::Local),
             Some(Self::NotConnected | Self::Cancelled) => Weight::NothingNew,
-            // On Windows this may be a blocking socket's own timeout, which a stream passes over.
-            Some(Self::Transport(Trigger::TimedOut)) if cfg!(windows) => {
-                Weight::Known(Evidence::Transport)
+            // On Windows `TimedOut` may be a blocking socket's own timeout, which a stream passes over.
+            Some(Self::Transport(trigger))
+                if is_tracked && !(cfg!(windows) && trigger == Trigger::TimedOut) =>
+            {
+                Weight::NothingNew
             }
-            Some(Self::Transport(_)) if is_tracked => Weight::NothingNew,
-            Some(Self::Transport(_)) => Weight::Known(Evidence::Transport),
+            Some(Self::Deadline | Self::Transport(_)) => Weight::Known(Evidence::Transport),
         }
     }
 }
 
-/// Codes of the network that the standard library gives no kind, by their names in the system's headers.
-const fn system_trigger(code: i32) -> Option<Trigger> {
-    if cfg!(any(target_os = "linux", target_os = "android")) {
-        match code {
-            64 | 112 => Some(Trigger::Unreachable), // ENONET, EHOSTDOWN
-            102 => Some(Trigger::Reset),            // ENETRESET
-            108 => Some(Trigger::BrokenPipe),       // ESHUTDOWN
-            _ => None,
-        }
-    } else if cfg!(target_vendor = "apple") {
-        match code {
-            52 => Some(Trigger::Reset),       // ENETRESET
-            58 => Some(Trigger::BrokenPipe),  // ESHUTDOWN
-            64 => Some(Trigger::Unreachable), // EHOSTDOWN
-            _ => None,
-        }
-    } else if cfg!(windows) {
-        match code {
-            64 | 10052 => Some(Trigger::Reset), // ERROR_NETNAME_DELETED, WSAENETRESET
-            121 => Some(Trigger::TimedOut),     // ERROR_SEM_TIMEOUT
-            1225 => Some(Trigger::Refused),     // ERROR_CONNECTION_REFUSED
-            // ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE, WSAEHOSTDOWN
-            1231 | 1232 | 10064 => Some(Trigger::Unreachable),
-            1236 => Some(Trigger::Aborted), // ERROR_CONNECTION_ABORTED
-            10058 => Some(Trigger::BrokenPipe), // WSAESHUTDOWN
-            _ => None,
-        }
-    } else {
-        None
-    }
-}
+/// Codes of the network that the standard library gives no kind.
+const SYSTEM_TRIGGERS: &[(i32, Trigger)] = if cfg!(any(target_os = "linux", target_os = "android"))
+{
+    &[
+        (64, Trigger::Unreachable),  // ENONET
+        (102, Trigger::Reset),       // ENETRESET
+        (108, Trigger::BrokenPipe),  // ESHUTDOWN
+        (112, Trigger::Unreachable), // EHOSTDOWN
+    ]
+} else if cfg!(target_vendor = "apple") {
+    &[
+        (52, Trigger::Reset),       // ENETRESET
+        (58, Trigger::BrokenPipe),  // ESHUTDOWN
+        (64, Trigger::Unreachable), // EHOSTDOWN
+    ]
+} else if cfg!(windows) {
+    &[
+        (64, Trigger::Reset),          // ERROR_NETNAME_DELETED
+        (121, Trigger::TimedOut),      // ERROR_SEM_TIMEOUT
+        (1225, Trigger::Refused),      // ERROR_CONNECTION_REFUSED
+        (1231, Trigger::Unreachable),  // ERROR_NETWORK_UNREACHABLE
+        (1232, Trigger::Unreachable),  // ERROR_HOST_UNREACHABLE
+        (1236, Trigger::Aborted),      // ERROR_CONNECTION_ABORTED
+        (10052, Trigger::Reset),       // WSAENETRESET
+        (10058, Trigger::BrokenPipe),  // WSAESHUTDOWN
+        (10064, Trigger::Unreachable), // WSAEHOSTDOWN
+    ]
+} else {
+    &[]
+};
 
 fn system_code(error: &(dyn Error + 'static)) -> Option<i32> {
     error.downcast_ref::<io::Error>()?.raw_os_error()

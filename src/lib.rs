@@ -149,14 +149,12 @@ pub use vocabulary::{
 };
 
 // What macros expand to.
-#[doc(hidden)]
-pub use disconnect::__Fields;
 #[cfg(feature = "slog")]
 #[doc(hidden)]
 pub use slog::__slog;
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
-pub use tracing::__tracing;
+pub use tracing::{__milliseconds, __tracing};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, unix, feature = "slog"))]

@@ -9,7 +9,7 @@
 pub use ::slog as __slog;
 use ::slog::{KV, Key, Record, Result, Serializer, Value};
 
-use crate::disconnect::__Fields;
+use crate::disconnect::{Facts, Fields};
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
     keys,
@@ -22,15 +22,18 @@ use crate::{
 /// that takes the last value. Let machines read JSON.
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        let __Fields {
+        let Disconnect { fields, detail } = self;
+        let &Fields {
             connect_type,
             reason,
             initiator,
             trigger,
             peer,
             code,
-            detail,
             origin,
+            facts,
+        } = fields;
+        let Facts {
             exit_code,
             connection_method,
             connection_duration_ms,
@@ -38,10 +41,10 @@ impl KV for Disconnect {
             bytes_received,
             bytes_sent,
             clock_jump_ms,
-        } = self.__fields();
+        } = facts;
 
         if let Some(detail) = detail {
-            serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail)?;
+            serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail.as_str())?;
         }
         if let Some(jump) = clock_jump_ms {
             serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;

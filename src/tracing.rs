@@ -1,9 +1,45 @@
 //! tracing: the record's fields as an event.
 
+use std::time::Duration;
+
+use crate::Disconnect;
+use crate::disconnect::{Facts, Fields};
+
 /// For the expansion of [`disconnect_event!`](crate::disconnect_event) in crates that use another
 /// version of `tracing`, or none.
 #[doc(hidden)]
 pub use ::tracing as __tracing;
+
+/// A duration as the macro writes it.
+#[doc(hidden)]
+#[must_use]
+pub fn __milliseconds(duration: Option<Duration>) -> Option<u64> {
+    duration.and_then(|duration| duration.as_millis().try_into().ok())
+}
+
+/// A new field stops the build here, until the macro has it, which can only call getters.
+const _: fn(Disconnect) = |end| {
+    let Disconnect { fields, detail: _ } = end;
+    let Fields {
+        connect_type: _,
+        reason: _,
+        initiator: _,
+        trigger: _,
+        peer: _,
+        code: _,
+        origin: _,
+        facts,
+    } = fields;
+    let Facts {
+        exit_code: _,
+        connection_method: _,
+        connection_duration_ms: _,
+        peer_silence_ms: _,
+        bytes_received: _,
+        bytes_sent: _,
+        clock_jump_ms: _,
+    } = facts;
+};
 
 /// Writes a `tracing` event with the fields of a [`Disconnect`](crate::Disconnect).
 ///
@@ -62,50 +98,28 @@ macro_rules! __disconnect_event {
             $crate::__disconnect_event!([$($options)*] $unexpected, end $(, $($fields)*)?);
         }
     }};
-    ([$($options:tt)*] $level:expr, $disconnect:expr $(, $($fields:tt)*)?) => {
-        if $level <= $crate::__tracing::level_filters::STATIC_MAX_LEVEL
-            && $level <= $crate::__tracing::level_filters::LevelFilter::current()
-        {
-            let end: &$crate::Disconnect = &$disconnect;
-            // Without `..`: a new field stops the build here.
-            let $crate::__Fields {
-                connect_type,
-                reason,
-                initiator,
-                trigger,
-                peer,
-                code,
-                detail,
-                origin,
-                exit_code,
-                connection_method,
-                connection_duration_ms,
-                peer_silence_ms,
-                bytes_received,
-                bytes_sent,
-                clock_jump_ms,
-            } = end.__fields();
-            $crate::__tracing::event!(
-                $($options)*
-                $level,
-                connect_type = connect_type.as_str(),
-                disconnect_reason = reason.as_str(),
-                disconnect_expected = reason.expected(),
-                disconnect_initiator = initiator.map(|initiator| initiator.as_str()),
-                disconnect_trigger = trigger.map(|trigger| trigger.as_str()),
-                disconnect_peer = peer.map(|peer| peer.as_str()),
-                disconnect_code = code.map($crate::__tracing::field::display),
-                disconnect_detail = detail,
-                disconnect_origin = origin.map(|origin| origin.as_str()),
-                exit_code,
-                connection_method = connection_method.map(|method| method.as_str()),
-                connection_duration_ms,
-                peer_silence_ms,
-                bytes_received,
-                bytes_sent,
-                clock_jump_ms,
-                $($($fields)*)?
-            );
-        }
-    };
+    ([$($options:tt)*] $level:expr, $disconnect:expr $(, $($fields:tt)*)?) => {{
+        let end: &$crate::Disconnect = &$disconnect;
+        $crate::__tracing::event!(
+            $($options)*
+            $level,
+            connect_type = end.connect_type().as_str(),
+            disconnect_reason = end.reason().as_str(),
+            disconnect_expected = end.expected(),
+            disconnect_initiator = end.initiator().map(|initiator| initiator.as_str()),
+            disconnect_trigger = end.trigger().map(|trigger| trigger.as_str()),
+            disconnect_peer = end.peer().map(|peer| peer.as_str()),
+            disconnect_code = end.code().map($crate::__tracing::field::display),
+            disconnect_detail = end.detail(),
+            disconnect_origin = end.origin().map(|origin| origin.as_str()),
+            exit_code = end.exit_code(),
+            connection_method = end.connection_method().map(|method| method.as_str()),
+            connection_duration_ms = $crate::__milliseconds(end.connection_duration()),
+            peer_silence_ms = $crate::__milliseconds(end.peer_silence()),
+            bytes_received = end.bytes_received(),
+            bytes_sent = end.bytes_sent(),
+            clock_jump_ms = end.clock_jump(),
+            $($($fields)*)?
+        );
+    }};
 }

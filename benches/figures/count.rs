@@ -11,10 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
-use crate::case::{Batch, Case, Counted};
-use crate::table::Table;
-
-pub(crate) type Counts = BTreeMap<String, Option<u64>>;
+use crate::{Batch, Counted, Row, Table};
 
 /// The argument of a process that is counted, before the name of its case.
 pub(crate) const CHILD: &str = "--counted-case";
@@ -29,11 +26,14 @@ fn counted_batch(batch: &mut Batch, count: u32) {
 }
 
 pub(crate) fn run_in_child(tables: &[Table], id: &str) -> ExitCode {
-    let mut cases = tables.iter().flat_map(Table::cases);
-    let Some((_, case)) = cases.find(|(other, _)| other == id) else {
+    let rows = tables
+        .iter()
+        .flat_map(|table| table.rows.iter().map(move |row| (table.title, row)));
+    let mut named = rows.filter(|(title, row)| id == format!("{title}/{}", row.name));
+    let Some((_, row)) = named.next() else {
         return ExitCode::FAILURE;
     };
-    let mut batch = case.make();
+    let mut batch = (row.make)();
     for times in [1, 1, 2, 3] {
         counted_batch(&mut batch, times * COUNT);
     }
@@ -48,28 +48,25 @@ pub(crate) fn find_valgrind() -> Result<(), String> {
     is_there.then_some(()).ok_or_else(|| advice.to_owned())
 }
 
-/// The instructions of each exact case by its name; none where they turn out not to be the same each time.
-pub(crate) fn all(cases: &[(String, &Case)]) -> Counts {
-    let counted = cases
-        .iter()
-        .filter(|(_, case)| case.counted != Counted::Never);
-    let counted: Vec<_> = counted
-        .map(|(id, case)| (id.clone(), case.counted))
-        .collect();
-    let queue = Mutex::new(counted.into_iter());
-    let counts = Mutex::new(BTreeMap::new());
+/// The instructions of each case by its name; none if they turn out not to be the same each time.
+pub(crate) fn all(rows: &[(String, &Row)]) -> BTreeMap<String, u64> {
+    let counted = rows.iter().filter(|(_, row)| row.counted != Counted::Never);
+    let counted: Vec<_> = counted.map(|(id, row)| (id, row.counted)).collect();
+    let (queue, counts) = (Mutex::new(counted.into_iter()), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for worker in 0..2 {
             let (queue, counts) = (&queue, &counts);
             scope.spawn(move || {
-                let next = || queue.lock().ok()?.next();
+                let next = || queue.lock().expect("no panic").next();
                 while let Some((id, counted)) = next() {
                     let count = match counted {
-                        Counted::Exactly => exactly(&id, worker),
-                        Counted::Nearly => Some(nearly(&id, worker)),
-                        Counted::Never => None,
+                        Counted::Exactly => exactly(id, worker),
+                        Counted::Nearly | Counted::Never => Some(nearly(id, worker)),
                     };
-                    counts.lock().expect("no panic").insert(id, count);
+                    counts
+                        .lock()
+                        .expect("no panic")
+                        .extend(count.map(|count| (id.clone(), count)));
                 }
             });
         }

@@ -1,127 +1,27 @@
-//! One log line: ways to write it down, drains across.
+//! A line of a log: ways to write it, and to read it again.
 
 use std::fmt;
 use std::hint::black_box;
 use std::io;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use disconnect_attribution::{
-    ConnectType, Disconnect, DisconnectReason, Initiator, disconnect_event,
+    ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, disconnect_event,
 };
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use slog::{
-    Discard, Drain, FnValue, KV, Key, Level, LevelFilter, Logger, Never, OwnedKVList, PushFnValue,
-    Record, Serializer, info, o,
+    Drain, FnValue, KV, Key, Level, LevelFilter, Logger, Never, PushFnValue, Record, Serializer,
+    info, o,
 };
-use slog_async::AsyncRecord;
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
-use tracing::level_filters::LevelFilter as TracingLevel;
 use tracing_subscriber::fmt::format::Writer;
 
-use crate::case::{Case, each};
-use crate::own;
-use crate::table::{Row, Table};
+use crate::{Counted, Row, Table, each};
 
-/// What a call site knows when a connection ends; it decides for each line.
-struct Site {
-    shutting_down: bool,
-    result: Result<(), ()>,
-    detail: &'static str,
-}
-
-static SITE: Site = Site {
-    shutting_down: false,
-    result: Err(()),
-    detail: "read failed: Connection reset by peer (os error 104)",
-};
-
-impl Site {
-    #[inline]
-    fn by_hand(&self) -> (&'static str, bool, &'static str) {
-        if self.shutting_down {
-            ("server_shutdown", true, "agent")
-        } else {
-            match self.result {
-                Ok(()) => ("graceful", true, "server"),
-                Err(()) => ("network_error", false, "network"),
-            }
-        }
-    }
-
-    #[inline]
-    fn as_own(&self) -> own::End {
-        let (reason, side) = if self.shutting_down {
-            (own::Reason::ServerShutdown, own::Side::Agent)
-        } else {
-            match self.result {
-                Ok(()) => (own::Reason::Graceful, own::Side::Server),
-                Err(()) => (own::Reason::NetworkError, own::Side::Network),
-            }
-        };
-        own::End {
-            layer: own::Layer::ServerToAgent,
-            reason,
-            side,
-        }
-    }
-
-    #[inline]
-    fn as_enums(&self) -> (DisconnectReason, Initiator) {
-        if self.shutting_down {
-            (DisconnectReason::ServerShutdown, Initiator::Agent)
-        } else {
-            match self.result {
-                Ok(()) => (DisconnectReason::Graceful, Initiator::Server),
-                Err(()) => (DisconnectReason::NetworkError, Initiator::Network),
-            }
-        }
-    }
-
-    #[inline]
-    fn as_record(&self) -> Disconnect {
-        let (reason, initiator) = self.as_enums();
-        Disconnect::new(ConnectType::ServerToAgent, reason).with_initiator(initiator)
-    }
-}
-
-/// Serializes every field and keeps nothing: what is left is the cost of the fields themselves.
-struct DoNothing;
-
-impl Drain for DoNothing {
-    type Ok = ();
-    type Err = Never;
-
-    fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
-        let _ = record.kv().serialize(record, &mut DoNothing);
-        Ok(())
-    }
-}
-
-macro_rules! keep_nothing {
-    ($($method:ident: $type:ty),*) => {$(
-        fn $method(&mut self, key: Key, value: $type) -> slog::Result {
-            black_box((key, value));
-            Ok(())
-        }
-    )*};
-}
-
-impl Serializer for DoNothing {
-    keep_nothing!(emit_str: &str, emit_bool: bool, emit_i32: i32, emit_arguments: &fmt::Arguments<'_>);
-}
-
-/// What slog-async does with a line, without its second thread: box each field, and serialize it from there.
-struct Boxed;
-
-impl Drain for Boxed {
-    type Ok = ();
-    type Err = Never;
-
-    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
-        AsyncRecord::from(record, values).log_to(&DoNothing)
-    }
-}
-
+const DETAIL: &str = "read failed: Connection reset by peer (os error 104)";
 /// How many instructions a time takes to print depends on its digits.
 const FIXED_TIME: &str = "2026-01-02T03:04:05.678901234Z";
 
@@ -135,110 +35,163 @@ pub(crate) fn json() -> impl Drain<Ok = (), Err = Never> {
     Mutex::new(json.build()).fuse()
 }
 
-fn term() -> impl Drain<Ok = (), Err = Never> {
-    let decorator = slog_term::PlainSyncDecorator::new(io::sink());
-    let term = slog_term::FullFormat::new(decorator)
-        .use_custom_timestamp(|writer| writer.write_all(FIXED_TIME.as_bytes()));
-    term.build().fuse()
+/// What a good engineer writes in this crate's place: enums, and one `KV` for all of them.
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    layer: Layer,
+    reason: Reason,
+    side: Side,
+    /// Goes out as it came.
+    detail: Option<&'a str>,
 }
 
-type Drains = [(&'static str, fn() -> Logger); 6];
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal,)* }) => {
+        #[derive(Clone, Copy, serde_derive::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(dead_code)] // read from a line, or never
+        enum $name { $($variant,)* }
 
-const DRAINS: Drains = [
-    (NO_OP, || Logger::root(DoNothing.fuse(), o!())),
-    ("slog-json", || Logger::root(json(), o!())),
-    ("slog-term", || Logger::root(term(), o!())),
-    ("boxed", || Logger::root(Boxed.fuse(), o!())),
-    ("filtered out", || {
-        Logger::root(LevelFilter::new(json(), Level::Warning).fuse(), o!())
-    }),
-    ("discarded", || Logger::root(Discard, o!())),
-];
-
-const NO_OP: &str = "no-op";
-
-const PAIRS: &str = "pairs by hand";
-const ELSEWHERE: &str = "pairs, words from elsewhere";
-const OWN: &str = "own enums and `KV`";
-const ENUMS: &str = "ours, as enums";
-const RECORD: &str = "ours, as a record";
-const PAIRS_DETAIL: &str = "pairs with a detail";
-const OWN_DETAIL: &str = "own `KV` with a detail";
-const RECORD_DETAIL: &str = "our record with a detail";
-
-fn row(name: &str, write: impl Fn(&Logger, &Site) + Copy + 'static) -> Row {
-    let case = |&(_, drain): &(&str, fn() -> Logger)| {
-        Case::new(move || {
-            let log = drain();
-            each(move || write(&log, black_box(&SITE)))
-        })
+        impl $name {
+            const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
     };
-    Row::new(name, DRAINS.iter().map(case))
+}
+words!(Layer {
+    ServerToAgent => "server_to_agent",
+    AgentToClient => "agent_to_client",
+    ClientToServer => "client_to_server",
+});
+words!(Reason {
+    Graceful => "graceful",
+    ClientClosed => "client_closed",
+    ServerShutdown => "server_shutdown",
+    WorkspaceStopped => "workspace_stopped",
+    NetworkError => "network_error",
+    ProtocolError => "protocol_error",
+    ControlPlaneLost => "control_plane_lost",
+    ProcessExited => "process_exited",
+    Rejected => "rejected",
+    Unknown => "unknown",
+});
+words!(Side {
+    Client => "client",
+    Agent => "agent",
+    Server => "server",
+    Network => "network",
+    Unknown => "unknown",
+});
+
+impl KV for Own<'_> {
+    fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
+        if let Some(detail) = self.detail {
+            serializer.emit_str(Key::from("disconnect_detail"), detail)?;
+        }
+        let expected = matches!(
+            self.reason,
+            Reason::Graceful | Reason::ClientClosed | Reason::ServerShutdown
+        );
+        serializer.emit_str(Key::from("disconnect_initiator"), self.side.as_str())?;
+        serializer.emit_bool(Key::from("disconnect_expected"), expected)?;
+        serializer.emit_str(Key::from("disconnect_reason"), self.reason.as_str())?;
+        serializer.emit_str(Key::from("connect_type"), self.layer.as_str())
+    }
 }
 
-fn slog_table() -> Table {
+const SHUTTING_DOWN: bool = false;
+
+/// What a site decides for each line.
+#[inline]
+fn own(detail: Option<&str>) -> Own<'_> {
+    let (reason, side) = if black_box(SHUTTING_DOWN) {
+        (Reason::ServerShutdown, Side::Agent)
+    } else {
+        (Reason::NetworkError, Side::Network)
+    };
+    Own {
+        layer: Layer::ServerToAgent,
+        reason,
+        side,
+        detail,
+    }
+}
+
+#[inline]
+fn ours() -> Disconnect {
+    let (reason, side) = if black_box(SHUTTING_DOWN) {
+        (DisconnectReason::ServerShutdown, Initiator::Agent)
+    } else {
+        (DisconnectReason::NetworkError, Initiator::Network)
+    };
+    Disconnect::new(ConnectType::ServerToAgent, reason).with_initiator(side)
+}
+
+const OWN: &str = "own enums and `KV`";
+const OWN_DETAIL: &str = "own `KV` with a detail";
+const NINE: &str = "nine pairs by hand";
+
+fn row(name: &str, log: fn() -> Logger, write: impl Fn(&Logger) + Copy + 'static) -> Row {
+    Row::new(name, Counted::Exactly, move || {
+        let log = log();
+        each(move || write(black_box(&log)))
+    })
+}
+
+pub(crate) fn slog() -> Table {
+    let to_json = || Logger::root(json(), o!());
+    let row = |name, write: fn(&Logger)| row(name, to_json, write);
     let rows = vec![
-        row("bare line", |log, _| {
-            info!(log, "disconnected from coordination RPC");
+        row("bare line", |log| info!(log, "ssh session closed")),
+        row(OWN, |log| info!(log, "ssh session closed"; own(None))),
+        row("our record", |log| info!(log, "ssh session closed"; ours())).beside(OWN),
+        row(OWN_DETAIL, |log| {
+            info!(log, "ssh session closed"; own(Some(black_box(DETAIL))));
         }),
-        row(PAIRS, |log, site| {
-            let (reason, expected, initiator) = site.by_hand();
-            info!(log, "disconnected from coordination RPC";
+        row("our record with a detail", |log| {
+            info!(log, "ssh session closed"; ours().with_detail(black_box(DETAIL)));
+        })
+        .beside(OWN_DETAIL),
+        row(NINE, |log| {
+            info!(log, "ssh session closed";
                 "connect_type" => "server_to_agent",
-                "disconnect_reason" => reason,
-                "disconnect_expected" => expected,
-                "disconnect_initiator" => initiator);
-        }),
-        // Nothing is decided here, and the compiler can't see the words: they came in a message.
-        row(ELSEWHERE, |log, _| {
-            info!(log, "disconnected from coordination RPC";
-                "connect_type" => black_box("server_to_agent"),
                 "disconnect_reason" => black_box("network_error"),
                 "disconnect_expected" => black_box(false),
-                "disconnect_initiator" => black_box("network"));
+                "disconnect_initiator" => black_box("network"),
+                "disconnect_trigger" => black_box("end_of_file"),
+                "connection_duration_ms" => black_box(61_234_u64),
+                "peer_silence_ms" => black_box(60_000_u64),
+                "bytes_received" => black_box(256_u64),
+                "bytes_sent" => black_box(256_u64));
         }),
-        row(OWN, |log, site| {
-            info!(log, "disconnected from coordination RPC"; site.as_own());
-        }),
-        row(ENUMS, |log, site| {
-            let (reason, initiator) = site.as_enums();
-            info!(log, "disconnected from coordination RPC";
-                ConnectType::ServerToAgent, reason, initiator);
-        }),
-        row(RECORD, |log, site| {
-            info!(log, "disconnected from coordination RPC"; site.as_record());
-        }),
-        row(PAIRS_DETAIL, |log, site| {
-            let (reason, expected, initiator) = site.by_hand();
-            info!(log, "disconnected from coordination RPC";
-                "connect_type" => "server_to_agent",
-                "disconnect_reason" => reason,
-                "disconnect_expected" => expected,
-                "disconnect_initiator" => initiator,
-                "disconnect_detail" => site.detail);
-        }),
-        row(OWN_DETAIL, |log, site| {
-            let end = own::DetailedEnd {
-                end: site.as_own(),
-                detail: site.detail,
-            };
-            info!(log, "disconnected from coordination RPC"; end);
-        }),
-        row(RECORD_DETAIL, |log, site| {
-            info!(log, "disconnected from coordination RPC"; site.as_record().with_detail(site.detail));
-        }),
+        row("our record with the nine of a guard's line", |log| {
+            let end = ours()
+                .with_trigger(black_box(Trigger::EndOfFile))
+                .with_connection_duration(black_box(Duration::from_millis(61_234)))
+                .with_peer_silence(black_box(Duration::from_secs(60)))
+                .with_bytes(black_box(256), black_box(256));
+            info!(log, "ssh session closed"; end);
+        })
+        .beside(NINE),
     ];
-    let columns = DRAINS.map(|(name, _)| name);
-    Table::new("A line in slog", "line", columns, rows)
-        .with_ratios([
-            (RECORD, PAIRS),
-            (RECORD, OWN),
-            (ENUMS, PAIRS),
-            (RECORD_DETAIL, PAIRS_DETAIL),
-            (RECORD_DETAIL, OWN_DETAIL),
-        ])
-        // Drains are not held against each other, and in turns with fewer cases each finds its code in the caches.
-        .with_columns_apart()
+    Table {
+        title: "A line of slog-json",
+        rows,
+    }
+}
+
+pub(crate) fn filtered_out() -> Table {
+    let off = || Logger::root(LevelFilter::new(json(), Level::Warning).fuse(), o!());
+    let row = |name, write: fn(&Logger)| row(name, off, write);
+    let rows = vec![
+        row(OWN, |log| info!(log, "ssh session closed"; own(None))),
+        row("our record", |log| info!(log, "ssh session closed"; ours())).beside(OWN),
+    ];
+    Table {
+        title: "A line of slog that is filtered out",
+        rows,
+    }
 }
 
 struct FixedTime;
@@ -249,70 +202,73 @@ impl tracing_subscriber::fmt::time::FormatTime for FixedTime {
     }
 }
 
-fn tracing_row(name: &str, write: impl Fn(&Site) + Copy + 'static) -> Row {
-    let case = |level: TracingLevel| {
-        Case::new(move || {
-            let subscriber = tracing_subscriber::fmt()
-                .json()
-                .with_timer(FixedTime)
-                .with_max_level(level)
-                .with_writer(io::sink);
+pub(crate) fn tracing() -> Table {
+    use tracing::{Level, info};
+    const FIELDS: &str = "fields by hand";
+    const FIELDS_OFF: &str = "fields by hand, filtered out";
+    let row = |name, most, write: fn()| {
+        Row::new(name, Counted::Exactly, move || {
+            let subscriber = tracing_subscriber::fmt().json().with_timer(FixedTime);
+            let subscriber = subscriber.with_max_level(most).with_writer(io::sink);
             let subscriber = Dispatch::new(subscriber.finish());
-            let mut batch = each(move || write(black_box(&SITE)));
-            Box::new(move |count| with_default(&subscriber, || batch(count)))
+            Box::new(move |count| with_default(&subscriber, || (0..count).for_each(|_| write())))
         })
     };
-    Row::new(name, [TracingLevel::INFO, TracingLevel::WARN].map(case))
-}
-
-fn tracing_table() -> Table {
-    use tracing::{Level, info};
-    const BY_HAND: &str = "fields by hand";
-    const EVENT: &str = "`disconnect_event!`";
-    const BY_HAND_DETAIL: &str = "fields with a detail";
-    const EVENT_DETAIL: &str = "the macro with a detail";
-
+    let by_hand = || {
+        let own = own(None);
+        info!(
+            connect_type = own.layer.as_str(),
+            disconnect_reason = own.reason.as_str(),
+            disconnect_expected = black_box(false),
+            disconnect_initiator = own.side.as_str(),
+            "ssh session closed"
+        );
+    };
+    let event = || disconnect_event!(Level::INFO, ours(), "ssh session closed");
     let rows = vec![
-        tracing_row("bare line", |_| info!("disconnected from coordination RPC")),
-        tracing_row(BY_HAND, |site| {
-            let (reason, expected, initiator) = site.by_hand();
-            info!(
-                connect_type = "server_to_agent",
-                disconnect_reason = reason,
-                disconnect_expected = expected,
-                disconnect_initiator = initiator,
-                "disconnected from coordination RPC"
-            );
-        }),
-        tracing_row(EVENT, |site| {
-            disconnect_event!(
-                Level::INFO,
-                site.as_record(),
-                "disconnected from coordination RPC"
-            );
-        }),
-        tracing_row(BY_HAND_DETAIL, |site| {
-            let (reason, expected, initiator) = site.by_hand();
-            info!(
-                connect_type = "server_to_agent",
-                disconnect_reason = reason,
-                disconnect_expected = expected,
-                disconnect_initiator = initiator,
-                disconnect_detail = site.detail,
-                "disconnected from coordination RPC"
-            );
-        }),
-        tracing_row(EVENT_DETAIL, |site| {
-            let end = || site.as_record().with_detail(site.detail);
-            disconnect_event!(Level::INFO, end(), "disconnected from coordination RPC");
-        }),
+        row("bare line", Level::INFO, || info!("ssh session closed")),
+        row(FIELDS, Level::INFO, by_hand),
+        row("`disconnect_event!`", Level::INFO, event).beside(FIELDS),
+        row(FIELDS_OFF, Level::WARN, by_hand),
+        row("`disconnect_event!`, filtered out", Level::WARN, event).beside(FIELDS_OFF),
     ];
-    Table::new("A line in tracing", "line", ["JSON", "filtered out"], rows)
-        .with_ratios([(EVENT, BY_HAND), (EVENT_DETAIL, BY_HAND_DETAIL)])
-        // A subscriber that lives raises the level that is asked for before all others.
-        .with_columns_apart()
+    Table {
+        title: "A line of tracing's JSON",
+        rows,
+    }
 }
 
-pub(crate) fn tables() -> Vec<Table> {
-    vec![slog_table(), tracing_table()]
+const LINE: &str = r#"{"msg":"ssh session closed","level":"INFO","ts":"2026-01-02T03:04:05.678901234Z","exit_code":255,"disconnect_code":"ssh:11","disconnect_detail":"process exited with signal: 9 (SIGKILL)","disconnect_initiator":"agent","disconnect_expected":false,"disconnect_reason":"process_exited","connect_type":"agent_to_client"}"#;
+
+#[derive(serde_derive::Deserialize)]
+#[allow(dead_code)]
+struct Read<L, R, S> {
+    connect_type: L,
+    disconnect_reason: R,
+    disconnect_expected: bool,
+    disconnect_initiator: Option<S>,
+    disconnect_detail: Option<String>,
+    disconnect_code: Option<String>,
+    exit_code: Option<i32>,
+    connection_method: Option<String>,
+}
+
+fn reads<T: Deserialize<'static> + 'static>(name: &str) -> Row {
+    Row::new(name, Counted::Exactly, || {
+        each(|| drop(black_box(serde_json::from_str::<T>(black_box(LINE)))))
+    })
+}
+
+pub(crate) fn reading() -> Table {
+    const ENUMS: &str = "struct of enums, derived";
+    let rows = vec![
+        reads::<IgnoredAny>("nothing: skipped"),
+        reads::<Read<String, String, String>>("struct of `String`s"),
+        reads::<Read<Layer, Reason, Side>>(ENUMS),
+        reads::<Disconnect>("`Disconnect`").beside(ENUMS),
+    ];
+    Table {
+        title: "Reading a line",
+        rows,
+    }
 }

@@ -1,24 +1,25 @@
-//! The parts: classification, text, causes and guards.
+//! The parts: classification, text, causes and guards; and all of them from accept to line.
 
 use std::hint::black_box;
-use std::io;
-use std::thread;
+use std::io::{self, Read, Write};
+use std::time::{Instant, SystemTime};
 
 use disconnect_attribution::{
     Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
-    Initiator, classify_coordinator_rpc_exit,
+    Initiator, TrackedStream, classify_coordinator_rpc_exit,
 };
+use slog::{Logger, info, o};
 
-use crate::case::{Case, Counted, each};
-use crate::table::{Row, Table};
+use crate::lines::json;
+use crate::{Counted, Row, Table, each};
 
-const LAYER: ConnectType = ConnectType::AgentToClient;
+pub(crate) const LAYER: ConnectType = ConnectType::AgentToClient;
 
-const CLEAN: &str = "read failed: Connection reset by peer (os error 104)";
-const UMLAUTS: &str = "Lesen fehlgeschlagen: Verbindung vom Gegenüber zurückgesetzt";
-const TWO_LINES: &str = "read failed: Connection reset by peer\n(os error 104)";
+pub(crate) fn tracked<S>(stream: S, cause: Cause) -> TrackedStream<S> {
+    TrackedStream::new(stream, LAYER, Initiator::Client, cause)
+}
 
-fn end() -> Disconnect {
+pub(crate) fn end() -> Disconnect {
     Disconnect::new(LAYER, DisconnectReason::NetworkError).with_initiator(Initiator::Network)
 }
 
@@ -26,102 +27,173 @@ fn guard() -> DisconnectGuard<impl FnOnce(Disconnect)> {
     DisconnectGuard::new(LAYER, |end| drop(black_box(end)))
 }
 
-fn exact(name: &str, run: impl FnMut() + Clone + 'static) -> Row {
-    Row::new(name, [Case::new(move || each(run.clone()))])
-}
-
-fn with_clock(name: &str, run: impl FnMut() + Clone + 'static) -> Row {
-    let case = Case::new(move || each(run.clone()));
-    Row::new(name, [case]).counted(Counted::Nearly)
-}
-
-fn knowing() -> Cause {
-    let cause = Cause::default();
-    cause.record(Evidence::Local, end());
-    cause
+fn row(name: &str, counted: Counted, run: impl FnMut() + Clone + 'static) -> Row {
+    Row::new(name, counted, move || each(run.clone()))
 }
 
 fn detail(name: &str, text: &'static str) -> Row {
     let name = format!("detail of {} bytes, {name}", text.len());
-    exact(&name, move || {
+    row(&name, Counted::Exactly, move || {
         drop(black_box(end().with_detail(black_box(text))));
     })
 }
 
-pub(crate) fn table() -> Table {
-    let result: Result<(), &str> = Err("connection reset by peer");
+pub(crate) fn parts() -> Table {
+    use Counted::{Exactly, Nearly};
+    let result: Result<(), io::ErrorKind> = Err(io::ErrorKind::ConnectionReset);
+    let knowing = || {
+        let cause = Cause::default();
+        cause.record(Evidence::Local, end());
+        cause
+    };
     let (parent, known, refusing) = (Cause::default(), knowing(), knowing());
     let rows = vec![
-        exact("an RPC's error classified, its text copied", move || {
-            drop(black_box(classify_coordinator_rpc_exit(
-                black_box(false),
-                black_box(&result),
-            )));
-        }),
-        Row::new(
-            "reason of an error, two deep",
-            [Case::new(|| {
-                let error = io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset));
-                each(move || {
-                    black_box(DisconnectReason::from_error(black_box(&error)));
-                })
-            })],
+        row(
+            "an RPC's error classified, its text copied",
+            Exactly,
+            move || {
+                drop(black_box(classify_coordinator_rpc_exit(
+                    black_box(false),
+                    black_box(&result),
+                )));
+            },
         ),
-        exact("reason of a close code", || {
+        Row::new("reason of an error, two deep", Exactly, || {
+            let error = io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset));
+            each(move || {
+                black_box(DisconnectReason::from_error(black_box(&error)));
+            })
+        }),
+        row("reason of a close code", Exactly, || {
             black_box(black_box(CloseCode::WebSocket(1001)).reason(black_box(Initiator::Server)));
         }),
-        exact("record made and dropped", || drop(black_box(end()))),
-        detail("ASCII", CLEAN),
-        detail("with umlauts", UMLAUTS),
-        detail("of two lines", TWO_LINES),
-        exact("cause made and dropped", || {
-            drop(black_box(Cause::default()));
+        row("record made and dropped", Exactly, || {
+            drop(black_box(end()));
         }),
-        exact("child made and dropped", move || {
+        detail(
+            "ASCII",
+            "read failed: Connection reset by peer (os error 104)",
+        ),
+        detail(
+            "with umlauts",
+            "Lesen fehlgeschlagen: Verbindung vom Gegenüber zurückgesetzt",
+        ),
+        detail(
+            "of two lines",
+            "read failed: Connection reset by peer\n(os error 104)",
+        ),
+        row("child made and dropped", Exactly, move || {
             drop(black_box(parent.child()));
         }),
-        with_clock("cause made, a record kept, dropped", || {
+        row("cause made, a record kept, dropped", Nearly, || {
             Cause::default().record(Evidence::Transport, black_box(end()));
         }),
-        exact("record that a cause refuses", move || {
+        row("record that a cause refuses", Exactly, move || {
             refusing.record(Evidence::Transport, black_box(end()));
         }),
-        with_clock("guard made and dropped, nothing known", || drop(guard())),
-        with_clock("guard made and closed", || guard().close(black_box(end()))),
-        with_clock(
+        row("guard made and dropped, nothing known", Nearly, || {
+            drop(guard());
+        }),
+        row("guard made and closed", Nearly, || {
+            guard().close(black_box(end()));
+        }),
+        row(
             "guard of a child made and dropped, its parent knows",
+            Nearly,
             move || {
                 drop(guard().with_cause(known.child()));
             },
         ),
     ];
-    Table::new("The parts", "part", ["part"], rows)
+    Table {
+        title: "The parts",
+        rows,
+    }
 }
 
-/// One cause that so many threads record in.
-pub(crate) fn contended() -> Table {
-    let row = |threads: u32| {
-        let case = Case::new(move || {
-            let cause = knowing();
-            Box::new(move |count| {
-                thread::scope(|scope| {
-                    for _ in 0..threads {
-                        scope.spawn(|| {
-                            for _ in 0..count {
-                                black_box(cause.record(Evidence::Transport, black_box(end())));
-                            }
-                        });
-                    }
-                });
-            })
-        });
-        Row::new(&threads.to_string(), [case.counted(Counted::Never)])
+/// A peer that sends four times and is gone.
+struct Peer(u8);
+
+impl Read for Peer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.0.checked_sub(1) else {
+            return Ok(0);
+        };
+        self.0 = left;
+        buffer.fill(left);
+        Ok(buffer.len())
+    }
+}
+
+impl Write for Peer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(black_box(bytes).len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Answers each message until the end of file.
+#[inline]
+fn serve(mut socket: impl Read + Write) {
+    let mut message = [0; 64];
+    while let Ok(1..) = socket.read(&mut message) {
+        assert!(socket.write(&message).is_ok());
+    }
+}
+
+/// A connection from accept to its line, a part more in each row.
+pub(crate) fn accept_to_line() -> Table {
+    const BY_HAND: &str = "4 messages answered, end of file, a line of four pairs by hand";
+    let row = |name: &str, serve: fn(&Logger, &Cause)| {
+        Row::new(name, Counted::Nearly, move || {
+            let (log, process) = (Logger::root(json(), o!()), Cause::default());
+            each(move || serve(&log, &process))
+        })
     };
-    Table::new(
-        "A record on each thread, all in one cause",
-        "threads",
-        ["part"],
-        [1, 2, 4].map(row).into(),
-    )
-    .with_threads()
+    let rows = vec![
+        row("4 messages answered, end of file, bare line", |log, _| {
+            serve(Peer(4));
+            info!(log, "ssh session closed");
+        }),
+        row(BY_HAND, |log, _| {
+            serve(Peer(4));
+            info!(log, "ssh session closed";
+                "connect_type" => "agent_to_client",
+                "disconnect_reason" => "network_error",
+                "disconnect_expected" => false,
+                "disconnect_initiator" => "network");
+        }),
+        row(
+            "the bare line, a child cause, a stream that records its end",
+            |log, process| {
+                serve(tracked(Peer(4), process.child()));
+                info!(log, "ssh session closed");
+            },
+        ),
+        row(
+            "these and a guard, its record in the line: all in",
+            |log, process| {
+                let guard =
+                    DisconnectGuard::new(LAYER, |end| info!(log, "ssh session closed"; end));
+                let guard = guard.with_cause(process.child());
+                serve(guard.track(Peer(4), Initiator::Client));
+            },
+        )
+        .beside(BY_HAND),
+        row("the clocks in it: 8 monotonic, 2 of the wall", |_, _| {
+            for _ in 0..8 {
+                black_box(Instant::now());
+            }
+            for _ in 0..2 {
+                black_box(SystemTime::now());
+            }
+        }),
+    ];
+    Table {
+        title: "From accept to line",
+        rows,
+    }
 }

@@ -31,7 +31,7 @@ impl Future for Ended {
             let waker = context.waker().clone();
             let replaced = place
                 .node
-                .update(|state| state.waiters.insert(self.id, waker));
+                .update(|open| open.waiters.insert(self.id, waker));
             // Not under a lock: wakers are not ours.
             drop(replaced);
         }
@@ -46,9 +46,8 @@ impl Drop for Ended {
     fn drop(&mut self) {
         for place in self.cause.path() {
             let mut state = place.node.lock();
-            let waker = state
-                .as_mut()
-                .and_then(|state| state.waiters.remove(&self.id));
+            let open = state.open.as_mut();
+            let waker = open.and_then(|open| open.waiters.remove(&self.id));
             drop(state);
             drop(waker);
         }

@@ -23,20 +23,19 @@ pub(crate) struct Node {
     pub(super) layer: OnceLock<ConnectType>,
     /// The first tracked stream; the others are in the state.
     pub(super) transport: OnceLock<Transport>,
-    /// In a box: most open connections have none.
-    state: Mutex<Option<Box<State>>>,
+    state: Mutex<State>,
 }
 
+/// Both in a box: most open connections have neither.
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    /// With what the cause first knew why it ended.
-    first: Option<Known>,
-    /// The peer's announcement that refined it, and when that came.
-    refined: Option<(Disconnect, u64)>,
-    /// The best of what explains nothing, when it came, and whether it has a text.
-    weak: Option<Weak>,
-    /// What all observations know beside the cause, also those that were refused.
-    pub(super) facts: Facts,
+pub(super) struct State {
+    learned: Option<Box<Learned>>,
+    pub(super) open: Option<Box<Open>>,
+}
+
+/// What matters as long as the connection is open.
+#[derive(Debug, Default)]
+pub(super) struct Open {
     /// What an end without a word means from now on.
     pub(super) presumption: Option<Disconnect>,
     /// Whose transport was half closed first.
@@ -45,6 +44,19 @@ pub(crate) struct State {
     pub(super) shut_down: Option<ConnectType>,
     pub(super) waiters: BTreeMap<u64, Waker>,
     pub(super) more_transports: Vec<Arc<Transport>>,
+}
+
+/// What observations left.
+#[derive(Debug, Default)]
+struct Learned {
+    /// With what the cause first knew why it ended.
+    first: Option<Known>,
+    /// The peer's announcement that refined it, and when that came.
+    refined: Option<(Disconnect, u64)>,
+    /// The best of what explains nothing.
+    weak: Option<Weak>,
+    /// What all observations know beside the cause, also those that were refused.
+    facts: Facts,
 }
 
 #[derive(Debug)]
@@ -72,7 +84,7 @@ pub(crate) enum Assumption {
     Presumption,
 }
 
-impl State {
+impl Learned {
     /// Takes in an observation, and returns whether it was kept.
     fn learn(
         &mut self,
@@ -81,15 +93,13 @@ impl State {
         mut end: Disconnect,
         assumption: Option<Assumption>,
     ) -> bool {
-        let facts = mem::replace(&mut end.facts, Facts::NONE);
+        let facts = mem::take(&mut end.fields.facts);
         let is_kept = !end.explains_nothing() && self.keep(order, weight, end, assumption);
-        let (better, other) = if is_kept {
-            (facts, self.facts)
+        self.facts = if is_kept {
+            facts.or(self.facts)
         } else {
-            (self.facts, facts)
+            self.facts.or(facts)
         };
-        self.facts = better;
-        self.facts.fill(&other);
         is_kept
     }
 
@@ -151,18 +161,18 @@ impl State {
         let Some(first) = &mut self.first else {
             return false;
         };
-        let is_refuted = match (weight, first.assumption) {
-            (Weight::Refuting(_), Some(_)) | (Weight::Text, Some(Assumption::Goodbye)) => true,
-            (Weight::Refuting(_) | Weight::Text, _)
-            | (Weight::NothingNew | Weight::Known(_), _) => false,
+        let is_refuted = match weight {
+            Weight::Refuting(_) => first.assumption.is_some(),
+            Weight::Text => first.assumption == Some(Assumption::Goodbye),
+            Weight::NothingNew | Weight::Known(_) => false,
         };
-        let is_of_this_peer = end.peer.is_none() || end.peer == first.end.peer;
+        let is_of_this_peer = end.peer().is_none() || end.peer() == first.end.peer();
         if !is_refuted || !is_of_this_peer {
             return false;
         }
         let assumed = mem::replace(&mut first.end, end.clone());
-        first.end.trigger = first.end.trigger.or(assumed.trigger);
-        first.end.peer = assumed.peer;
+        first.end.fields.trigger = end.trigger().or(assumed.trigger());
+        first.end.fields.peer = assumed.peer();
         first.assumption = None;
         true
     }
@@ -208,12 +218,12 @@ impl Node {
     }
 
     // Whole values move in and out, so a panic elsewhere leaves no half-written one.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Box<State>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(self.lock().get_or_insert_default())
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Open) -> T) -> T {
+        change(self.lock().open.get_or_insert_default())
     }
 }
 
@@ -261,12 +271,13 @@ impl Cause {
         assumption: Option<Assumption>,
     ) -> bool {
         let mut order = Order::hold();
-        let (is_kept, waiters) = self.node().update(|state| {
-            let is_kept = state.learn(&mut order, weight, end, assumption);
-            let is_known = state.first.is_some();
-            (is_kept, is_known.then(|| mem::take(&mut state.waiters)))
-        });
-        drop(order);
+        let mut state = self.node().lock();
+        let learned = state.learned.get_or_insert_default();
+        let is_kept = learned.learn(&mut order, weight, end, assumption);
+        let is_known = learned.first.is_some();
+        let open = state.open.as_mut().filter(|_| is_known);
+        let waiters = open.map(|open| mem::take(&mut open.waiters));
+        drop((state, order));
         // Not under a lock: wakers are not ours. One that panics keeps no other asleep.
         for (_, waker) in waiters.into_iter().flatten() {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
@@ -298,24 +309,27 @@ impl Cause {
         let mut peer: Option<(u64, Found)> = None;
         for place in self.path() {
             let state = place.node.lock();
-            let Some((state, known)) = state.as_ref().and_then(|s| Some((s, s.first.as_ref()?)))
+            let Some((learned, known)) = state
+                .learned
+                .as_ref()
+                .and_then(|learned| Some((learned, learned.first.as_ref()?)))
             else {
                 continue;
             };
             let below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
             let mut hear = |end: &Disconnect, stamp| {
                 if stamp < below && peer.as_ref().is_none_or(|(earlier, _)| stamp < *earlier) {
-                    peer = Some((stamp, state.with_own_facts(place, end)));
+                    peer = Some((stamp, learned.with_own_facts(place, end)));
                 }
             };
-            if let Some((end, stamp)) = &state.refined {
+            if let Some((end, stamp)) = &learned.refined {
                 hear(end, *stamp);
             }
             if known.evidence == Evidence::Peer {
                 hear(&known.end, known.stamp);
             }
             if known.stamp < below {
-                let mut found = state.with_own_facts(place, &known.end);
+                let mut found = learned.with_own_facts(place, &known.end);
                 found.is_assumed = known.assumption.is_some();
                 first = Some((known.stamp, known.evidence, found));
             }
@@ -333,7 +347,11 @@ impl Cause {
         let mut best: Option<(bool, u64, Found)> = None;
         for place in self.path() {
             let state = place.node.lock();
-            let Some(weak) = state.as_ref().and_then(|state| state.weak.as_ref()) else {
+            let Some(weak) = state
+                .learned
+                .as_ref()
+                .and_then(|learned| learned.weak.as_ref())
+            else {
                 continue;
             };
             let is_better = best
@@ -353,17 +371,23 @@ impl Cause {
     /// What this cause's own observations know beside the cause, and when it first knew that.
     pub(crate) fn own_facts(&self) -> (Facts, Option<u64>) {
         let state = self.node().lock();
-        state.as_ref().map_or((Facts::NONE, None), |state| {
-            (state.facts, state.first.as_ref().map(|first| first.stamp))
-        })
+        state
+            .learned
+            .as_ref()
+            .map_or((Facts::NONE, None), |learned| {
+                (
+                    learned.facts,
+                    learned.first.as_ref().map(|first| first.stamp),
+                )
+            })
     }
 }
 
-impl State {
+impl Learned {
     fn with_own_facts(&self, place: Place<'_>, end: &Disconnect) -> Found {
         let mut found = place.found(end);
         if !place.is_inherited {
-            found.end.facts = self.facts;
+            found.end.fields.facts = self.facts;
         }
         found
     }
@@ -372,9 +396,9 @@ impl State {
 impl Disconnect {
     /// A bare `unknown` is not a cause.
     pub(super) fn explains_nothing(&self) -> bool {
-        self.reason == DisconnectReason::Unknown
-            && self.trigger.is_none()
+        self.reason() == DisconnectReason::Unknown
+            && self.trigger().is_none()
             && self.detail.is_none()
-            && self.code.is_none()
+            && self.code().is_none()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use super::Cause;
-use super::node::{Found, Node, Place, State};
+use super::node::{Found, Node, Open, Place};
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 /// One tracked stream, for as long as its cause lives.
@@ -95,12 +95,12 @@ fn add(counter: &AtomicU64, count: usize) {
 #[derive(Clone, Copy)]
 struct Transports<'a> {
     node: &'a Node,
-    state: Option<&'a State>,
+    open: Option<&'a Open>,
 }
 
 impl<'a> Transports<'a> {
     fn iter(self) -> impl Iterator<Item = &'a Transport> {
-        let more = self.state.map_or(&[][..], |state| &state.more_transports);
+        let more = self.open.map_or(&[][..], |open| &open.more_transports);
         let more = more.iter().map(|transport| &**transport);
         self.node.transport.get().into_iter().chain(more)
     }
@@ -138,7 +138,7 @@ impl Node {
         let state = self.lock();
         look(Transports {
             node: self,
-            state: state.as_deref(),
+            open: state.open.as_deref(),
         })
     }
 }
@@ -162,7 +162,7 @@ impl Cause {
             first.reopen();
             return None;
         }
-        let more = &mut state.get_or_insert_default().more_transports;
+        let more = &mut state.open.get_or_insert_default().more_transports;
         if let Some(free) = more.iter().find(|one| is_free(one)) {
             free.reopen();
             return Some(Arc::clone(free));
@@ -176,7 +176,7 @@ impl Cause {
     #[inline]
     pub(crate) fn transport<'a>(&'a self, other: Option<&'a Arc<Transport>>) -> &'a Transport {
         let first = || self.node().transport.get_or_init(|| Transport::new(None));
-        other.map_or_else(first, |other| other)
+        other.map_or_else(first, Arc::as_ref)
     }
 
     pub(crate) fn is_tracked(&self) -> bool {
@@ -196,7 +196,7 @@ impl Cause {
     /// Notes that a peer stopped sending, when that ends nothing. The first one counts.
     pub(crate) fn note_half_closed(&self, connect_type: ConnectType, peer: Option<Initiator>) {
         self.node()
-            .update(|state| *state.half_closed.get_or_insert((connect_type, peer)));
+            .update(|open| *open.half_closed.get_or_insert((connect_type, peer)));
     }
 
     /// Notes that this side shut a stream down. After a peer's half close that only passes it on.
@@ -204,9 +204,9 @@ impl Cause {
     pub(crate) fn note_shut_down(&self, connect_type: ConnectType, transport: &Transport) {
         let is_first = !self.has_stopped(transport);
         transport.set(Mark::ShutDown);
-        self.node().update(|state| {
-            if is_first && state.half_closed.is_none() {
-                state.shut_down.get_or_insert(connect_type);
+        self.node().update(|open| {
+            if is_first && open.half_closed.is_none() {
+                open.shut_down.get_or_insert(connect_type);
             }
         });
     }
@@ -217,13 +217,13 @@ impl Cause {
         if let Some(side) = end.as_ref().and_then(Disconnect::presumed_act_of) {
             node.with_transports(|all| all.of(Some(side)).for_each(|one| one.clear(Mark::Spoke)));
         }
-        node.update(|state| state.presumption = end);
+        node.update(|open| open.presumption = end);
     }
 
     /// What was presumed in this very cause of an end that a transport of this peer shows.
     pub(crate) fn presumed_of(&self, peer: Option<Initiator>) -> Option<Disconnect> {
         self.node().with_transports(|all| {
-            let end = all.state?.presumption.as_ref()?;
+            let end = all.open?.presumption.as_ref()?;
             let applies = match (end.presumed_act_of(), peer) {
                 (Some(side), Some(peer)) => side == peer && !all.spoke(peer),
                 (None, _) | (_, None) => true,
@@ -239,15 +239,15 @@ impl Cause {
         self.path().find_map(|place| {
             place.node.with_transports(|all| {
                 tracked.extend(all.iter().filter_map(|one| one.peer));
-                let state = all.state?;
+                let open = all.open?;
                 let applies = |end: &&Disconnect| {
                     let side = end.presumed_act_of();
                     side.is_none_or(|side| !tracked.contains(&side))
                 };
-                if let Some(end) = state.presumption.as_ref().filter(applies) {
+                if let Some(end) = open.presumption.as_ref().filter(applies) {
                     return Some(place.found(end));
                 }
-                let (layer, peer) = state.half_closed.filter(|_| !all.flow())?;
+                let (layer, peer) = open.half_closed.filter(|_| !all.flow())?;
                 let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
                 let end = end.with_trigger(Trigger::EndOfFile);
                 Some(place.found(&end.with_peer(peer.unwrap_or_default())))
@@ -259,7 +259,7 @@ impl Cause {
     pub(super) fn shut_down(&self) -> Option<Found> {
         self.path().find_map(|place: Place<'_>| {
             place.node.with_transports(|all| {
-                let layer = all.state?.shut_down?;
+                let layer = all.open?.shut_down?;
                 let mut peers = all.iter().filter_map(|one| one.peer);
                 let peer = peers
                     .next()
@@ -299,7 +299,7 @@ impl Cause {
 impl Disconnect {
     /// Whose act an expected end would be, if it is one side's.
     fn presumed_act_of(&self) -> Option<Initiator> {
-        let side = self.initiator.filter(|side| side.is_side());
+        let side = self.initiator().filter(|side| side.is_side());
         side.filter(|_| self.expected())
     }
 }

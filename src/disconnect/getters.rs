@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::__Fields;
+use super::{Facts, Fields};
 use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
@@ -38,32 +38,32 @@ impl Disconnect {
     /// Returns the layer that the connection belonged to.
     #[must_use]
     pub const fn connect_type(&self) -> ConnectType {
-        self.connect_type
+        self.fields.connect_type
     }
 
     /// Returns why the connection ended.
     #[must_use]
     pub const fn reason(&self) -> DisconnectReason {
-        self.reason
+        self.fields.reason
     }
 
     /// Returns whether this end is part of normal operation, which follows from the
     /// [reason](DisconnectReason::expected) alone.
     #[must_use]
     pub const fn expected(&self) -> bool {
-        self.reason.expected()
+        self.fields.reason.expected()
     }
 
     /// Returns the side that ended the connection, where that is known.
     #[must_use]
     pub const fn initiator(&self) -> Option<Initiator> {
-        self.initiator
+        self.fields.initiator
     }
 
     /// Returns what was seen, or which timer fired, where that is known.
     #[must_use]
     pub const fn trigger(&self) -> Option<Trigger> {
-        self.trigger
+        self.fields.trigger
     }
 
     /// Returns whose transport ended, if a tracked stream saw that.
@@ -82,7 +82,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn peer(&self) -> Option<Initiator> {
-        self.peer
+        self.fields.peer
     }
 
     /// Returns the layer where an inherited cause was observed; nothing where the cause is the
@@ -110,7 +110,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn origin(&self) -> Option<ConnectType> {
-        self.origin
+        self.fields.origin
     }
 
     /// Returns the free text: one line, at most 256 bytes, never blank.
@@ -122,53 +122,53 @@ impl Disconnect {
     /// Returns the code that the protocol closed with.
     #[must_use]
     pub const fn code(&self) -> Option<CloseCode> {
-        self.code
+        self.fields.code
     }
 
     /// Returns the exit status of the process behind the session.
     #[must_use]
     pub const fn exit_code(&self) -> Option<i32> {
-        self.facts.exit_code
+        self.fields.facts.exit_code
     }
 
     /// Returns how the packets travelled, where that is known.
     #[must_use]
     pub const fn connection_method(&self) -> Option<ConnectionMethod> {
-        self.facts.connection_method
+        self.fields.facts.connection_method
     }
 
     /// Returns how long the connection was open.
     #[must_use]
     pub fn connection_duration(&self) -> Option<Duration> {
-        self.facts.connection_duration_ms.map(Duration::from_millis)
+        self.fields
+            .facts
+            .connection_duration_ms
+            .map(Duration::from_millis)
     }
 
     /// Returns how long the peer had sent nothing when the connection ended.
     #[must_use]
     pub fn peer_silence(&self) -> Option<Duration> {
-        self.facts.peer_silence_ms.map(Duration::from_millis)
+        self.fields.facts.peer_silence_ms.map(Duration::from_millis)
     }
 
     /// Returns how many bytes the transport received.
     #[must_use]
     pub const fn bytes_received(&self) -> Option<u64> {
-        self.facts.bytes_received
+        self.fields.facts.bytes_received
     }
 
     /// Returns how many bytes the transport sent.
     #[must_use]
     pub const fn bytes_sent(&self) -> Option<u64> {
-        self.facts.bytes_sent
+        self.fields.facts.bytes_sent
     }
 
     /// Returns how much further the wall clock moved than the monotonic clock while the connection was
     /// open, in milliseconds; never 0.
     #[must_use]
     pub const fn clock_jump(&self) -> Option<i64> {
-        match self.facts.clock_jump_ms {
-            Some(milliseconds) => Some(milliseconds.get()),
-            None => None,
-        }
+        self.fields.facts.clock_jump_ms
     }
 
     /// Returns the one string for a connection log that has a single reason column: the detail if
@@ -185,7 +185,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub fn report_reason(&self) -> &str {
-        self.detail().unwrap_or(self.reason.as_str())
+        self.detail().unwrap_or(self.fields.reason.as_str())
     }
 
     /// Returns the fields with a fixed set of words, as label pairs for a metrics library.
@@ -215,10 +215,13 @@ impl Disconnect {
     pub fn labels(&self) -> [(&'static str, &'static str); 4] {
         let expected = if self.expected() { "true" } else { "false" };
         [
-            (ConnectType::KEY, self.connect_type.as_str()),
-            (DisconnectReason::KEY, self.reason.as_str()),
+            (ConnectType::KEY, self.fields.connect_type.as_str()),
+            (DisconnectReason::KEY, self.fields.reason.as_str()),
             (keys::DISCONNECT_EXPECTED, expected),
-            (Initiator::KEY, self.initiator.unwrap_or_default().as_str()),
+            (
+                Initiator::KEY,
+                self.fields.initiator.unwrap_or_default().as_str(),
+            ),
         ]
     }
 }
@@ -226,15 +229,18 @@ impl Disconnect {
 /// Writes one readable sentence: `agent_to_client ended by client: graceful (exit code 0)`.
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let __Fields {
+        let Self { fields, detail } = self;
+        let &Fields {
             connect_type,
             reason,
             initiator,
             trigger,
             peer,
             code,
-            detail,
             origin,
+            facts,
+        } = fields;
+        let Facts {
             exit_code,
             connection_method,
             connection_duration_ms,
@@ -242,7 +248,7 @@ impl fmt::Display for Disconnect {
             bytes_received,
             bytes_sent,
             clock_jump_ms,
-        } = self.__fields();
+        } = facts;
 
         write!(f, "{connect_type} ended")?;
         if let Some(initiator) = initiator {

@@ -9,8 +9,7 @@ mod fields;
 mod getters;
 mod setters;
 
-pub use fields::__Fields;
-pub(crate) use fields::Facts;
+pub(crate) use fields::{Facts, Fields};
 
 /// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
@@ -38,15 +37,8 @@ pub(crate) use fields::Facts;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Disconnect {
-    pub(crate) connect_type: ConnectType,
-    pub(crate) reason: DisconnectReason,
-    pub(crate) initiator: Option<Initiator>,
-    pub(crate) trigger: Option<Trigger>,
-    pub(crate) peer: Option<Initiator>,
-    pub(crate) origin: Option<ConnectType>,
+    pub(crate) fields: Fields,
     pub(crate) detail: Option<Escaped>,
-    pub(crate) code: Option<CloseCode>,
-    pub(crate) facts: Facts,
 }
 
 /// # Constructors
@@ -65,16 +57,19 @@ impl Disconnect {
     #[must_use]
     #[inline]
     pub const fn new(connect_type: ConnectType, reason: DisconnectReason) -> Self {
-        Self {
+        let fields = Fields {
             connect_type,
             reason,
             initiator: None,
             trigger: None,
             peer: None,
-            origin: None,
-            detail: None,
             code: None,
+            origin: None,
             facts: Facts::NONE,
+        };
+        Self {
+            fields,
+            detail: None,
         }
     }
 

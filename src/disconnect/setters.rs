@@ -1,7 +1,6 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::num::NonZeroI64;
 use std::time::Duration;
 
 use super::Disconnect;
@@ -27,7 +26,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_reason(mut self, reason: DisconnectReason) -> Self {
-        self.reason = reason;
+        self.fields.reason = reason;
         self
     }
 
@@ -45,7 +44,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_initiator(mut self, initiator: Initiator) -> Self {
-        self.initiator = Some(initiator);
+        self.fields.initiator = Some(initiator);
         self
     }
 
@@ -63,7 +62,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_trigger(mut self, trigger: Trigger) -> Self {
-        self.trigger = Some(trigger);
+        self.fields.trigger = Some(trigger);
         self
     }
 
@@ -82,7 +81,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_peer(mut self, peer: Initiator) -> Self {
-        self.peer = if peer.is_side() { Some(peer) } else { None };
+        self.fields.peer = if peer.is_side() { Some(peer) } else { None };
         self
     }
 
@@ -124,7 +123,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_code(mut self, code: CloseCode) -> Self {
-        self.code = Some(code);
+        self.fields.code = Some(code);
         self
     }
 
@@ -141,7 +140,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_exit_code(mut self, exit_code: i32) -> Self {
-        self.facts.exit_code = Some(exit_code);
+        self.fields.facts.exit_code = Some(exit_code);
         self
     }
 
@@ -159,7 +158,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_connection_method(mut self, method: ConnectionMethod) -> Self {
-        self.facts.connection_method = Some(method);
+        self.fields.facts.connection_method = Some(method);
         self
     }
 
@@ -179,7 +178,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_connection_duration(mut self, duration: Duration) -> Self {
-        self.facts.connection_duration_ms = Some(milliseconds(duration));
+        self.fields.facts.connection_duration_ms = Some(milliseconds(duration));
         self
     }
 
@@ -197,7 +196,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_peer_silence(mut self, silence: Duration) -> Self {
-        self.facts.peer_silence_ms = Some(milliseconds(silence));
+        self.fields.facts.peer_silence_ms = Some(milliseconds(silence));
         self
     }
 
@@ -213,8 +212,8 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_bytes(mut self, received: u64, sent: u64) -> Self {
-        self.facts.bytes_received = Some(received);
-        self.facts.bytes_sent = Some(sent);
+        self.fields.facts.bytes_received = Some(received);
+        self.fields.facts.bytes_sent = Some(sent);
         self
     }
 
@@ -233,7 +232,11 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_clock_jump(mut self, milliseconds: i64) -> Self {
-        self.facts.clock_jump_ms = NonZeroI64::new(milliseconds);
+        self.fields.facts.clock_jump_ms = if milliseconds == 0 {
+            None
+        } else {
+            Some(milliseconds)
+        };
         self
     }
 
@@ -247,6 +250,11 @@ impl Disconnect {
         }
     }
 
+    pub(crate) const fn with_known_trigger(mut self, trigger: Option<Trigger>) -> Self {
+        self.fields.trigger = trigger;
+        self
+    }
+
     /// Sets the text of a value as the detail, without ever holding more of it than fits.
     pub(crate) fn with_text(mut self, text: &dyn fmt::Display) -> Self {
         self.detail = Escaped::from_display(text);
@@ -256,8 +264,7 @@ impl Disconnect {
     /// Sets the text of an error and its sources as the detail, and the trigger that they know.
     pub(crate) fn with_error(mut self, error: &(dyn Error + 'static)) -> Self {
         self.detail = Escaped::from_error(error);
-        self.trigger = Finding::of(error).and_then(Finding::trigger);
-        self
+        self.with_known_trigger(Finding::of(error).and_then(Finding::trigger))
     }
 }
 

@@ -1,15 +1,14 @@
 //! A whole record from a map of any size.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::mem;
-use std::num::NonZeroI64;
 use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess};
 
 use super::go;
-use super::value::Value;
-use crate::disconnect::Facts;
+use super::value::{TextVisitor, Value};
+use crate::disconnect::{Facts, Fields};
 use crate::escaped::Escaped;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
 
@@ -47,23 +46,15 @@ impl<'de> Deserialize<'de> for Disconnect {
 pub(super) struct Values([Value; Key::COUNT]);
 
 impl Values {
-    /// Reads a map, and what stands for a number where `serde_json`'s feature `arbitrary_precision` is on: one
+    /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
     /// crate of a program turns it on for all.
     pub(super) fn read<'de, A: MapAccess<'de>>(mut map: A) -> Result<Value, A::Error> {
         let mut values = Box::<Self>::default();
-        while let Some(key) = map.next_key()? {
+        while let Some(AnyKey(key)) = map.next_key()? {
             match key {
-                Key::Other => drop(map.next_value::<IgnoredAny>()?),
-                Key::ArbitraryNumber => {
-                    return Ok(match map.next_value()? {
-                        Value::Text(digits) => digits.parse().map_or_else(
-                            |_| Value::Other(Unexpected::Other("number")),
-                            Value::Integer,
-                        ),
-                        _ => Value::Other(Unexpected::Map),
-                    });
-                }
-                key => values.0[key as usize] = map.next_value()?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+                Some(Key::ArbitraryNumber) => return Ok(map.next_value::<Value>()?.digits()),
+                Some(key) => values.0[key as usize] = map.next_value()?,
             }
         }
         Ok(Value::Map(values))
@@ -78,73 +69,79 @@ impl Values {
     }
 
     fn record_or_nested<E: Error>(mut self) -> Result<Disconnect, E> {
-        let Value::Map(nested) = self.take(Key::Fields) else {
-            return self.record();
-        };
-        let has_both = self.has(Key::ConnectType) && self.has(Key::Reason);
-        if !has_both && (nested.has(Key::ConnectType) || nested.has(Key::Reason)) {
-            return nested.record();
+        let is_whole = self.has(Key::ConnectType) && self.has(Key::Reason);
+        match self.take(Key::Fields) {
+            Value::Map(nested)
+                if !is_whole && (nested.has(Key::ConnectType) || nested.has(Key::Reason)) =>
+            {
+                nested.record()
+            }
+            _ => self.record(),
         }
-        self.record()
-            .or_else(|error| nested.record::<E>().map_err(|_| error))
     }
 
     fn record<E: Error>(mut self) -> Result<Disconnect, E> {
-        let missing = E::missing_field;
         let connect_type = self.take(Key::ConnectType).text("a connect type")?;
-        let connect_type = connect_type.ok_or_else(|| missing(ConnectType::KEY))?;
-        let connect_type = connect_type.parse().map_err(E::custom)?;
-        let text = self.take(Key::Reason).text("a text")?;
-        let text = text.ok_or_else(|| missing(DisconnectReason::KEY))?;
-        // A reason, or a text that stands in its place.
-        let (reason, go_trigger, reason_text) = match text.parse() {
-            Ok(reason) => (reason, None, None),
-            Err(_) => {
-                let (reason, trigger) = go::meaning(&text);
-                (reason, trigger, Escaped::copy_trimmed(&text))
-            }
-        };
+        let connect_type = connect_type.ok_or_else(|| E::missing_field(ConnectType::KEY))?;
+        let reason = self.take(Key::Reason).text("a text")?;
+        let reason = reason.ok_or_else(|| E::missing_field(DisconnectReason::KEY))?;
         let code = self.take(Key::Code).text("a text")?;
-        let (code, code_text) = match code.as_deref().map(str::parse) {
-            Some(Ok(code)) => (Some(code), None),
-            Some(Err(_)) | None => (None, code.and_then(|text| Escaped::copy_trimmed(&text))),
-        };
         let detail = self.take(Key::Detail).text("a text")?;
-        let detail = detail.and_then(|text| Escaped::copy_trimmed(&text));
-        Ok(Disconnect {
-            connect_type,
-            reason,
-            initiator: self.word(Key::Initiator)?.map(Option::unwrap_or_default),
-            trigger: self.word(Key::Trigger)?.flatten().or(go_trigger),
+        let facts = Facts {
+            exit_code: self.exit_code()?,
+            connection_method: self.word_or_default(Key::ConnectionMethod)?,
+            connection_duration_ms: self.count(Key::ConnectionDurationMs)?,
+            peer_silence_ms: self.count(Key::PeerSilenceMs)?,
+            bytes_received: self.count(Key::BytesReceived)?,
+            bytes_sent: self.count(Key::BytesSent)?,
+            clock_jump_ms: self
+                .take(Key::ClockJumpMs)
+                .integer("an integer of 64 bits")?,
+        };
+        let (meaning, go_trigger) = go::meaning(&reason);
+        let word = reason.parse::<DisconnectReason>();
+        let known_code = code.as_deref().and_then(|code| code.parse().ok());
+        // What stands in the place of a word that is not known becomes the detail.
+        let reason_text = word.is_err().then_some(reason);
+        let code_text = code.filter(|_| known_code.is_none());
+        let detail = [detail, reason_text, code_text].into_iter().flatten();
+        let fields = Fields {
+            connect_type: connect_type.parse().map_err(E::custom)?,
+            reason: word.clone().unwrap_or(meaning),
+            initiator: self.word_or_default(Key::Initiator)?,
+            trigger: self
+                .word(Key::Trigger)?
+                .or(go_trigger.filter(|_| word.is_err())),
             peer: self
                 .word(Key::Peer)?
-                .flatten()
                 .filter(|peer: &Initiator| peer.is_side()),
-            origin: self.word(Key::Origin)?.flatten(),
-            detail: detail.or(reason_text).or(code_text),
-            code,
+            code: known_code,
+            origin: self.word(Key::Origin)?,
             facts: Facts {
-                exit_code: self.exit_code()?,
-                connection_method: self
-                    .word(Key::ConnectionMethod)?
-                    .map(Option::unwrap_or_default),
-                connection_duration_ms: self.count(Key::ConnectionDurationMs)?,
-                peer_silence_ms: self.count(Key::PeerSilenceMs)?,
-                bytes_received: self.count(Key::BytesReceived)?,
-                bytes_sent: self.count(Key::BytesSent)?,
-                clock_jump_ms: self
-                    .take(Key::ClockJumpMs)
-                    .integer("an integer of 64 bits")?
-                    .and_then(NonZeroI64::new),
+                clock_jump_ms: facts.clock_jump_ms.filter(|jump| *jump != 0),
+                ..facts
             },
+        };
+        Ok(Disconnect {
+            fields,
+            detail: detail.map(Cow::Owned).find_map(Escaped::new),
         })
     }
 
-    /// A word of a vocabulary that may be larger than ours: `Some(None)` is one that we do not know.
-    fn word<T: FromStr, E: Error>(&mut self, key: Key) -> Result<Option<Option<T>>, E> {
+    /// A word of a vocabulary; one that is not known is left out.
+    fn word<T: FromStr, E: Error>(&mut self, key: Key) -> Result<Option<T>, E> {
+        let text = self.take(key).text("a text")?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    /// The same, but one that is not known reads as the default.
+    fn word_or_default<T: FromStr + Default, E: Error>(
+        &mut self,
+        key: Key,
+    ) -> Result<Option<T>, E> {
         let text = self.take(key).text("a text")?;
         let text = text.filter(|text| !text.trim().is_empty());
-        Ok(text.map(|text| text.parse().ok()))
+        Ok(text.map(|text| text.parse().unwrap_or_default()))
     }
 
     fn count<E: Error>(&mut self, key: Key) -> Result<Option<u64>, E> {
@@ -154,79 +151,63 @@ impl Values {
     /// 32 bits, signed or not: Go writes the statuses of Windows without a sign.
     fn exit_code<E: Error>(&mut self) -> Result<Option<i32>, E> {
         let value = self.take(Key::ExitCode);
-        let unsigned = match value {
-            Value::Integer(code) => u32::try_from(code).ok(),
-            _ => None,
-        };
-        match unsigned {
-            Some(code) => Ok(Some(i32::from_ne_bytes(code.to_ne_bytes()))),
-            None => value.integer("an exit code of 32 bits"),
+        match value {
+            Value::Integer(code) if code > i32::MAX.into() => {
+                let code: Option<u32> = value.integer("an exit code of 32 bits")?;
+                Ok(code.map(|code| i32::from_ne_bytes(code.to_ne_bytes())))
+            }
+            value => value.integer("an exit code of 32 bits"),
         }
     }
 }
 
-#[derive(Clone, Copy)]
-enum Key {
-    ConnectType,
-    Reason,
-    Initiator,
-    Trigger,
-    Peer,
-    Code,
-    Detail,
-    Origin,
-    ExitCode,
-    ConnectionMethod,
-    ConnectionDurationMs,
-    PeerSilenceMs,
-    BytesReceived,
-    BytesSent,
-    ClockJumpMs,
-    /// Where tracing and Go's slogjson put the record.
-    Fields,
-    ArbitraryNumber,
-    Other,
-}
-
-impl Key {
-    const COUNT: usize = Self::Fields as usize + 1;
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
-                Ok(match key {
-                    keys::CONNECT_TYPE => Key::ConnectType,
-                    keys::DISCONNECT_REASON => Key::Reason,
-                    keys::DISCONNECT_INITIATOR => Key::Initiator,
-                    keys::DISCONNECT_TRIGGER => Key::Trigger,
-                    keys::DISCONNECT_PEER => Key::Peer,
-                    keys::DISCONNECT_CODE => Key::Code,
-                    keys::DISCONNECT_DETAIL => Key::Detail,
-                    keys::DISCONNECT_ORIGIN => Key::Origin,
-                    keys::EXIT_CODE => Key::ExitCode,
-                    keys::CONNECTION_METHOD => Key::ConnectionMethod,
-                    keys::CONNECTION_DURATION_MS => Key::ConnectionDurationMs,
-                    keys::PEER_SILENCE_MS => Key::PeerSilenceMs,
-                    keys::BYTES_RECEIVED => Key::BytesReceived,
-                    keys::BYTES_SENT => Key::BytesSent,
-                    keys::CLOCK_JUMP_MS => Key::ClockJumpMs,
-                    "fields" => Key::Fields,
-                    "$serde_json::private::Number" => Key::ArbitraryNumber,
-                    _ => Key::Other,
-                })
-            }
+macro_rules! keys {
+    ($($key:ident = $text:expr,)*) => {
+        #[derive(Clone, Copy)]
+        enum Key {
+            $($key,)*
         }
 
-        deserializer.deserialize_identifier(KeyVisitor)
+        impl Key {
+            const COUNT: usize = [$($text),*].len();
+
+            fn of(text: &str) -> Option<Self> {
+                match text {
+                    $(_ if text == $text => Some(Self::$key),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+keys! {
+    ConnectType = keys::CONNECT_TYPE,
+    Reason = keys::DISCONNECT_REASON,
+    Initiator = keys::DISCONNECT_INITIATOR,
+    Trigger = keys::DISCONNECT_TRIGGER,
+    Peer = keys::DISCONNECT_PEER,
+    Code = keys::DISCONNECT_CODE,
+    Detail = keys::DISCONNECT_DETAIL,
+    Origin = keys::DISCONNECT_ORIGIN,
+    ExitCode = keys::EXIT_CODE,
+    ConnectionMethod = keys::CONNECTION_METHOD,
+    ConnectionDurationMs = keys::CONNECTION_DURATION_MS,
+    PeerSilenceMs = keys::PEER_SILENCE_MS,
+    BytesReceived = keys::BYTES_RECEIVED,
+    BytesSent = keys::BYTES_SENT,
+    ClockJumpMs = keys::CLOCK_JUMP_MS,
+    // Where tracing and Go's slogjson put the record.
+    Fields = "fields",
+    ArbitraryNumber = "$serde_json::private::Number",
+}
+
+/// A key of ours, or any other.
+struct AnyKey(Option<Key>);
+
+impl<'de> Deserialize<'de> for AnyKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |text: &str| Ok(Self(Key::of(text)));
+        deserializer.deserialize_identifier(TextVisitor("a key", read))
     }
 }

@@ -49,6 +49,16 @@ impl Value {
         }
     }
 
+    /// A number that was written as its digits.
+    pub(super) fn digits(self) -> Self {
+        match self {
+            Self::Text(digits) => digits
+                .parse()
+                .map_or(Self::Other(Unexpected::Other("number")), Self::Integer),
+            _ => Self::Other(Unexpected::Map),
+        }
+    }
+
     pub(super) fn wrong<E: Error>(&self, expected: &str) -> E {
         let found = match *self {
             Self::Absent => Unexpected::Unit,
@@ -126,7 +136,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 }
 
 /// Reads a text without owning it first.
-struct TextVisitor<F>(&'static str, F);
+pub(super) struct TextVisitor<F>(pub(super) &'static str, pub(super) F);
 
 impl<T, F: FnOnce(&str) -> Result<T, ParseError>> Visitor<'_> for TextVisitor<F> {
     type Value = T;
@@ -140,41 +150,28 @@ impl<T, F: FnOnce(&str) -> Result<T, ParseError>> Visitor<'_> for TextVisitor<F>
     }
 }
 
-macro_rules! read_strictly {
-    ($($name:ident, $expected:literal;)*) => {$(
-        /// Strict: there is no value for a word that this crate does not know.
+macro_rules! read_as_text {
+    ($($(#[$attribute:meta])* $name:ident, $expected:literal, $read:expr;)*) => {$(
+        $(#[$attribute])*
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(TextVisitor($expected, str::parse))
+                let read: fn(&str) -> Result<Self, ParseError> = $read;
+                deserializer.deserialize_str(TextVisitor($expected, read))
             }
         }
     )*};
 }
-read_strictly!(
-    CloseCode, "a close code";
-    ConnectType, "a connect type";
-    Trigger, "a trigger";
-);
-
-macro_rules! read_as_text_or_unknown {
-    ($($name:ident)*) => {$(
-        /// Lenient: a word that this crate does not know reads as `unknown`.
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(TextVisitor("a text", |text: &str| {
-                    Ok(text.parse().unwrap_or_default())
-                }))
-            }
-        }
-    )*};
-}
-read_as_text_or_unknown!(ConnectionMethod Initiator);
-
-/// Lenient: a text of a Go agent reads as the reason that it means, any other as `unknown`.
-impl<'de> Deserialize<'de> for DisconnectReason {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor("a text", |text: &str| {
-            Ok(text.parse().unwrap_or_else(|_| go::meaning(text).0))
-        }))
-    }
+read_as_text! {
+    /// Strict: there is no value for a word that this crate does not know.
+    CloseCode, "a close code", str::parse;
+    /// Strict: there is no value for a word that this crate does not know.
+    ConnectType, "a connect type", str::parse;
+    /// Strict: there is no value for a word that this crate does not know.
+    Trigger, "a trigger", str::parse;
+    /// Lenient: a word that this crate does not know reads as `unknown`.
+    ConnectionMethod, "a text", |text| Ok(text.parse().unwrap_or_default());
+    /// Lenient: a word that this crate does not know reads as `unknown`.
+    Initiator, "a text", |text| Ok(text.parse().unwrap_or_default());
+    /// Lenient: a text of a Go agent reads as the reason that it means, any other as `unknown`.
+    DisconnectReason, "a text", |text| Ok(text.parse().unwrap_or_else(|_| go::meaning(text).0));
 }

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::disconnect::__Fields;
+use crate::disconnect::{Facts, Fields};
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
     keys,
@@ -11,15 +11,18 @@ use crate::{
 /// Writes the fields that are there, under their [keys], from the layer to the numbers.
 impl Serialize for Disconnect {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let __Fields {
+        let Disconnect { fields, detail } = self;
+        let &Fields {
             connect_type,
             reason,
             initiator,
             trigger,
             peer,
             code,
-            detail,
             origin,
+            facts,
+        } = fields;
+        let Facts {
             exit_code,
             connection_method,
             connection_duration_ms,
@@ -27,39 +30,38 @@ impl Serialize for Disconnect {
             bytes_received,
             bytes_sent,
             clock_jump_ms,
-        } = self.__fields();
+        } = facts;
 
-        let fields = [
-            (keys::CONNECT_TYPE, Some(Value::Text(connect_type.as_str()))),
-            (keys::DISCONNECT_REASON, Some(Value::Text(reason.as_str()))),
+        let text = Value::Text;
+        let values = [
+            (keys::CONNECT_TYPE, Some(text(connect_type.as_str()))),
+            (keys::DISCONNECT_REASON, Some(text(reason.as_str()))),
             (
                 keys::DISCONNECT_EXPECTED,
                 Some(Value::Bool(reason.expected())),
             ),
             (
                 keys::DISCONNECT_INITIATOR,
-                initiator.map(Initiator::as_str).map(Value::Text),
+                initiator.map(|it| text(it.as_str())),
             ),
             (
                 keys::DISCONNECT_TRIGGER,
-                trigger.map(Trigger::as_str).map(Value::Text),
+                trigger.map(|it| text(it.as_str())),
             ),
-            (
-                keys::DISCONNECT_PEER,
-                peer.map(Initiator::as_str).map(Value::Text),
-            ),
+            (keys::DISCONNECT_PEER, peer.map(|it| text(it.as_str()))),
             (keys::DISCONNECT_CODE, code.map(Value::Code)),
-            (keys::DISCONNECT_DETAIL, detail.map(Value::Text)),
             (
-                keys::DISCONNECT_ORIGIN,
-                origin.map(ConnectType::as_str).map(Value::Text),
+                keys::DISCONNECT_DETAIL,
+                detail.as_ref().map(|it| text(it.as_str())),
             ),
-            (keys::EXIT_CODE, exit_code.map(i64::from).map(Value::Signed)),
+            (keys::DISCONNECT_ORIGIN, origin.map(|it| text(it.as_str()))),
+            (
+                keys::EXIT_CODE,
+                exit_code.map(|it| Value::Signed(it.into())),
+            ),
             (
                 keys::CONNECTION_METHOD,
-                connection_method
-                    .map(ConnectionMethod::as_str)
-                    .map(Value::Text),
+                connection_method.map(|it| text(it.as_str())),
             ),
             (
                 keys::CONNECTION_DURATION_MS,
@@ -71,7 +73,7 @@ impl Serialize for Disconnect {
             (keys::CLOCK_JUMP_MS, clock_jump_ms.map(Value::Signed)),
         ];
         let present = || {
-            fields
+            values
                 .iter()
                 .filter_map(|(key, value)| Some((key, value.as_ref()?)))
         };

@@ -147,7 +147,7 @@ impl Observer {
         let assumption = presumed.is_some().then_some(Assumption::Presumption);
         let reason = finding.map_or(DisconnectReason::NetworkError, Finding::reason);
         let mut end = presumed.unwrap_or_else(|| Disconnect::failure(self.connect_type, reason));
-        end.trigger = trigger;
+        end = end.with_known_trigger(trigger);
         if end.detail.is_none() {
             end = end.with_text(&format_args!("{operation} failed: {error}"));
         }
@@ -155,7 +155,7 @@ impl Observer {
     }
 
     fn record(&self, weight: Weight, mut end: Disconnect, assumption: Option<Assumption>) {
-        end.peer = self.transport().peer;
+        end.fields.peer = self.transport().peer;
         self.cause.observe(weight, end, assumption);
     }
 }

@@ -16,19 +16,16 @@ super::vocabulary! {
         /// `server_to_agent`: the control plane.
         ///
         /// The coordination RPC, the relay-map subscriber, the agent's run loop.
-        #[strum(serialize = "server_to_agent")]
-        ServerToAgent,
+        ServerToAgent = "server_to_agent",
 
         /// `agent_to_client`: the data plane.
         ///
         /// SSH sessions, reconnecting terminals, forwarded ports.
-        #[strum(serialize = "agent_to_client")]
-        AgentToClient,
+        AgentToClient = "agent_to_client",
 
         /// `client_to_server`: a user's client and the server.
         ///
         /// A command-line client, an IDE or a browser that talks to the server itself.
-        #[strum(serialize = "client_to_server")]
-        ClientToServer,
+        ClientToServer = "client_to_server",
     }
 }

@@ -14,16 +14,13 @@ super::vocabulary! {
     #[derive(Default)]
     pub enum ConnectionMethod under CONNECTION_METHOD {
         /// `direct`: peer to peer.
-        #[strum(serialize = "direct")]
-        Direct,
+        Direct = "direct",
 
         /// `derp`: through a relay (DERP is the relay protocol of Tailscale's tailnets).
-        #[strum(serialize = "derp")]
-        Derp,
+        Derp = "derp",
 
         /// `unknown`: not known.
         #[default]
-        #[strum(serialize = "unknown")]
-        Unknown,
+        Unknown = "unknown",
     }
 }

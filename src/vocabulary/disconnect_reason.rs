@@ -26,8 +26,7 @@ super::vocabulary! {
         ///
         /// **Check:** nothing. A sudden flood of short graceful sessions is a client in a loop: group by
         /// client.
-        #[strum(serialize = "graceful")]
-        Graceful,
+        Graceful = "graceful",
 
         /// `client_closed`: the client closed without an error. Expected.
         ///
@@ -39,8 +38,7 @@ super::vocabulary! {
         ///
         /// **Check:** nothing, unless users report that they did *not* close it: then look for a proxy
         /// between them and the agent that ends idle connections politely.
-        #[strum(serialize = "client_closed")]
-        ClientClosed,
+        ClientClosed = "client_closed",
 
         /// `server_shutdown`: the agent or the server is going away and closed a healthy connection on
         /// the way. Expected.
@@ -52,8 +50,7 @@ super::vocabulary! {
         ///
         /// **Check:** that it matches a deployment. Without one, look for restarts: out of memory, a
         /// failing health check, eviction.
-        #[strum(serialize = "server_shutdown")]
-        ServerShutdown,
+        ServerShutdown = "server_shutdown",
 
         /// `workspace_stopped`: the workspace was stopped or deleted under an open connection. Expected.
         ///
@@ -63,8 +60,7 @@ super::vocabulary! {
         /// **Usual causes:** autostop, a user's stop or delete, a template update that rebuilds.
         ///
         /// **Check:** nothing. If users complain, compare the autostop deadline with their working hours.
-        #[strum(serialize = "workspace_stopped")]
-        WorkspaceStopped,
+        WorkspaceStopped = "workspace_stopped",
 
         /// `network_error`: the transport failed. Unexpected.
         ///
@@ -78,8 +74,7 @@ super::vocabulary! {
         /// balancer or the server that they share. `peer_silence_ms` near a round number of seconds: an
         /// idle timeout in between; send keepalives more often. The [trigger](crate::Trigger) separates resets,
         /// ends of file and timeouts.
-        #[strum(serialize = "network_error")]
-        NetworkError,
+        NetworkError = "network_error",
 
         /// `protocol_error`: the bytes flowed but broke the protocol. Unexpected.
         ///
@@ -91,8 +86,7 @@ super::vocabulary! {
         ///
         /// **Check:** the detail and the close code, then the versions of both sides. A captive portal or
         /// an inspecting proxy shows up as one network's users only.
-        #[strum(serialize = "protocol_error")]
-        ProtocolError,
+        ProtocolError = "protocol_error",
 
         /// `control_plane_lost`: the coordination RPC to the server is gone. Unexpected.
         ///
@@ -102,8 +96,7 @@ super::vocabulary! {
         /// **Usual causes:** server outage, an expired token, DNS, an egress firewall.
         ///
         /// **Check:** the server's health first, then name resolution and egress from the agent's host.
-        #[strum(serialize = "control_plane_lost")]
-        ControlPlaneLost,
+        ControlPlaneLost = "control_plane_lost",
 
         /// `process_exited`: the connection was healthy, the process behind the session was not. Unexpected.
         ///
@@ -115,8 +108,7 @@ super::vocabulary! {
         ///
         /// **Check:** `exit_code` and the detail. 255 with `SIGKILL`: the kernel log for the
         /// out-of-memory killer. 126 and 127: the command could not be run or found.
-        #[strum(serialize = "process_exited")]
-        ProcessExited,
+        ProcessExited = "process_exited",
 
         /// `rejected`: one side refused. Unexpected.
         ///
@@ -127,8 +119,7 @@ super::vocabulary! {
         /// newer than the agent.
         ///
         /// **Check:** the detail and the close code; then who may do what, and the limits.
-        #[strum(serialize = "rejected")]
-        Rejected,
+        Rejected = "rejected",
 
         /// `unknown`: no known cause. Unexpected: each such line is a bug to look into.
         ///
@@ -140,8 +131,7 @@ super::vocabulary! {
         ///
         /// **Check:** the detail, then the source line that logged it; teach that place its reason.
         #[default]
-        #[strum(serialize = "unknown")]
-        Unknown,
+        Unknown = "unknown",
     }
 }
 

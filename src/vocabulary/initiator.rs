@@ -17,25 +17,20 @@ super::vocabulary! {
     #[derive(Default)]
     pub enum Initiator under DISCONNECT_INITIATOR {
         /// `client`: the user's side. A terminal, an IDE, a browser.
-        #[strum(serialize = "client")]
-        Client,
+        Client = "client",
 
         /// `agent`: the program beside the workload.
-        #[strum(serialize = "agent")]
-        Agent,
+        Agent = "agent",
 
         /// `server`: the control plane.
-        #[strum(serialize = "server")]
-        Server,
+        Server = "server",
 
         /// `network`: neither side meant it.
-        #[strum(serialize = "network")]
-        Network,
+        Network = "network",
 
         /// `unknown`: not known. Most sites leave the field out instead.
         #[default]
-        #[strum(serialize = "unknown")]
-        Unknown,
+        Unknown = "unknown",
     }
 }
 

@@ -16,36 +16,20 @@ pub use initiator::Initiator;
 pub use parse_error::ParseError;
 pub use trigger::Trigger;
 
-/// Takes the place of strum's trait in its derive, which keeps strum out of the public API.
-trait VariantNames {
-    const VARIANTS: &'static [&'static str];
-}
-
-/// See [`VariantNames`].
-trait VariantArray: Sized + 'static {
-    const VARIANTS: &'static [Self];
-}
-
-/// Defines an enum of the vocabulary with its key, its text and its strict parser.
-///
-/// The words come from strum's derives, which read the variants: there is no second list that could
-/// drift.
+/// Defines an enum of the vocabulary with its key, its words and its strict parser: one row a word.
 macro_rules! vocabulary {
     (
         $(#[$attribute:meta])*
-        pub enum $name:ident under $key:ident { $($variants:tt)* }
+        pub enum $name:ident under $key:ident {
+            $($(#[$variant_attribute:meta])* $variant:ident = $word:literal,)*
+        }
     ) => {
         $(#[$attribute])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, Hash,
-            strum::EnumString, strum::VariantArray, strum::VariantNames,
-        )]
-        #[strum(
-            crate = "crate::vocabulary",
-            parse_err_ty = crate::ParseError,
-            parse_err_fn = Self::parse_error
-        )]
-        pub enum $name { $($variants)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString)]
+        #[strum(parse_err_ty = crate::ParseError, parse_err_fn = Self::parse_error)]
+        pub enum $name {
+            $($(#[$variant_attribute])* #[strum(serialize = $word)] $variant,)*
+        }
 
         impl $name {
             #[doc = concat!("The key that a log line carries this value under: [`keys::", stringify!($key), "`](crate::keys::", stringify!($key), ").")]
@@ -70,7 +54,7 @@ macro_rules! vocabulary {
             ///     assert_eq!(value.as_str().parse(), Ok(*value));
             /// }
             /// ```
-            pub const VARIANTS: &'static [Self] = <Self as super::VariantArray>::VARIANTS;
+            pub const VARIANTS: &'static [Self] = &[$(Self::$variant,)*];
 
             /// Returns the logged text: the same for [`Display`](std::fmt::Display), serde and every
             /// logger.
@@ -85,13 +69,13 @@ macro_rules! vocabulary {
             /// ```
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                // Names and variants are listed in one order, and no variant sets a discriminant.
-                <Self as super::VariantNames>::VARIANTS[self as usize]
+                match self {
+                    $(Self::$variant => $word,)*
+                }
             }
 
             fn parse_error(text: &str) -> crate::ParseError {
-                let accepted = <Self as super::VariantNames>::VARIANTS;
-                crate::ParseError::new(Self::KEY, text, accepted)
+                crate::ParseError::new(Self::KEY, text, &[$($word),*])
             }
         }
 

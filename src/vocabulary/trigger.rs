@@ -31,63 +31,48 @@ super::vocabulary! {
     #[non_exhaustive]
     pub enum Trigger under DISCONNECT_TRIGGER {
         /// `end_of_file`: the transport ended without a word (a TCP FIN).
-        #[strum(serialize = "end_of_file")]
-        EndOfFile,
+        EndOfFile = "end_of_file",
 
         /// `reset`: the peer, or something between, reset it.
-        #[strum(serialize = "reset")]
-        Reset,
+        Reset = "reset",
 
         /// `broken_pipe`: a write found no reader.
-        #[strum(serialize = "broken_pipe")]
-        BrokenPipe,
+        BrokenPipe = "broken_pipe",
 
         /// `aborted`: this machine's network stack gave up on it, or it was no longer connected.
-        #[strum(serialize = "aborted")]
-        Aborted,
+        Aborted = "aborted",
 
         /// `refused`: connection refused (also ICMP port unreachable).
-        #[strum(serialize = "refused")]
-        Refused,
+        Refused = "refused",
 
         /// `unreachable`: host or network unreachable, network down.
-        #[strum(serialize = "unreachable")]
-        Unreachable,
+        Unreachable = "unreachable",
 
         /// `timed_out`: the transport gave up (`ETIMEDOUT`, QUIC's idle timer).
-        #[strum(serialize = "timed_out")]
-        TimedOut,
+        TimedOut = "timed_out",
 
         /// `idle_timeout`: nothing was sent for as long as a policy allows.
-        #[strum(serialize = "idle_timeout")]
-        IdleTimeout,
+        IdleTimeout = "idle_timeout",
 
         /// `keepalive_timeout`: a ping was not answered in time.
-        #[strum(serialize = "keepalive_timeout")]
-        KeepaliveTimeout,
+        KeepaliveTimeout = "keepalive_timeout",
 
         /// `handshake_timeout`: the other side did not finish its handshake in time.
-        #[strum(serialize = "handshake_timeout")]
-        HandshakeTimeout,
+        HandshakeTimeout = "handshake_timeout",
 
         /// `deadline`: one operation or request took too long.
-        #[strum(serialize = "deadline")]
-        Deadline,
+        Deadline = "deadline",
 
         /// `max_age`: the connection, its session or its credential reached its allowed age.
-        #[strum(serialize = "max_age")]
-        MaxAge,
+        MaxAge = "max_age",
 
         /// `superseded`: a newer connection of the same peer took its place.
-        #[strum(serialize = "superseded")]
-        Superseded,
+        Superseded = "superseded",
 
         /// `panic`: the code that served it panicked.
-        #[strum(serialize = "panic")]
-        Panic,
+        Panic = "panic",
 
         /// `dropped`: the code that served it was dropped: cancelled task, early return.
-        #[strum(serialize = "dropped")]
-        Dropped,
+        Dropped = "dropped",
     }
 }

@@ -1,14 +1,13 @@
 //! What a tree of causes knows, by the words of the docs: a plain model to hold it against.
-#![allow(dead_code)] // each test binary uses its own part
 
-use disconnect_attribution::Evidence::{Local, Peer, Presumed, Transport};
-use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Evidence};
+use disconnect_attribution::Evidence::{Local, Peer, Transport};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence};
 
-pub(crate) const ALL: [Evidence; 4] = [Presumed, Transport, Local, Peer];
+pub(crate) const ALL: [Evidence; 3] = [Transport, Local, Peer];
 
 /// The one rule, as the docs of [`Evidence`] have it.
-pub(crate) fn replaces(kept: Evidence, later: Evidence) -> bool {
-    kept == Presumed && later != Presumed || kept == Transport && later == Peer
+pub(crate) fn refines(known: Evidence, later: Evidence) -> bool {
+    (known, later) == (Transport, Peer)
 }
 
 /// A record that carries its evidence and its place in the history.
@@ -23,57 +22,47 @@ pub(crate) fn evidence_of(end: &Disconnect) -> Evidence {
     ALL.into_iter().find(is_it).expect("an evidence")
 }
 
-/// What one cause kept of its own.
-#[derive(Debug, Clone)]
+/// Causes, each over an earlier one, and what they kept, in the order of time.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
-    pub(crate) parent: Option<usize>,
-    pub(crate) kept: Option<(Evidence, usize)>,
-    /// When it first knew; as long as it does not, when the weak one came.
-    pub(crate) since: usize,
+    parents: Vec<Option<usize>>,
+    kept: Vec<(usize, Evidence, usize)>,
 }
 
 impl Model {
-    pub(crate) fn record(&mut self, evidence: Evidence, number: usize) -> bool {
-        let is_kept = self.kept.is_none_or(|(kept, _)| replaces(kept, evidence));
+    pub(crate) fn new(parents: &[usize]) -> (Self, Vec<Cause>) {
+        let mut causes = vec![Cause::default()];
+        causes.extend(parents.iter().map(|_| Cause::default()));
+        for (number, parent) in parents.iter().enumerate() {
+            causes[number + 1] = causes[*parent].child();
+        }
+        let parents = [None].into_iter().chain(parents.iter().map(|parent| Some(*parent))).collect();
+        (Self { parents, kept: Vec::new() }, causes)
+    }
+
+    pub(crate) fn record(&mut self, at: usize, evidence: Evidence, number: usize) -> bool {
+        let mut own = self.kept.iter().filter(|(cause, ..)| *cause == at).map(|(_, evidence, _)| *evidence);
+        let is_kept = own.next_back().is_none_or(|known| refines(known, evidence));
         if is_kept {
-            let knew_before = self.kept.is_some_and(|(kept, _)| kept != Presumed);
-            if !knew_before {
-                self.since = number;
-            }
-            self.kept = Some((evidence, number));
+            self.kept.push((at, evidence, number));
         }
         is_kept
     }
-}
 
-/// What a cause knows, by the words of the docs: all that its path kept, in the order in which each first
-/// knew, folded by the rule; and what is learned higher and later refines only what is weak.
-pub(crate) fn plain_fold(tree: &[Model], of: usize) -> Option<(Evidence, usize)> {
-    let path: Vec<&Model> =
-        std::iter::successors(Some(&tree[of]), |cause| Some(&tree[cause.parent?])).collect();
-    let mut kept: Vec<(usize, usize, Evidence, usize)> = path
-        .iter()
-        .enumerate()
-        .filter_map(|(height, cause)| {
-            cause
-                .kept
-                .map(|(evidence, number)| (cause.since, height, evidence, number))
-        })
-        .collect();
-    kept.sort_unstable_by_key(|entry| entry.0);
-    let (weak, known): (Vec<_>, Vec<_>) = kept.into_iter().partition(|entry| entry.2 == Presumed);
-    let mut lowest = usize::MAX;
-    let mut answer: Option<(Evidence, usize)> = None;
-    for (_, height, evidence, number) in known {
-        let refines =
-            answer.is_none_or(|(answer, _)| replaces(answer, evidence) && height < lowest);
-        if refines {
-            answer = Some((evidence, number));
+    /// What a cause knows, and which cause that is from: what its path learned, in the order of time, by the one
+    /// rule; what a cause learns after one below it already knew is left out.
+    pub(crate) fn known(&self, of: usize) -> Option<(usize, Evidence, usize)> {
+        let path: Vec<usize> = std::iter::successors(Some(of), |cause| self.parents[*cause]).collect();
+        let mut lowest = path.len();
+        let mut known: Option<(usize, Evidence, usize)> = None;
+        for (cause, evidence, number) in &self.kept {
+            let Some(height) = path.iter().position(|at| at == cause) else { continue };
+            let counts = height <= lowest;
+            lowest = lowest.min(height);
+            if counts && known.is_none_or(|(_, known, _)| refines(known, *evidence)) {
+                known = Some((*cause, *evidence, *number));
+            }
         }
-        lowest = lowest.min(height);
+        known
     }
-    answer.or_else(|| {
-        weak.first()
-            .map(|(_, _, evidence, number)| (*evidence, *number))
-    })
 }

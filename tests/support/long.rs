@@ -1,6 +1,6 @@
 //! Random runs that go on until a time limit.
 //!
-//! `LONG_SECONDS=120 cargo test --all-features -p disconnect-attribution -p disconnect-report --test long -- --ignored`
+//! `LONG_SECONDS=120 cargo test -p disconnect-report --test long -- --ignored`
 //! runs each for two minutes. A run that fails prints the seed that makes it fail at once: `LONG_SEED=..`.
 
 use std::cell::Cell;

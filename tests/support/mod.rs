@@ -1,36 +1,60 @@
-//! What tests share.
-#![allow(dead_code)] // each test binary uses its own part
+//! What tests share: records, guards whose lines are collected, tracked streams, sockets, loggers, random values.
 
-use std::sync::mpsc;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::{
-    Cause, CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason,
-    Evidence, Initiator, Trigger,
+    Cause, CloseCode, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
+    TrackedStream, Trigger,
 };
 use slog::{Drain, Logger, o};
+use socket2::SockRef;
 
+pub(crate) mod fold;
+mod lines;
+pub(crate) mod random;
+pub(crate) mod respawned;
+pub(crate) mod script;
 mod sink;
-#[allow(unused_imports)] // as above
-pub(crate) use sink::{Sink, json_text};
+pub(crate) mod strategies;
+mod words;
+#[cfg(all(feature = "slog", feature = "serde", feature = "tracing"))]
+pub(crate) mod worlds;
 
-/// A record with every field.
-///
-/// The origin has no setter: a guard sets it where the cause is a parent's.
+pub(crate) use lines::{Lines, end};
+pub(crate) use sink::{Sink, json_text};
+pub(crate) use words::words;
+
+/// A connection without a word, as [`words`] prints it.
+pub(crate) const END_OF_FILE: &str =
+    "agent_to_client ended by network: network_error (end_of_file, peer client)";
+/// A guard that is dropped and knows nothing.
+pub(crate) const DROPPED: &str = "agent_to_client ended: unknown (dropped): \
+                                  no cause was recorded: cancelled task or early return";
+pub(crate) const PANICKED: &str = "agent_to_client ended: unknown (panic): ended by a panic";
+pub(crate) const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
+
+/// A record with the two fields that every line has.
+pub(crate) fn bare() -> Disconnect {
+    Disconnect::new(ServerToAgent, DisconnectReason::Graceful)
+}
+
+/// A record with every field. The origin has no setter: a guard sets it when the cause is a parent's.
 pub(crate) fn full() -> Disconnect {
-    let (sender, lines) = mpsc::channel();
-    let parent = Cause::default();
+    let parent = reported(ServerToAgent);
     parent.record(
         Evidence::Local,
-        Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::ProcessExited)
+        Disconnect::new(ServerToAgent, DisconnectReason::ProcessExited)
             .with_initiator(Initiator::Agent)
+            .with_peer(Initiator::Client)
             .with_trigger(Trigger::MaxAge)
             .with_code(CloseCode::Ssh(11))
             .with_detail("process exited with error status: 7"),
     );
-    let emit = move |end| sender.send(end).expect("received");
-    let guard = DisconnectGuard::new(ConnectType::AgentToClient, emit).with_cause(parent.child());
-    guard.close(
+    inherited(
+        &parent,
+        AgentToClient,
         bare()
             .with_exit_code(7)
             .with_connection_method(ConnectionMethod::Direct)
@@ -38,13 +62,27 @@ pub(crate) fn full() -> Disconnect {
             .with_peer_silence(Duration::from_secs(60))
             .with_bytes(u64::MAX, 0)
             .with_clock_jump(-3_600_000),
-    );
-    lines.recv().expect("one line")
+    )
 }
 
-/// A record of the data plane with a reason alone.
-pub(crate) fn end(reason: DisconnectReason) -> Disconnect {
-    Disconnect::new(ConnectType::AgentToClient, reason)
+/// A cause that has a line.
+pub(crate) fn reported(layer: disconnect_attribution::ConnectType) -> Cause {
+    let guard = DisconnectGuard::new(layer, drop);
+    let cause = guard.cause();
+    guard.finish();
+    cause
+}
+
+/// The line of a guard below a cause that knows, which is closed with a record: refused, but for its facts.
+pub(crate) fn inherited(
+    parent: &Cause,
+    layer: disconnect_attribution::ConnectType,
+    facts: Disconnect,
+) -> Disconnect {
+    let mut line = None;
+    let guard = DisconnectGuard::new(layer, |end| line = Some(end)).with_cause(parent.child());
+    guard.close(facts);
+    line.expect("one line")
 }
 
 /// An end of the data plane that the network caused.
@@ -52,9 +90,57 @@ pub(crate) fn network_error() -> Disconnect {
     end(DisconnectReason::NetworkError).with_initiator(Initiator::Network)
 }
 
-/// A record with the two fields that every line has.
-pub(crate) fn bare() -> Disconnect {
-    Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::Graceful)
+pub(crate) fn client_closed() -> Disconnect {
+    Disconnect::closed_by(AgentToClient, Initiator::Client)
+}
+
+pub(crate) fn shutdown() -> Disconnect {
+    Disconnect::shutdown(AgentToClient, Initiator::Agent)
+}
+
+/// A client's stream, and its cause.
+pub(crate) fn tracked<S>(stream: S) -> (TrackedStream<S>, Cause) {
+    let cause = Cause::default();
+    (tracked_in(&cause, stream), cause)
+}
+
+/// A client's stream in a cause.
+pub(crate) fn tracked_in<S>(cause: &Cause, stream: S) -> TrackedStream<S> {
+    TrackedStream::new(stream, AgentToClient, Initiator::Client, cause.clone())
+}
+
+/// A client's stream under a guard.
+pub(crate) fn track<S, F: FnOnce(Disconnect)>(guard: &DisconnectGuard<F>, stream: S) -> TrackedStream<S> {
+    guard.track(stream, Initiator::Client)
+}
+
+/// What a cause knows, in words.
+pub(crate) fn known(cause: &Cause) -> Option<String> {
+    cause.get().as_ref().map(words)
+}
+
+/// The client's side of a connection and the accepted one. Windows accepts no client that has gone by then.
+pub(crate) fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+    (client, listener.accept().expect("accepted").0)
+}
+
+/// The same under tokio.
+pub(crate) fn tokio_connection() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
+    let (client, accepted) = connection();
+    let [client, accepted] = [client, accepted].map(|socket| {
+        socket.set_nonblocking(true).expect("set");
+        tokio::net::TcpStream::from_std(socket).expect("registered")
+    });
+    (client, accepted)
+}
+
+/// Resets without a goodbye, as a host that has lost its state does.
+pub(crate) fn reset(socket: TcpStream) {
+    let linger = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+    linger.expect("set");
+    drop(socket);
 }
 
 /// What `log` writes through slog-term, as text.

@@ -11,9 +11,8 @@ pub(crate) const RESPAWNED: &str = "RESPAWNED_TEST";
 /// A command that runs one test of this binary in a process of its own.
 pub(crate) fn respawn(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env(RESPAWNED, "1");
+    command.args(["--exact", test, "--nocapture"]);
+    command.env(RESPAWNED, "1");
     command
 }
 

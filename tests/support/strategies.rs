@@ -1,10 +1,9 @@
 //! Strategies for what the crate's users may pass it.
-#![allow(dead_code)] // each test binary uses its own part
 
 use std::time::Duration;
 
 use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger, keys,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -58,6 +57,14 @@ fn present<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> 
     option::weighted(0.9, strategy)
 }
 
+/// The record with one more value, if there is one.
+pub(crate) fn with<T>(end: Disconnect, value: Option<T>, set: fn(Disconnect, T) -> Disconnect) -> Disconnect {
+    match value {
+        Some(value) => set(end, value),
+        None => end,
+    }
+}
+
 /// A record with any of the fields that have a setter.
 pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
     let words = (
@@ -65,6 +72,7 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
         select(DisconnectReason::VARIANTS),
         present(select(Initiator::VARIANTS)),
         present(select(Trigger::VARIANTS)),
+        present(select(&Initiator::VARIANTS[..3])),
         present(select(ConnectionMethod::VARIANTS)),
     );
     let values = (
@@ -76,40 +84,25 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
         present(any::<(u64, u64)>()),
         any::<i64>(),
     );
-    (words, values).prop_map(|((layer, reason, who, trigger, method), values)| {
+    (words, values).prop_map(|((layer, reason, who, trigger, peer, method), values)| {
         let (detail, code, exit_code, duration, silence, bytes, jump) = values;
-        let end = Disconnect::new(layer, reason)
-            .with_detail(detail)
-            .with_clock_jump(jump);
-        let end = who.map_or(end.clone(), |who| end.with_initiator(who));
-        let end = trigger.map_or(end.clone(), |trigger| end.with_trigger(trigger));
-        let end = method.map_or(end.clone(), |method| end.with_connection_method(method));
-        let end = code.map_or(end.clone(), |code| end.with_code(code));
-        let end = exit_code.map_or(end.clone(), |exit_code| end.with_exit_code(exit_code));
-        let milliseconds = Duration::from_millis;
-        let end = duration.map_or(end.clone(), |it| {
-            end.with_connection_duration(milliseconds(it))
-        });
-        let end = silence.map_or(end.clone(), |it| end.with_peer_silence(milliseconds(it)));
-        bytes.map_or(end.clone(), |(received, sent)| {
-            end.with_bytes(received, sent)
-        })
+        let end = Disconnect::new(layer, reason).with_detail(detail).with_clock_jump(jump);
+        let end = with(end, who, Disconnect::with_initiator);
+        let end = with(end, trigger, Disconnect::with_trigger);
+        let end = with(end, peer, Disconnect::with_peer);
+        let end = with(end, method, Disconnect::with_connection_method);
+        let end = with(end, code, Disconnect::with_code);
+        let end = with(end, exit_code, Disconnect::with_exit_code);
+        let milliseconds = |it: Option<u64>| it.map(Duration::from_millis);
+        let end = with(end, milliseconds(duration), Disconnect::with_connection_duration);
+        let end = with(end, milliseconds(silence), Disconnect::with_peer_silence);
+        with(end, bytes, |end, (received, sent)| end.with_bytes(received, sent))
     })
 }
 
 /// Any JSON, of which much is what a record may hold.
 pub(crate) fn any_json() -> impl Strategy<Value = Value> {
-    let words = vec![
-        "agent_to_client",
-        "graceful",
-        "client",
-        "reset",
-        "derp",
-        "ssh:11",
-        "",
-        "EOF",
-        "new",
-    ];
+    let words = vec!["agent_to_client", "graceful", "client", "reset", "derp", "ssh:11", "", "EOF", "new"];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -128,24 +121,27 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Every key of the schema.
+pub(crate) const KEYS: [&str; 16] = [
+    keys::CONNECT_TYPE,
+    keys::DISCONNECT_REASON,
+    keys::DISCONNECT_EXPECTED,
+    keys::DISCONNECT_INITIATOR,
+    keys::DISCONNECT_TRIGGER,
+    keys::DISCONNECT_CODE,
+    keys::DISCONNECT_DETAIL,
+    keys::DISCONNECT_PEER,
+    keys::DISCONNECT_ORIGIN,
+    keys::EXIT_CODE,
+    keys::CONNECTION_METHOD,
+    keys::CONNECTION_DURATION_MS,
+    keys::PEER_SILENCE_MS,
+    keys::BYTES_RECEIVED,
+    keys::BYTES_SENT,
+    keys::CLOCK_JUMP_MS,
+];
+
+/// Those keys, and two that lines have.
 pub(crate) fn keys() -> Vec<&'static str> {
-    vec![
-        "connect_type",
-        "disconnect_reason",
-        "disconnect_expected",
-        "disconnect_initiator",
-        "disconnect_trigger",
-        "disconnect_code",
-        "disconnect_detail",
-        "disconnect_origin",
-        "exit_code",
-        "connection_method",
-        "connection_duration_ms",
-        "peer_silence_ms",
-        "bytes_received",
-        "bytes_sent",
-        "clock_jump_ms",
-        "fields",
-        "msg",
-    ]
+    [&KEYS[..], &["fields", "msg"]].concat()
 }

@@ -1,29 +1,11 @@
 //! One record through each logger's JSON.
-#![allow(dead_code)] // each test binary uses its own part
 
-use disconnect_attribution::{Disconnect, disconnect_event, keys};
+use disconnect_attribution::{Disconnect, disconnect_event};
 use serde_json::{Map, Value};
 use tracing::{Level, subscriber::with_default};
 
+use crate::support::strategies::KEYS;
 use crate::support::{Sink, json_text};
-
-pub(crate) const KEYS: [&str; 15] = [
-    keys::CONNECT_TYPE,
-    keys::DISCONNECT_REASON,
-    keys::DISCONNECT_EXPECTED,
-    keys::DISCONNECT_INITIATOR,
-    keys::DISCONNECT_TRIGGER,
-    keys::DISCONNECT_CODE,
-    keys::DISCONNECT_DETAIL,
-    keys::DISCONNECT_ORIGIN,
-    keys::EXIT_CODE,
-    keys::CONNECTION_METHOD,
-    keys::CONNECTION_DURATION_MS,
-    keys::PEER_SILENCE_MS,
-    keys::BYTES_RECEIVED,
-    keys::BYTES_SENT,
-    keys::CLOCK_JUMP_MS,
-];
 
 pub(crate) fn through_slog(end: &Disconnect) -> String {
     json_text(|log| slog::info!(log, "closed"; "peer" => "ws", end))

@@ -139,26 +139,33 @@ fn http2_codes_mean_what_h2_names_them() {
 }
 
 #[test]
-fn ssh_codes_mean_what_russh_names_them() {
+fn ssh_codes_have_the_names_of_russh_and_mean_what_they_name() {
     use russh::Disconnect as Code;
+    let rows = [
+        (Code::HostNotAllowedToConnect, Rejected),
+        (Code::ProtocolError, ProtocolError),
+        (Code::KeyExchangeFailed, ProtocolError),
+        (Code::Reserved, Unknown),
+        (Code::MACError, ProtocolError),
+        (Code::CompressionError, ProtocolError),
+        (Code::ServiceNotAvailable, Rejected),
+        (Code::ProtocolVersionNotSupported, ProtocolError),
+        (Code::HostKeyNotVerifiable, Rejected),
+        (Code::ConnectionLost, NetworkError),
+        (Code::ByApplication, Graceful),
+        (Code::TooManyConnections, Rejected),
+        (Code::AuthCancelledByUser, ClientClosed),
+        (Code::NoMoreAuthMethodsAvailable, Rejected),
+        (Code::IllegalUserName, Rejected),
+    ];
+    let known = rows.len();
+    let named = rows.map(|(code, reason)| (format!("{code:?}"), code as u32, reason));
+    let codes = named
+        .iter()
+        .map(|(name, number, _)| (CloseCode::Ssh(*number), name.clone()));
+    check_names(codes, Some, known);
     check(
-        |code: Code| CloseCode::Ssh(code as u32),
-        [
-            (Code::HostNotAllowedToConnect, Rejected),
-            (Code::ProtocolError, ProtocolError),
-            (Code::KeyExchangeFailed, ProtocolError),
-            (Code::Reserved, Unknown),
-            (Code::MACError, ProtocolError),
-            (Code::CompressionError, ProtocolError),
-            (Code::ServiceNotAvailable, Rejected),
-            (Code::ProtocolVersionNotSupported, ProtocolError),
-            (Code::HostKeyNotVerifiable, Rejected),
-            (Code::ConnectionLost, NetworkError),
-            (Code::ByApplication, Graceful),
-            (Code::TooManyConnections, Rejected),
-            (Code::AuthCancelledByUser, ClientClosed),
-            (Code::NoMoreAuthMethodsAvailable, Rejected),
-            (Code::IllegalUserName, Rejected),
-        ],
+        CloseCode::Ssh,
+        named.map(|(_, number, reason)| (number, reason)),
     );
 }

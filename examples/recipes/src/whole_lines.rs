@@ -35,11 +35,7 @@ impl<W: Write> Write for WholeLines<W> {
 impl<W> WholeLines<W> {
     /// Begins with a line of its own: another process may have torn the last one.
     pub const fn new(to: W) -> Self {
-        Self {
-            line: Vec::new(),
-            is_torn: true,
-            to,
-        }
+        Self { line: Vec::new(), is_torn: true, to }
     }
 }
 
@@ -72,10 +68,7 @@ mod tests {
     #[test]
     fn a_line_behind_one_that_was_torn_is_whole() {
         let mut bytes = Vec::new();
-        let mut lines = WholeLines::new(Disk {
-            room: 8,
-            bytes: &mut bytes,
-        });
+        let mut lines = WholeLines::new(Disk { room: 8, bytes: &mut bytes });
         assert!(lines.write_all(b"first\n").is_ok());
         assert!(lines.write_all(b"second\n").is_err());
         lines.to.room = 100;

@@ -42,10 +42,7 @@ pub fn listing(target: &Path) -> Result<String, Error> {
         .include_function_parameter_names(true)
         .build()
         .map_err(|error| unreadable(&json, &error))?;
-    let items: Vec<String> = api
-        .items()
-        .map(|item| without_paths(&item.to_string()))
-        .collect();
+    let items: Vec<String> = api.items().map(|item| without_paths(&item.to_string())).collect();
     Ok(review(&items))
 }
 
@@ -62,9 +59,7 @@ fn rustdoc_json(target: &Path) -> Result<PathBuf, Error> {
         .map_err(|error| Error::Docs(format!("cargo does not run: {error}")))?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::Docs(format!(
-            "the docs don't build as JSON:\n{errors}"
-        )));
+        return Err(Error::Docs(format!("the docs don't build as JSON:\n{errors}")));
     }
     Ok(target.join("doc").join(format!("{CRATE}.json")))
 }
@@ -86,17 +81,9 @@ fn without_paths(item: &str) -> String {
         .map(|word| {
             let path = word.trim_end_matches(|c| !is_in_path(c));
             let after = &word[path.len()..];
-            let path = path
-                .strip_prefix(CRATE)
-                .map_or(path, |path| path.trim_start_matches("::"));
-            let is_known = ["alloc::", "core::", "std::"]
-                .iter()
-                .any(|root| path.starts_with(root));
-            let name = if is_known {
-                path.rsplit("::").next()
-            } else {
-                None
-            };
+            let path = path.strip_prefix(CRATE).map_or(path, |path| path.trim_start_matches("::"));
+            let is_known = ["alloc::", "core::", "std::"].iter().any(|root| path.starts_with(root));
+            let name = if is_known { path.rsplit("::").next() } else { None };
             name.unwrap_or(path).to_owned() + after
         })
         .collect()
@@ -109,9 +96,7 @@ fn review(items: &[String]) -> String {
     for item in items {
         if item.starts_with("impl") {
             let implementation = item.split(" where ").next().unwrap_or(item);
-            of_trait = implementation
-                .rsplit_once(" for ")
-                .map(|(_, kind)| format!("fn {kind}::"));
+            of_trait = implementation.rsplit_once(" for ").map(|(_, kind)| format!("fn {kind}::"));
         }
         let is_of_trait = of_trait.as_ref().is_some_and(|kind| item.contains(kind));
         // What follows from `PartialEq`, and the root.

@@ -8,13 +8,12 @@ mod axum_server;
 mod axum_websocket;
 mod grpc;
 mod http;
-#[path = "../../../../tests/lines/mod.rs"]
+#[path = "../../../../tests/support/lines.rs"]
 mod lines;
 mod matrix;
 mod peer;
 mod proxy;
 mod quic;
-#[path = "../../../../tests/support/raw_codec.rs"]
 mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;

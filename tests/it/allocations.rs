@@ -1,0 +1,162 @@
+//! Allocations are exact: none from classifying to emitting, if nothing has to be copied.
+
+use std::fmt;
+use std::io;
+
+use allocation_counter::{AllocationInfo, measure};
+use disconnect_attribution::{
+    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
+    Trigger, classify_channel_close, classify_coordinator_rpc_exit, classify_pty_exit, classify_rpc_exit,
+    disconnect_log,
+};
+use slog::{Drain, KV, Key, Level, Logger, Never, OwnedKVList, Record, Serializer, info, o};
+
+use crate::support::{end, full};
+
+/// Serializes every field and keeps nothing.
+struct Emit;
+
+impl Drain for Emit {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
+        KV::serialize(&record.kv(), record, &mut Nothing).expect("emitted");
+        Ok(())
+    }
+}
+
+struct Nothing;
+
+impl Serializer for Nothing {
+    fn emit_arguments(&mut self, _: Key, value: &fmt::Arguments<'_>) -> slog::Result {
+        // Not counted as ours: slog's default turns every other type into arguments.
+        std::hint::black_box(value);
+        Ok(())
+    }
+}
+
+fn measured(run: impl FnOnce(&Logger)) -> AllocationInfo {
+    let log = Logger::root(Emit, o!());
+    measure(|| run(&log))
+}
+
+#[test]
+fn a_record_without_detail_costs_no_allocation() {
+    let ok: Result<(), fmt::Error> = Ok(());
+    let measured = measured(|log| {
+        info!(log, "disconnected"; classify_coordinator_rpc_exit(false, &ok));
+        info!(log, "disconnected"; classify_rpc_exit(ConnectType::ClientToServer, Initiator::Client, true, &ok));
+        info!(log, "closed"; classify_pty_exit(false, &ok));
+        let end = Disconnect::from_close_code(
+            ConnectType::AgentToClient,
+            CloseCode::Quic(0x12a),
+            Initiator::Client,
+        )
+        .with_trigger(Trigger::MaxAge)
+        .with_exit_code(1)
+        .with_bytes(1, 2)
+        .with_clock_jump(-1);
+        disconnect_log!(log, expected: Level::Info, unexpected: Level::Error, end, "closed");
+    });
+    assert_eq!(measured.count_total, 0);
+}
+
+#[test]
+fn a_clean_static_detail_costs_no_allocation() {
+    let result: Result<(), &str> = Ok(());
+    let measured = measured(|log| {
+        info!(log, "channel closed"; classify_channel_close(&result));
+        for text in ["", "short", "Grüße: non-ASCII is clean too", "日本 🦀 e\u{301}", " \n "] {
+            let end = end(DisconnectReason::ClientClosed).with_detail(text);
+            info!(log, "closed"; &end);
+            info!(log, "closed"; end.clone());
+        }
+    });
+    assert_eq!(measured.count_total, 0);
+}
+
+#[test]
+fn an_owned_clean_detail_is_moved_not_copied() {
+    for text in ["connection reset by peer", "zurückgesetzt", "日本"] {
+        let text = text.to_owned();
+        let at = text.as_ptr();
+        let measured = measured(|log| {
+            let end = end(DisconnectReason::NetworkError).with_detail(text);
+            assert_eq!(end.detail().map(str::as_ptr), Some(at));
+            info!(log, "closed"; &end);
+        });
+        assert_eq!(measured.count_total, 0);
+    }
+}
+
+/// Text from a peer of any size takes no more memory than some lines do, however it comes.
+#[test]
+fn a_text_that_has_to_be_copied_costs_little_whatever_its_size() {
+    const MOST: u64 = 3 * 4096;
+    let flood = "\n!".repeat(1 << 20);
+    let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, flood.clone()));
+    let result: Result<(), String> = Err(flood.clone());
+    let layer = ConnectType::AgentToClient;
+    let rows: [(&str, &dyn Fn()); 4] = [
+        ("a chain of errors", &|| drop(Disconnect::from_error(layer, &error))),
+        ("a text", &|| drop(classify_channel_close(&result))),
+        ("a parse error", &|| drop(flood.parse::<Initiator>())),
+        ("a literal", &|| drop(end(DisconnectReason::Rejected).with_detail("two\nlines"))),
+    ];
+    for (name, run) in rows {
+        let measured = measure(run);
+        assert!(measured.bytes_max <= MOST && measured.bytes_current == 0, "{name}: {measured:?}");
+    }
+    let held = measure(|| std::mem::forget(end(DisconnectReason::Rejected).with_detail(flood.clone())));
+    assert!(held.bytes_current <= 256, "{held:?}");
+}
+
+#[test]
+fn a_copy_of_a_record_costs_its_detail_alone() {
+    let full = full();
+    let measured = measured(|log| info!(log, "closed"; full.clone()));
+    // The detail of this one is a literal.
+    assert_eq!(measured.count_total, 0);
+    let owned = full.with_detail("owned".to_owned());
+    let measured = measure(|| drop(owned.clone()));
+    assert_eq!((measured.count_total, measured.bytes_total), (1, 5));
+}
+
+#[test]
+fn a_cause_is_one_allocation_and_recording_one_more() {
+    let mut causes = None;
+    let made = measure(|| {
+        let parent = Cause::default();
+        causes = Some((parent.child(), parent));
+    });
+    assert_eq!(made.count_total, 2, "a child adds nothing to its parent");
+    #[cfg(target_pointer_width = "64")]
+    assert!(made.bytes_total <= 2 * 104, "{made:?}");
+
+    let (child, _parent) = causes.expect("made");
+    let reset = end(DisconnectReason::NetworkError);
+    let recorded = measure(|| {
+        child.record(Evidence::Transport, reset.clone());
+        child.record(Evidence::Peer, reset);
+        assert!(child.get().is_some());
+    });
+    assert_eq!(recorded.count_total, 1);
+}
+
+#[test]
+fn a_guard_with_its_cause_is_one_allocation_and_a_box_one_more() {
+    let parent = Cause::default();
+    let layer = ConnectType::AgentToClient;
+    let held = |make: &dyn Fn() -> DisconnectGuard| {
+        let mut guard = None;
+        let count = measure(|| guard = Some(make())).count_current;
+        drop(guard.map(DisconnectGuard::finish));
+        count
+    };
+    let captured = 7;
+    let emit = move |end| drop((end, captured));
+    assert_eq!(held(&|| DisconnectGuard::boxed(layer, drop)), 1);
+    assert_eq!(held(&|| DisconnectGuard::boxed(layer, emit)), 2);
+    assert_eq!(held(&|| DisconnectGuard::boxed(layer, emit).with_cause(parent.child())), 2);
+}

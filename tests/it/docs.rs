@@ -1,0 +1,95 @@
+//! The pages show the words as they are: the README, the operations page, and the docs of the reasons.
+
+use disconnect_attribution::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, Trigger};
+
+/// The doc lines before each variant of the enum, under the variant's word.
+fn documented_variants() -> Vec<(String, Vec<String>)> {
+    let source = include_str!("../../src/vocabulary/disconnect_reason.rs");
+    let (_, body) =
+        source.split_once("pub enum DisconnectReason under DISCONNECT_REASON {").expect("the enum");
+    let mut variants = Vec::new();
+    let mut docs: Vec<String> = Vec::new();
+    for line in body.lines().map(str::trim).take_while(|line| *line != "}") {
+        if let Some(doc) = line.strip_prefix("///") {
+            docs.push(doc.trim().to_owned());
+        } else if line.ends_with(',') {
+            let word = docs[0].split('`').nth(1).expect("the word first").to_owned();
+            variants.push((word, std::mem::take(&mut docs)));
+        }
+    }
+    variants
+}
+
+#[test]
+fn the_documented_words_are_the_enum() {
+    let words: Vec<_> = documented_variants().into_iter().map(|(word, _)| word).collect();
+    let actual: Vec<_> = DisconnectReason::VARIANTS.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(words, actual);
+}
+
+#[test]
+fn the_alert_table_links_every_reason_to_its_variant() {
+    let page = include_str!("../../src/pages/operations.md");
+    let links: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| [")?.split_once(')'))
+        .map(|(link, _)| link)
+        .collect();
+    let variants: Vec<_> = DisconnectReason::VARIANTS
+        .iter()
+        .map(|reason| format!("`{reason}`](crate::DisconnectReason::{reason:?}"))
+        .collect();
+    assert_eq!(links, variants);
+}
+
+#[test]
+fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
+    for (word, docs) in documented_variants() {
+        let text = docs.join(" ");
+        for part in ["**Observed:**", "For example,", "**Usual causes:**", "**Check:**"] {
+            assert!(text.contains(part), "{word} has no {part}");
+        }
+        let expected = word.parse::<DisconnectReason>().expect("a word").expected();
+        assert_eq!(text.contains("Expected."), expected, "{word}");
+        assert_eq!(text.contains("Unexpected"), !expected, "{word}");
+    }
+}
+
+const README: &str = include_str!("../../README.md");
+
+/// The cells of each table row of the README that starts with a word.
+fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+    README
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"))
+        .map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+}
+
+#[test]
+fn the_table_of_reasons_is_the_enum() {
+    let documented: Vec<_> = rows()
+        .filter(|row| matches!(row[1], "true" | "false"))
+        .map(|row| (row[0], row[1] == "true"))
+        .collect();
+    let actual: Vec<_> =
+        DisconnectReason::VARIANTS.iter().map(|reason| (reason.as_str(), reason.expected())).collect();
+    assert_eq!(documented, actual);
+}
+
+#[test]
+fn the_other_words_are_the_enums() {
+    fn words<T: std::fmt::Display>(variants: &[T]) -> String {
+        let words: Vec<_> = variants.iter().map(|word| format!("`{word}`")).collect();
+        words.join(", ")
+    }
+    for (key, words) in [
+        (ConnectType::KEY, words(ConnectType::VARIANTS)),
+        (Initiator::KEY, words(Initiator::VARIANTS)),
+        (Trigger::KEY, words(Trigger::VARIANTS)),
+        (ConnectionMethod::KEY, words(ConnectionMethod::VARIANTS)),
+    ] {
+        let row = README.lines().find(|line| line.starts_with(&format!("| `{key}` | ")));
+        let row = row.unwrap_or_else(|| panic!("no row for {key}"));
+        assert!(row.contains(&words), "{words} is not in {row}");
+    }
+}

@@ -1,0 +1,171 @@
+//! What Go agents write: their lines as their JSON sinks print them, and the texts that they use as a reason.
+
+use crate::support::{end, network_error};
+use disconnect_attribution::DisconnectReason::{
+    Graceful, NetworkError, ProcessExited, Rejected, ServerShutdown, Unknown,
+};
+use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
+use serde_json::json;
+
+fn read(line: &str) -> Disconnect {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+/// Fields of the agent's own beside ours; the error is a list whose last string is the cause.
+const SLOGJSON: &str = r#"{"ts":"2026-05-13T17:42:21.701Z","level":"DEBUG","msg":"disconnected from derp map RPC","caller":"agent/agent.go:1021","func":"agent.(*agent).runDERPMapSubscriber","logger_names":["agent"],"fields":{"connect_type":"server_to_agent","disconnect_reason":"network_error","disconnect_expected":false,"disconnect_initiator":"network","error":[{"msg":"read","fun":"f","loc":"agent.go:1"},"EOF"]}}"#;
+
+#[test]
+fn newer_keys_and_an_error_beside_ours_change_nothing() {
+    let layer = ConnectType::ServerToAgent;
+    let lost = Disconnect::new(layer, NetworkError).with_initiator(Initiator::Network);
+    assert_eq!(read(SLOGJSON), lost);
+    let line = json!({"connect_type": "server_to_agent", "disconnect_reason": "network_error",
+        "disconnect_expected": false, "disconnect_initiator": "network", "build_id": "6d0f",
+        "build_reason": "autostop", "transition": "stop", "client_session_id": null,
+        "error": "context canceled"});
+    assert_eq!(read(&line.to_string()), lost);
+    assert_eq!(read(&json!({"fields": line}).to_string()), lost);
+}
+
+#[test]
+fn lines_of_its_json_sink_read_back() {
+    let rows = [
+        // The SSH line names no initiator, and puts the session's text into the reason.
+        (
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "process exited with error status: 1",
+                "disconnect_expected": false, "exit_code": 1}),
+            end(ProcessExited).with_detail("process exited with error status: 1").with_exit_code(1),
+        ),
+        // A signal.
+        (
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "process exited with error status: -1",
+                "disconnect_expected": false, "exit_code": 255}),
+            end(ProcessExited).with_detail("process exited with error status: -1").with_exit_code(255),
+        ),
+        // At a shutdown the session's text moves to the detail.
+        (
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "server_shutdown",
+                "disconnect_expected": true, "disconnect_initiator": "agent",
+                "disconnect_detail": "process exited with error status: -1", "exit_code": 255}),
+            Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
+                .with_detail("process exited with error status: -1")
+                .with_exit_code(255),
+        ),
+        (
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "graceful",
+                "disconnect_expected": true, "exit_code": 0, "disconnect_detail": ""}),
+            end(Graceful).with_exit_code(0),
+        ),
+        // SFTP that succeeded.
+        (
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "unknown",
+                "disconnect_expected": false, "exit_code": 0}),
+            end(Unknown).with_exit_code(0),
+        ),
+    ];
+    for (fields, expected) in rows {
+        // As slogjson nests them, and flat as slogstackdriver and Go's own log/slog do.
+        let nested =
+            json!({"ts": "2026-05-13T17:42:22.015Z", "level": "INFO", "msg": "closed", "fields": fields});
+        let mut flat = fields.clone();
+        flat["message"] = json!("closed");
+        flat["severity"] = json!(200);
+        flat["timestampSeconds"] = json!(1_778_694_142);
+        flat["timestampNanos"] = json!(15_000_000);
+        for line in [fields, nested, flat] {
+            assert_eq!(read(&line.to_string()), expected, "{line}");
+        }
+    }
+}
+
+/// A text, and the reason and trigger that it means.
+const TEXTS: [(&str, DisconnectReason, Option<Trigger>); 35] = [
+    ("process exited with error status: 1", ProcessExited, None),
+    ("process exited with error status: -1", ProcessExited, None),
+    ("process exited with error status: 3221225786", ProcessExited, None),
+    ("unsupported subsystem: telnet", Rejected, None),
+    ("unsupported subsystem: EOF", Rejected, None),
+    ("file transfer blocked", Rejected, None),
+    ("file transfer blocked: sftp is not allowed", Rejected, None),
+    ("normal exit", Graceful, None),
+    ("normal close", Graceful, None),
+    ("server shut down", ServerShutdown, None),
+    // The endings that name what was seen.
+    (
+        "read tcp 10.0.0.7:2222->10.0.0.9:50022: read: connection reset by peer",
+        NetworkError,
+        Some(Trigger::Reset),
+    ),
+    ("connection reset by peer", NetworkError, Some(Trigger::Reset)),
+    ("write tcp 10.0.0.7:2222->10.0.0.9:50022: write: broken pipe", NetworkError, Some(Trigger::BrokenPipe)),
+    ("EOF", NetworkError, Some(Trigger::EndOfFile)),
+    ("unexpected EOF", NetworkError, Some(Trigger::EndOfFile)),
+    ("copy: EOF", NetworkError, Some(Trigger::EndOfFile)),
+    ("read tcp 10.0.0.7:2222: i/o timeout", NetworkError, Some(Trigger::Deadline)),
+    ("accept tcp 10.0.0.7:2222: use of closed network connection", NetworkError, Some(Trigger::Aborted)),
+    // Near misses: the text goes on, or an ending is part of another word.
+    ("EOF: and more", Unknown, None),
+    ("NOTEOF", Unknown, None),
+    ("3EOF", Unknown, None),
+    ("eof", Unknown, None),
+    ("outbroken pipe", Unknown, None),
+    ("connection reset by peer.", Unknown, None),
+    ("Connection reset by peer", Unknown, None),
+    ("normal exit of nothing", Unknown, None),
+    ("abnormal exit", Unknown, None),
+    ("normal close.", Unknown, None),
+    ("server shut down soon", Unknown, None),
+    ("the server shut down", Unknown, None),
+    ("the process exited with error status: 1", Unknown, None),
+    ("an unsupported subsystem: telnet", Unknown, None),
+    ("a file transfer blocked", Unknown, None),
+    ("getting user: unknown userid 1000", Unknown, None),
+    ("start command: fork/exec /bin/zsh: no such file or directory", Unknown, None),
+];
+
+#[test]
+fn a_text_in_place_of_a_reason_reads_as_what_it_means_and_is_kept() {
+    for (text, reason, trigger) in TEXTS {
+        let line = |more: &str| {
+            let text = json!(text);
+            format!(
+                r#"{{"connect_type":"agent_to_client","disconnect_reason":{text},"disconnect_expected":false{more}}}"#
+            )
+        };
+        let meant = |detail: &'static str| {
+            let end = end(reason).with_detail(detail);
+            trigger.map_or(end.clone(), |trigger| end.with_trigger(trigger))
+        };
+        assert_eq!(read(&line("")), meant(text));
+        assert_eq!(read(&line(r#","disconnect_detail":"kept""#)), meant("kept"), "{text}");
+        // Only what is written is read: no initiator, and an exit code that is none beside an error.
+        assert_eq!(read(&line(r#","exit_code":229"#)), meant(text).with_exit_code(229));
+
+        let alone: DisconnectReason = serde_json::from_value(json!(text)).expect("lenient");
+        assert_eq!(alone, reason, "{text}");
+        assert!(text.parse::<DisconnectReason>().is_err(), "{text}: parsing is strict");
+    }
+}
+
+#[test]
+fn a_trigger_that_is_written_wins_over_one_that_the_text_means() {
+    let line = |trigger: &str| {
+        let line = json!({"connect_type": "agent_to_client", "disconnect_reason": "read: broken pipe",
+            "disconnect_trigger": trigger, "disconnect_initiator": "network"});
+        read(&line.to_string())
+    };
+    let expected = network_error().with_detail("read: broken pipe");
+    assert_eq!(line("max_age"), expected.clone().with_trigger(Trigger::MaxAge));
+    for none in ["", "solar_flare"] {
+        assert_eq!(line(none), expected.clone().with_trigger(Trigger::BrokenPipe));
+    }
+}
+
+/// `ssh connection complete` has a reason at a known shutdown only.
+#[test]
+fn a_line_without_a_reason_is_no_end() {
+    let line =
+        r#"{"level":"INFO","msg":"ssh connection complete","fields":{"connect_type":"agent_to_client"}}"#;
+    let error = serde_json::from_str::<Disconnect>(line).expect_err("refused");
+    assert!(error.to_string().starts_with("missing field `disconnect_reason`"), "{error}");
+}

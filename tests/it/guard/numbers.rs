@@ -1,0 +1,177 @@
+//! The numbers of a line: how long, how silent, how many bytes, and whether the machine slept.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
+
+use crate::support::{Lines, connection, end, reported, track, words};
+
+/// Longer than what scheduling adds, and short enough to wait for.
+const WAIT: Duration = Duration::from_millis(60);
+
+#[track_caller]
+fn assert_between(value: Option<Duration>, least: Duration, most: Duration) {
+    let value = value.expect("measured");
+    // Numbers are whole milliseconds, cut.
+    let least = least.saturating_sub(Duration::from_millis(1));
+    assert!(least <= value && value <= most, "{value:?} is not in {least:?}..{most:?}");
+}
+
+#[test]
+fn a_connection_is_open_until_its_own_cause_first_knew() {
+    let (lines, started) = (Lines::default(), Instant::now());
+    let guard = lines.guard();
+    thread::sleep(WAIT);
+    guard.cause().record(Evidence::Transport, end(DisconnectReason::NetworkError));
+    let known = started.elapsed();
+    thread::sleep(WAIT);
+    // A refinement comes later, and the connection was no longer open.
+    guard.cause().record(Evidence::Peer, end(DisconnectReason::ClientClosed));
+    drop(guard);
+    assert_between(lines.one().connection_duration(), WAIT, known);
+}
+
+#[test]
+fn a_connection_whose_cause_is_inherited_is_open_until_its_line() {
+    let (lines, parent) = (Lines::default(), Cause::default());
+    let guard = lines.guard().with_cause(parent.child());
+    parent.record(Evidence::Transport, end(DisconnectReason::NetworkError));
+    thread::sleep(WAIT);
+    drop(guard);
+    assert_between(lines.one().connection_duration(), WAIT, Duration::MAX);
+}
+
+#[test]
+fn bytes_are_those_of_the_first_tracked_stream() {
+    let (mut client, socket) = connection();
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let mut stream = track(&guard, socket);
+    let mut second_leg = track(&guard, std::io::Cursor::new(vec![0; 1000]));
+    client.write_all(&[0; 1000]).expect("sent");
+    stream.read_exact(&mut [0; 1000]).expect("received");
+    stream.write_all(&[0; 30]).expect("sent");
+    let vectored = stream.write_vectored(&[std::io::IoSlice::new(&[0; 4])]);
+    assert_eq!(vectored.expect("sent"), 4);
+    second_leg.read_exact(&mut [0; 500]).expect("received");
+    second_leg.write_all(&[0; 500]).expect("sent");
+    drop(guard);
+    let line = lines.one();
+    assert_eq!((line.bytes_received(), line.bytes_sent()), (Some(1000), Some(34)));
+}
+
+#[test]
+fn a_guard_without_a_stream_counts_nothing() {
+    let lines = Lines::default();
+    drop(lines.guard());
+    let line = lines.one();
+    assert_eq!((line.bytes_received(), line.bytes_sent()), (None, None));
+    assert_eq!(line.peer_silence(), None);
+    assert!(line.connection_duration().is_some());
+    assert_eq!(line.clock_jump(), None);
+}
+
+#[test]
+fn a_stream_that_never_spoke_gives_no_bytes_and_the_full_silence() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let mut stream = track(&guard, std::io::empty());
+    thread::sleep(WAIT);
+    assert_eq!(stream.read(&mut []).expect("nothing was asked for"), 0);
+    drop(guard);
+    let line = lines.one();
+    assert_eq!(line.bytes_received(), Some(0));
+    assert_eq!(line.peer_silence(), line.connection_duration());
+    assert_between(line.peer_silence(), WAIT, Duration::MAX);
+}
+
+#[test]
+fn silence_starts_with_the_last_bytes_and_ends_with_the_connection() {
+    let (mut client, socket) = connection();
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let mut stream = track(&guard, socket);
+    thread::sleep(WAIT);
+    client.write_all(b"hello").expect("sent");
+    stream.read_exact(&mut [0; 5]).expect("received");
+    let heard = Instant::now();
+    thread::sleep(WAIT);
+    drop(client);
+    assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
+    let silence = heard.elapsed();
+    thread::sleep(WAIT);
+    drop(guard);
+    let line = lines.one();
+    assert_between(line.peer_silence(), WAIT, silence + Duration::from_millis(1));
+    assert_between(line.connection_duration(), 2 * WAIT, Duration::MAX);
+}
+
+/// An end of file right after bytes that never had to wait, and a program that was busy meanwhile.
+#[tokio::test]
+async fn silence_starts_with_the_last_bytes_though_the_program_was_busy() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut client, socket) = tokio::io::duplex(16);
+    client.write_all(b"hello").await.expect("sent");
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let mut stream = track(&guard, socket);
+    let waiting = Instant::now();
+    stream.read_exact(&mut [0; 5]).await.expect("there already");
+    thread::sleep(WAIT);
+    let leave = async {
+        tokio::time::sleep(WAIT).await;
+        drop(client);
+    };
+    let mut byte = [0];
+    let (end, ()) = tokio::join!(stream.read(&mut byte), leave);
+    assert_eq!(end.expect("the end"), 0);
+    let silence = waiting.elapsed() + Duration::from_millis(1);
+    drop(guard);
+    assert_between(lines.one().peer_silence(), 2 * WAIT, silence);
+}
+
+#[tokio::test]
+async fn an_end_right_after_bytes_has_no_silence() {
+    use tokio::io::AsyncReadExt;
+    let lines = Lines::default();
+    let guard = lines.guard();
+    thread::sleep(WAIT);
+    let mut stream = track(&guard, &b"bytes"[..]);
+    AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await.expect("read");
+    drop(guard);
+    assert_eq!(lines.one().peer_silence(), Some(Duration::ZERO));
+}
+
+#[test]
+fn what_the_site_set_stands_and_the_guard_fills_the_rest() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let _stream = track(&guard, std::io::empty());
+    let hour = Duration::from_secs(3600);
+    guard.close(end(DisconnectReason::Graceful).with_connection_duration(hour).with_clock_jump(-5));
+    let line = lines.one();
+    assert_eq!(line.connection_duration(), Some(hour));
+    assert_eq!(line.clock_jump(), Some(-5));
+    assert_eq!(line.bytes_received(), Some(0));
+}
+
+#[test]
+fn facts_are_the_things_own_where_the_cause_is_inherited() {
+    let (lines, parent) = (Lines::default(), reported(ConnectType::ServerToAgent));
+    let guard = lines.guard().with_cause(parent.child());
+    let outage = Disconnect::new(ConnectType::ServerToAgent, DisconnectReason::NetworkError)
+        .with_initiator(Initiator::Network)
+        .with_exit_code(1)
+        .with_bytes(5, 5);
+    parent.record(Evidence::Transport, outage);
+    // The session's own exit code came with a reason that is refused, and with none at all.
+    let late = end(DisconnectReason::ProcessExited).with_exit_code(255);
+    guard.cause().record(Evidence::Local, late);
+    drop(guard);
+    let line = lines.one();
+    let expected = "agent_to_client ended by network: network_error (exit code 255, from server_to_agent)";
+    assert_eq!(words(&line), expected);
+    assert_eq!(line.bytes_received(), None);
+}

@@ -1,0 +1,147 @@
+//! serde: what is written, what reads back, what is refused.
+
+mod formats;
+mod lines;
+mod random;
+mod shapes;
+mod values;
+
+use disconnect_attribution::{
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
+};
+use serde::de::value::{Error as ValueError, MapDeserializer};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, from_value, json, to_value};
+
+use crate::support::{bare, end, full};
+
+const FULL: &str = r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_trigger":"max_age","disconnect_peer":"client","disconnect_code":"ssh:11","disconnect_detail":"process exited with error status: 7","disconnect_origin":"server_to_agent","exit_code":7,"connection_method":"direct","connection_duration_ms":61234,"peer_silence_ms":60000,"bytes_received":18446744073709551615,"bytes_sent":0,"clock_jump_ms":-3600000}"#;
+
+const BARE: &str =
+    r#"{"connect_type":"server_to_agent","disconnect_reason":"graceful","disconnect_expected":true}"#;
+
+fn read(line: &str) -> Disconnect {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+/// What is wrong with a line, without the place.
+fn refused(line: &str) -> String {
+    let error = serde_json::from_str::<Disconnect>(line).expect_err(line);
+    let error = error.to_string();
+    let (text, _) = error.split_once(" at line").unwrap_or((&error, ""));
+    text.to_owned()
+}
+
+/// A line of the data plane with one more value.
+fn line_with(key: &str, value: &Value) -> String {
+    let mut line = json!({"connect_type": "agent_to_client", "disconnect_reason": "rejected"});
+    line[key] = value.clone();
+    line.to_string()
+}
+
+fn rejected() -> Disconnect {
+    end(DisconnectReason::Rejected)
+}
+
+#[test]
+fn a_record_is_a_flat_map_in_the_order_of_the_schema() {
+    for (end, text) in [(full(), FULL), (bare(), BARE)] {
+        assert_eq!(serde_json::to_string(&end).expect("written"), text);
+        assert_eq!(read(text), end);
+    }
+}
+
+#[test]
+fn a_refusal_names_what_is_wrong_and_what_would_be_right() {
+    let layers = "expected one of server_to_agent, agent_to_client, client_to_server";
+    let rows = [
+        ("{}", "missing field `connect_type`"),
+        (r#"{"connect_type":"agent_to_client"}"#, "missing field `disconnect_reason`"),
+        (r#"{"connect_type":null,"disconnect_reason":"graceful"}"#, "missing field `connect_type`"),
+        (
+            r#"{"connect_type":"agent","disconnect_reason":"graceful"}"#,
+            &format!("invalid connect_type \"agent\": {layers}"),
+        ),
+        (
+            r#"{"connect_type":"","disconnect_reason":"graceful"}"#,
+            &format!("invalid connect_type \"\": {layers}"),
+        ),
+        (
+            r#"{"connect_type":3,"disconnect_reason":"graceful"}"#,
+            "invalid type: integer `3`, expected a connect type",
+        ),
+        ("[]", "invalid type: sequence, expected a map with the fields of a disconnect"),
+        ("7", "invalid type: integer `7`, expected a map with the fields of a disconnect"),
+        ("\"x\"", "invalid type: string, expected a map with the fields of a disconnect"),
+        ("null", "invalid type: null, expected a map with the fields of a disconnect"),
+    ];
+    for (line, text) in rows {
+        assert_eq!(refused(line), text);
+    }
+    // Formats other than JSON have keys that are no texts.
+    let map = MapDeserializer::<_, ValueError>::new([(1_u8, 2_u8)].into_iter());
+    let error = Disconnect::deserialize(map).expect_err("refused").to_string();
+    assert_eq!(error, "invalid type: integer `1`, expected a key");
+}
+
+#[test]
+fn each_enum_is_its_text() {
+    fn check<T>(variants: &[T], as_str: fn(T) -> &'static str, new: Result<T, &str>)
+    where
+        T: Serialize + for<'de> Deserialize<'de> + Copy + PartialEq + std::fmt::Debug,
+    {
+        for variant in variants {
+            let text = json!(as_str(*variant));
+            assert_eq!(to_value(variant).expect("written"), text);
+            assert_eq!(from_value::<T>(text).expect("accepted"), *variant);
+        }
+        for wrong in [json!(7), json!([]), json!({}), Value::Null] {
+            assert!(from_value::<T>(wrong).is_err());
+        }
+        match (from_value::<T>(json!("new")), new) {
+            (Ok(read), Ok(expected)) => assert_eq!(read, expected),
+            (Err(error), Err(text)) => assert_eq!(error.to_string(), text),
+            (read, _) => panic!("{read:?}"),
+        }
+    }
+
+    check(ConnectionMethod::VARIANTS, ConnectionMethod::as_str, Ok(ConnectionMethod::Unknown));
+    check(DisconnectReason::VARIANTS, DisconnectReason::as_str, Ok(DisconnectReason::Unknown));
+    check(Initiator::VARIANTS, Initiator::as_str, Ok(Initiator::Unknown));
+    check(
+        ConnectType::VARIANTS,
+        ConnectType::as_str,
+        Err("invalid connect_type \"new\": expected one of server_to_agent, agent_to_client, \
+             client_to_server"),
+    );
+    let error = "new".parse::<Trigger>().expect_err("refused").to_string();
+    check(Trigger::VARIANTS, Trigger::as_str, Err(&error));
+}
+
+#[test]
+fn a_close_code_is_its_text() {
+    assert_eq!(to_value(CloseCode::Quic(2)).expect("written"), json!("quic:2"));
+    assert_eq!(from_value::<CloseCode>(json!("quic:2")).expect("accepted"), CloseCode::Quic(2));
+    let error = "smtp:421".parse::<CloseCode>().expect_err("refused").to_string();
+    let found = from_value::<CloseCode>(json!("smtp:421")).expect_err("refused");
+    assert_eq!(found.to_string(), error);
+}
+
+/// Users hold a record inside their own line.
+#[test]
+fn a_record_flattens_into_a_line_of_the_users() {
+    #[derive(Debug, PartialEq, serde_derive::Serialize, serde_derive::Deserialize)]
+    struct Line {
+        msg: String,
+        #[serde(flatten)]
+        end: Disconnect,
+    }
+
+    for end in [full(), bare()] {
+        let line = Line { msg: "closed".to_owned(), end };
+        let text = serde_json::to_string(&line).expect("written");
+        let fields = serde_json::to_string(&line.end).expect("written");
+        assert_eq!(text, fields.replacen('{', "{\"msg\":\"closed\",", 1));
+        assert_eq!(serde_json::from_str::<Line>(&text).expect("accepted"), line);
+    }
+}

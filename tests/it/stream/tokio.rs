@@ -1,0 +1,56 @@
+//! What tokio's traits alone have: buffers that hold bytes, shutdowns, vectored writes.
+
+use std::io::IoSlice;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use crate::support::script::Scripted;
+use crate::support::{END_OF_FILE, Lines, known, tokio_connection, track, tracked, words};
+
+/// A reader may pass a buffer that holds earlier bytes, or that has no room.
+#[tokio::test]
+async fn an_end_of_file_is_seen_after_earlier_bytes_and_not_in_a_full_buffer() {
+    let (client, socket) = tokio_connection();
+    let (mut stream, cause) = tracked(socket);
+    drop(client);
+    for (room, expected) in [(0, None), (9, Some(END_OF_FILE))] {
+        let mut storage = [0; 16];
+        let mut buffer = ReadBuf::new(&mut storage[..7 + room]);
+        buffer.put_slice(b"earlier");
+        std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer))
+            .await
+            .expect("the end, or nothing");
+        assert_eq!(buffer.filled(), b"earlier");
+        assert_eq!(known(&cause).as_deref(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_of_this_side_is_a_weak_graceful_and_its_answer_nothing_new() {
+    let (mut client, socket) = tokio_connection();
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let mut stream = track(&guard, socket);
+    stream.shutdown().await.expect("shut down");
+    assert_eq!(client.read(&mut [0]).await.expect("the end"), 0);
+    drop(client);
+    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
+    drop(guard);
+    assert_eq!(words(&lines.one()), "agent_to_client ended by agent: graceful");
+}
+
+#[tokio::test]
+async fn vectored_writes_reach_the_socket_as_such() {
+    let (mut client, socket) = tokio_connection();
+    assert!(socket.is_write_vectored());
+    let (mut stream, cause) = tracked(socket);
+    assert!(stream.is_write_vectored());
+    let buffers = [IoSlice::new(b"one "), IoSlice::new(b"two")];
+    assert_eq!(stream.write_vectored(&buffers).await.expect("in one go"), 7);
+    let mut text = [0; 7];
+    client.read_exact(&mut text).await.expect("sent");
+    assert_eq!(&text, b"one two");
+    assert_eq!(cause.get(), None);
+    assert!(!tracked(Scripted::new(&[])).0.is_write_vectored());
+}

@@ -1,0 +1,386 @@
+//! Free text: what is escaped, what is cut, and what passes as it is.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::ops::RangeInclusive;
+
+use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, classify_channel_close};
+
+use crate::support::random;
+use crate::support::strategies::any_text;
+
+/// What becomes of a text that a site hands over.
+fn handed(text: &str) -> Option<String> {
+    let end = crate::support::end(DisconnectReason::Unknown).with_detail(text.to_owned());
+    end.detail().map(str::to_owned)
+}
+
+/// What becomes of a text that a value prints, one piece at a time.
+fn printed(pieces: &[&str]) -> Option<String> {
+    struct Pieces(Vec<String>);
+
+    impl fmt::Display for Pieces {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.iter().try_for_each(|piece| f.write_str(piece))
+        }
+    }
+
+    let end =
+        classify_channel_close::<(), _>(&Err(Pieces(pieces.iter().copied().map(str::to_owned).collect())));
+    end.detail().map(str::to_owned)
+}
+
+/// Holds what becomes of a text against what is expected, whichever way it comes and again.
+#[track_caller]
+fn check(text: &str, kept: Option<&str>) {
+    let kept = kept.map(str::to_owned);
+    assert_eq!(handed(text), kept, "handed over: {text:?}");
+    let literal: &'static str = text.to_owned().leak();
+    let end = crate::support::end(DisconnectReason::Unknown).with_detail(literal);
+    assert_eq!(end.detail(), kept.as_deref(), "a literal: {text:?}");
+    assert_eq!(printed(&[text]), kept, "printed: {text:?}");
+    let characters: Vec<_> = text.split_inclusive(|_| true).collect();
+    assert_eq!(printed(&characters), kept, "printed bit by bit: {text:?}");
+    if let Some(kept) = kept {
+        assert!(kept.len() <= 256, "{kept:?}");
+        assert_eq!(handed(&kept).as_ref(), Some(&kept), "again: {text:?}");
+    }
+}
+
+#[test]
+fn any_text_is_a_bounded_visible_line_however_it_comes() {
+    random::run(1_000, 2, &any_text(), |text| {
+        let kept = handed(&text);
+        check(&text, kept.as_deref());
+        if let Some(kept) = &kept {
+            let hidden = |c: char| c.is_control() || "\u{2028}\u{200d}\u{202e}\u{feff}".contains(c);
+            assert!((1..=256).contains(&kept.len()) && kept.trim() == kept && !kept.contains(hidden));
+        }
+        Ok(kept.is_some_and(|kept| kept != text))
+    });
+}
+
+/// What is escaped of the whole of Unicode 16, in ascending order.
+const ESCAPED: &[RangeInclusive<char>] = &[
+    // Control characters of ASCII, DEL, and C1.
+    '\0'..='\u{1f}',
+    '\u{7f}'..='\u{9f}',
+    // Soft hyphen, combining grapheme joiner, Arabic letter mark.
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    // Hangul fillers, Khmer inherent vowels, Mongolian selectors.
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    // Zero width, and marks of direction.
+    '\u{200b}'..='\u{200f}',
+    // Line and paragraph separator, embedding and override.
+    '\u{2028}'..='\u{202e}',
+    // Word joiner, invisible operators, isolates, deprecated format characters.
+    '\u{2060}'..='\u{206f}',
+    // Blank Braille pattern, another Hangul filler.
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    // Variation selectors, but for the two that emoji need.
+    '\u{fe00}'..='\u{fe0d}',
+    // Byte order mark, halfwidth Hangul filler.
+    '\u{feff}'..='\u{feff}',
+    '\u{ffa0}'..='\u{ffa0}',
+    // Reserved as ignorable, then interlinear annotation.
+    '\u{fff0}'..='\u{fffb}',
+    // Egyptian blanks, Khitan filler.
+    '\u{13441}'..='\u{13442}',
+    '\u{16fe4}'..='\u{16fe4}',
+    // Shorthand format, blank note head, musical format.
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d159}'..='\u{1d159}',
+    '\u{1d173}'..='\u{1d17a}',
+    // Tags, more variation selectors, reserved as ignorable.
+    '\u{e0000}'..='\u{e0fff}',
+];
+
+/// All of the planes that have characters, and some of the others.
+fn characters() -> impl Iterator<Item = char> {
+    ('\0'..=char::MAX)
+        .filter(|c| matches!(*c as u32, 0..0x2_0000 | 0xe_0000..0xe_2000) || *c as u32 % 101 == 0)
+}
+
+#[test]
+fn of_all_characters_exactly_those_that_hide_or_break_are_escaped() {
+    for c in characters() {
+        let is_escaped = ESCAPED.iter().any(|range| range.contains(&c));
+        let kept = if is_escaped { c.escape_default().to_string() } else { c.to_string() };
+        // Between ASCII, and between what is none.
+        for around in ["a", "日"] {
+            let expected = Some(format!("{around}{kept}{around}"));
+            assert_eq!(handed(&format!("{around}{c}{around}")), expected, "{c:?}");
+        }
+    }
+}
+
+#[test]
+fn a_text_is_one_line_that_drives_no_terminal_and_hides_nothing() {
+    let rows = [
+        ("connection reset by peer", "connection reset by peer"),
+        ("two\nlines\r\n", r"two\nlines"),
+        ("tab\there", r"tab\there"),
+        ("nul\0", r"nul\u{0}"),
+        ("\u{1b}[2Jcleared", r"\u{1b}[2Jcleared"),
+        ("c1 \u{9b}31m", r"c1 \u{9b}31m"),
+        ("next\u{85}line", r"next\u{85}line"),
+        ("separated\u{2028}x\u{2029}y", r"separated\u{2028}x\u{2029}y"),
+        ("\u{202e}desrever\u{2069}", r"\u{202e}desrever\u{2069}"),
+        ("zero\u{200b}width", r"zero\u{200b}width"),
+        ("tag\u{e0041}", r"tag\u{e0041}"),
+        // A joined emoji shows its parts.
+        ("👩\u{200d}🚀", r"👩\u{200d}🚀"),
+        ("❤\u{fe0f}", "❤\u{fe0f}"),
+        ("Grüße, 日本, 🦀", "Grüße, 日本, 🦀"),
+        ("non\u{a0}breaking", "non\u{a0}breaking"),
+        (r"C:\new\temp", r"C:\new\temp"),
+        ("\"quoted\" 'text'", "\"quoted\" 'text'"),
+    ];
+    for (text, kept) in rows {
+        check(text, Some(kept));
+    }
+}
+
+#[test]
+fn white_space_around_a_text_is_removed() {
+    let spaces = " ".repeat(300);
+    let rows = [
+        ("", None),
+        (" ", None),
+        ("\t\r\n", None),
+        ("  \u{3000}\u{a0}\u{2028}\u{85}", None),
+        (" x", Some("x")),
+        ("x ", Some("x")),
+        ("\n x  y \u{2003}\n", Some("x  y")),
+        ("\u{3000}Größe\u{3000}", Some("Größe")),
+        (spaces.as_str(), None),
+        // It is no white space, though it can't be seen.
+        ("\u{200b}", Some(r"\u{200b}")),
+        (" \u{feff} ", Some(r"\u{feff}")),
+    ];
+    for (text, kept) in rows {
+        check(text, kept);
+    }
+    check(&format!("{spaces}x{spaces}"), Some("x"));
+    let end = crate::support::end(DisconnectReason::Unknown).with_detail("first");
+    assert_eq!(end.with_detail("\n").detail(), None);
+}
+
+#[test]
+fn a_run_of_combining_marks_is_cut_after_the_eighth() {
+    for mark in [
+        '\u{300}', '\u{36f}', '\u{1ab0}', '\u{1aff}', '\u{1dc0}', '\u{1dff}', '\u{20d0}', '\u{20ff}',
+        '\u{fe0e}', '\u{fe0f}', '\u{fe20}', '\u{fe2f}',
+    ] {
+        let marks = |count| mark.to_string().repeat(count);
+        for count in 0..=8 {
+            let text = format!("e{}", marks(count));
+            check(&text, Some(&text));
+        }
+        check(&format!("e{}", marks(9)), Some(&format!("e{}", marks(8))));
+        check(&format!("x{}y{}z", marks(40), marks(40)), Some(&format!("x{0}y{0}z", marks(8))));
+        // An escape is text between two runs.
+        check(&format!("x{}\n{}z", marks(9), marks(9)), Some(&format!(r"x{0}\n{0}z", marks(8))));
+        check(&marks(9), Some(&marks(8)));
+        // Each piece that is printed may be plain or not.
+        let (run, plain) = (marks(8), "plain text");
+        let pieces = [&run, plain, &run, "\n", &run, "é", &run];
+        let expected = pieces.concat().replace('\n', "\\n");
+        assert_eq!(printed(&pieces), Some(expected));
+    }
+    // Different ones in a row count together; those of scripts that need more than one are none.
+    check(&format!("e{}", "\u{301}\u{20d0}".repeat(5)), Some(&format!("e{}", "\u{301}\u{20d0}".repeat(4))));
+    let thai = "ก".to_owned() + &"\u{e49}".repeat(9);
+    check(&thai, Some(&thai));
+}
+
+#[test]
+fn a_text_is_at_most_256_bytes_with_the_mark_of_its_cut() {
+    let x = |count| "x".repeat(count);
+    let cut = |unit: &str, count| format!("{}…", unit.repeat(count));
+    let rows = [
+        (x(256), x(256)),
+        (x(257), cut("x", 253)),
+        ("é".repeat(128), "é".repeat(128)),
+        ("é".repeat(129), cut("é", 126)),
+        ("日".repeat(86), cut("日", 84)),
+        ("🦀".repeat(100_000), cut("🦀", 63)),
+        // Two bytes for `\n` just fit, or just do not.
+        (x(253) + "\ny", x(253) + "\\ny"),
+        (x(254) + "\ny", cut("x", 253)),
+        (x(254) + "\0", cut("x", 253)),
+        // An escape stays whole: six bytes of the last one would still fit.
+        ("\u{1b}".repeat(300), cut(r"\u{1b}", 42)),
+        // White space after the last byte that fits is no part of the text.
+        (x(256) + "\n \u{3000}", x(256)),
+        (x(255) + "  ", x(255)),
+        (x(255) + " y", cut("x", 253)),
+        // White space that does not fit is not left out before text that would.
+        (x(255) + "\ny", cut("x", 253)),
+        (x(254) + "\u{3000}y", cut("x", 253)),
+        (x(256) + &" ".repeat(1000) + "y", cut("x", 253)),
+        (x(252) + " yyyy", x(252) + " …"),
+        (" ".repeat(1000) + &x(257), cut("x", 253)),
+        (
+            "a mark beyond the end ".to_owned() + &"e\u{301}".repeat(200),
+            "a mark beyond the end ".to_owned() + &cut("e\u{301}", 77),
+        ),
+    ];
+    for (text, kept) in rows {
+        check(&text, Some(&kept));
+    }
+}
+
+#[test]
+fn memory_is_bounded_with_the_text() {
+    // The text's length once it is kept; none if the text itself is kept.
+    for (text, capacity, copied) in [
+        ("denied", 6, None),
+        ("denied", 256, None),
+        ("Zugang verweigert: Gäste", 30, None),
+        ("拒否", 8, None),
+        ("denied", 257, Some(6)),
+        ("denied", 1 << 20, Some(6)),
+        ("denied\n", 1 << 20, Some(6)),
+        ("de\nnied", 8, Some(8)),
+        ("", 1 << 20, Some(0)),
+    ] {
+        let mut spacious = String::with_capacity(capacity);
+        spacious.push_str(text);
+        let mut end = None;
+        let measured = allocation_counter::measure(|| {
+            end = Some(crate::support::end(DisconnectReason::Rejected).with_detail(spacious));
+        });
+        let capacity = i64::try_from(capacity).expect("small");
+        let grown = copied.map_or(0, |length| length - capacity);
+        assert_eq!(measured.bytes_current, grown, "{text:?} in {capacity} bytes");
+    }
+}
+
+/// An error with a text of its own above another one.
+#[derive(Debug)]
+struct Layer(&'static str, Option<Box<dyn Error + Send + Sync>>);
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Layer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|error| error as _)
+    }
+}
+
+/// Errors from the outside in.
+fn chain(texts: &[&'static str]) -> Option<Box<dyn Error + Send + Sync>> {
+    let (text, rest) = texts.split_first()?;
+    Some(Box::new(Layer(text, chain(rest))))
+}
+
+#[test]
+fn an_errors_text_is_its_own_and_what_each_source_adds() {
+    let long: &str = "x".repeat(300).leak();
+    let cut = format!("{}…", "x".repeat(253));
+    let rows: [(&[&'static str], Option<&str>); 14] = [
+        (&["session failed"], Some("session failed")),
+        (&["session failed", "broken pipe"], Some("session failed: broken pipe")),
+        (&["a", "b", "c"], Some("a: b: c")),
+        (&["read: broken pipe", "broken pipe"], Some("read: broken pipe")),
+        (&["broken pipe", "broken pipe", "broken pipe"], Some("broken pipe")),
+        (&["x: y", "y", "z"], Some("x: y: z")),
+        // Contained by what the chain gave so far, not by one of its texts.
+        (&["a", "b", "a: b"], Some("a: b")),
+        (&["", "denied"], Some("denied")),
+        (&[" \n", "denied", ""], Some("denied")),
+        (&["", " "], None),
+        (&["denied\n", "two\nlines "], Some(r"denied: two\nlines")),
+        (&["two\nlines", "lines"], Some(r"two\nlines")),
+        (&[long, "y"], Some(&cut)),
+        (&["y", long], Some(&format!("y: {}…", "x".repeat(250)))),
+    ];
+    for (texts, kept) in rows {
+        let error = chain(texts).expect("one at least");
+        let end = Disconnect::from_error(ConnectType::AgentToClient, &*error);
+        assert_eq!(end.detail(), kept, "{texts:?}");
+    }
+}
+
+#[test]
+fn what_an_io_error_wraps_adds_its_sources() {
+    let wrapped = chain(&["handshake failed", "bad certificate"]).expect("two");
+    let error = io::Error::other(wrapped);
+    assert_eq!(error.to_string(), "handshake failed");
+    let end = Disconnect::from_error(ConnectType::AgentToClient, &error);
+    assert_eq!(end.detail(), Some("handshake failed: bad certificate"));
+}
+
+#[test]
+fn a_text_that_never_ends_is_cut() {
+    /// Prints one text for ever.
+    struct Flood(&'static str);
+
+    impl fmt::Display for Flood {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                f.write_str(self.0)?;
+            }
+        }
+    }
+
+    let flood = |text| {
+        let end = classify_channel_close::<(), _>(&Err(Flood(text)));
+        end.detail().map(str::to_owned)
+    };
+    assert_eq!(flood("flood "), Some(format!("{}f…", "flood ".repeat(42))));
+    assert_eq!(flood("    "), None);
+    assert_eq!(flood("\n"), None);
+    assert_eq!(printed(&[&" ".repeat(4095), "x"]).as_deref(), Some("x"));
+    assert_eq!(printed(&[&" ".repeat(4096), "x"]), None);
+}
+
+#[test]
+fn nothing_follows_the_mark_of_a_cut() {
+    /// Goes on writing after an error of the formatter.
+    struct Deaf(Vec<String>);
+
+    impl fmt::Display for Deaf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            for piece in self.0.iter().cycle().take(600) {
+                let _ = f.write_str(piece);
+            }
+            Ok(())
+        }
+    }
+
+    let long = "x".repeat(245);
+    for (pieces, kept) in
+        [(&["🦀", "x"][..], "🦀x".repeat(50)), (&[&long, "\u{e0001}", "\u{e0001}", "abc"], long.clone())]
+    {
+        let end =
+            classify_channel_close::<(), _>(&Err(Deaf(pieces.iter().copied().map(str::to_owned).collect())));
+        assert_eq!(end.detail(), Some(&*format!("{kept}…")));
+    }
+}
+
+#[test]
+fn a_value_that_fails_to_print_leaves_what_came_before() {
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("half a ")?;
+            Err(fmt::Error)
+        }
+    }
+
+    let end = classify_channel_close::<(), _>(&Err(Broken));
+    assert_eq!(end.detail(), Some("half a"));
+}

@@ -1,0 +1,215 @@
+//! tracing: the same record gives the same fields as through slog, and nothing while the level is off.
+
+use disconnect_attribution::disconnect_event;
+use serde_json::{Value, json};
+use tracing::{Level, subscriber::with_default};
+
+use crate::support::{Sink, bare, full, network_error};
+
+/// What `run` writes through tracing-subscriber's JSON formatter.
+fn json_lines(run: impl FnOnce()) -> Vec<Value> {
+    let sink = Sink::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .without_time()
+        .with_file(true)
+        .with_line_number(true)
+        .with_max_level(Level::INFO)
+        .with_writer(sink.clone())
+        .finish();
+    with_default(subscriber, run);
+    sink.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// What `run` writes through tracing-subscriber's formatter for people.
+fn human_text(run: impl FnOnce()) -> String {
+    let sink = Sink::default();
+    let subscriber =
+        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(sink.clone()).finish();
+    with_default(subscriber, run);
+    sink.text()
+}
+
+#[test]
+fn the_callers_own_fields_and_message_come_along() {
+    let address = "127.0.0.1:2222";
+    let attempt = 3;
+    let lines = json_lines(|| {
+        disconnect_event!(Level::INFO, bare(), peer = %address, attempt, "closed");
+        disconnect_event!(Level::INFO, bare(), ?attempt, "closed after {} tries", attempt);
+        disconnect_event!(Level::INFO, bare(), attempt);
+        disconnect_event!(Level::INFO, bare());
+    });
+    assert_eq!(lines[0]["peer"], address);
+    assert_eq!(lines[0]["attempt"], 3);
+    assert_eq!(lines[0]["message"], "closed");
+    assert_eq!(lines[1]["message"], "closed after 3 tries");
+    assert_eq!(lines[2]["attempt"], 3);
+    assert_eq!(lines[3]["disconnect_reason"], "graceful");
+    assert_eq!(lines[3].get("disconnect_detail"), None, "what is absent is left out");
+}
+
+#[test]
+fn the_callsite_is_the_callers() {
+    let lines = json_lines(|| disconnect_event!(Level::INFO, bare(), "here"));
+    let line = line!() - 1;
+    assert_eq!(lines[0]["target"], module_path!());
+    assert_eq!(lines[0]["filename"], file!());
+    assert_eq!(lines[0]["line_number"], line);
+}
+
+#[test]
+fn target_parent_and_name_are_those_of_tracing() {
+    let lines = json_lines(|| {
+        let outer = tracing::info_span!("outer");
+        let inner = tracing::info_span!("inner");
+        let _entered = inner.enter();
+        let end = bare();
+        disconnect_event!(target: "audit", Level::INFO, end, "closed");
+        disconnect_event!(parent: &outer, Level::INFO, end, "closed");
+        disconnect_event!(target: "audit", parent: &outer, Level::INFO, end, n = 1, "closed");
+        disconnect_event!(name: "end", target: "audit", parent: &outer, Level::INFO, end, "closed");
+    });
+    let targets: Vec<_> = lines.iter().map(|line| line["target"].as_str()).collect();
+    assert_eq!(targets, [Some("audit"), Some(module_path!()), Some("audit"), Some("audit")]);
+    let spans: Vec<_> = lines.iter().map(|line| line["span"]["name"].as_str()).collect();
+    assert_eq!(spans, [Some("inner"), Some("outer"), Some("outer"), Some("outer")]);
+    assert_eq!(lines[2]["n"], 1);
+}
+
+#[test]
+fn a_level_follows_from_whether_the_end_was_expected() {
+    let ends = [bare(), network_error()];
+    let lines = json_lines(|| {
+        for end in &ends {
+            disconnect_event!(expected: Level::INFO, unexpected: Level::ERROR, end, "closed");
+        }
+    });
+    let line = line!() - 3;
+    let levels = ["INFO", "ERROR"];
+    for ((line_found, end), level) in lines.iter().zip(&ends).zip(levels) {
+        assert_eq!(line_found["level"], level);
+        assert_eq!(line_found["disconnect_reason"], end.reason().as_str());
+        assert_eq!(line_found["line_number"], line);
+        assert_eq!(
+            (&line_found["filename"], &line_found["target"]),
+            (&json!(file!()), &json!(module_path!()))
+        );
+    }
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
+fn two_levels_take_the_options_fields_and_arguments_of_one() {
+    let (peer, tries) = ("ws", 3);
+    let lines = json_lines(|| {
+        let outer = tracing::info_span!("outer");
+        let end = network_error();
+        disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, end);
+        disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, &end, peer, "closed after {}", tries);
+        disconnect_event!(target: "audit", expected: Level::INFO, unexpected: Level::WARN, end, peer = %peer, "{tries} tries");
+        disconnect_event!(parent: &outer, expected: Level::INFO, unexpected: Level::WARN, end, "closed");
+        disconnect_event!(name: "end", target: "audit", parent: &outer,
+            expected: Level::INFO, unexpected: Level::WARN, end, tries, "closed");
+    });
+    let found = lines.iter().map(|line| {
+        let span = &line["span"]["name"];
+        let [level, target] = [&line["level"], &line["target"]];
+        let [peer, tries, message] = ["peer", "tries", "message"].map(|key| &line[key]);
+        format!("{level} {target} {span} {peer} {tries} {message}")
+    });
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [
+            r#""WARN" "it::tracing" null null null null"#,
+            r#""WARN" "it::tracing" null "ws" null "closed after 3""#,
+            r#""WARN" "audit" null "ws" null "3 tries""#,
+            r#""WARN" "it::tracing" "outer" null null "closed""#,
+            r#""WARN" "audit" "outer" null 3 "closed""#,
+        ],
+    );
+}
+
+#[test]
+fn while_the_level_is_off_the_record_alone_is_evaluated() {
+    let mut count = 0;
+    let lines = json_lines(|| {
+        let field = || -> u64 { panic!("evaluated") };
+        let mut classify = || {
+            count += 1;
+            bare()
+        };
+        disconnect_event!(Level::DEBUG, classify(), n = field(), "off {}", field());
+        disconnect_event!(target: "quiet", Level::TRACE, classify(), n = field(), "off");
+        disconnect_event!(expected: Level::DEBUG, unexpected: Level::ERROR, classify(), n = field(), "off");
+    });
+    assert_eq!((lines, count), (Vec::<Value>::new(), 3));
+}
+
+#[test]
+fn a_record_is_evaluated_once() {
+    let mut count = 0;
+    let lines = json_lines(|| {
+        let mut classify = || {
+            count += 1;
+            full()
+        };
+        disconnect_event!(Level::INFO, classify(), "once");
+        disconnect_event!(expected: Level::INFO, unexpected: Level::ERROR, classify(), "once");
+    });
+    assert_eq!((lines.len(), count), (2, 2));
+}
+
+#[test]
+fn people_read_it_too() {
+    assert_eq!(
+        human_text(|| disconnect_event!(Level::INFO, bare(), peer = "ws", "closed")),
+        " INFO it::tracing: closed connect_type=\"server_to_agent\" disconnect_reason=\"graceful\" \
+         disconnect_expected=true peer=\"ws\"\n",
+    );
+}
+
+/// The front page shows what is really printed, wrapped.
+#[test]
+#[cfg(unix)]
+fn the_documented_output_is_the_real_one() {
+    let result = std::process::Command::new("sh").args(["-c", "exit 7"]).status();
+    let end = disconnect_attribution::classify_session_exit(false, &result);
+    let text = human_text(|| {
+        disconnect_event!(Level::INFO, end, peer = "10.0.0.7", "ssh session closed");
+    });
+    let (_, printed) = text.trim_end().split_once("tracing: ").expect("a target");
+    let front_page = include_str!("../../src/lib.rs").replace("\n//!   ", " ");
+    assert!(front_page.contains(printed), "{printed}");
+}
+
+/// The macro names all that it needs by its full path, and what it binds meets no name of the caller.
+#[test]
+fn the_macro_is_hygienic() {
+    mod elsewhere {
+        #![allow(dead_code)]
+
+        use disconnect_attribution::Disconnect as Option;
+
+        struct Disconnect;
+        mod tracing {}
+
+        pub(super) fn log(record: &Option) {
+            let (end, reason, exit_code) = ("the caller's", 1, 2);
+            disconnect_attribution::disconnect_event!(
+                ::tracing::Level::INFO,
+                record,
+                who = end,
+                reason,
+                mine = exit_code,
+                "closed"
+            );
+        }
+    }
+
+    let lines = json_lines(|| elsewhere::log(&bare()));
+    assert_eq!(lines[0]["who"], "the caller's");
+    assert_eq!((&lines[0]["reason"], &lines[0]["mine"]), (&json!(1), &json!(2)));
+    assert_eq!(lines[0].get("exit_code"), None);
+}

@@ -1,0 +1,220 @@
+//! The words on the wire: dashboards match on them, so a change here breaks a dashboard.
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use disconnect_attribution::{
+    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger, keys,
+};
+
+const CONNECT_TYPES: [(ConnectType, &str); 3] = [
+    (ConnectType::ServerToAgent, "server_to_agent"),
+    (ConnectType::AgentToClient, "agent_to_client"),
+    (ConnectType::ClientToServer, "client_to_server"),
+];
+
+/// The word, and whether the end is expected.
+const REASONS: [(DisconnectReason, &str, bool); 10] = [
+    (DisconnectReason::Graceful, "graceful", true),
+    (DisconnectReason::ClientClosed, "client_closed", true),
+    (DisconnectReason::ServerShutdown, "server_shutdown", true),
+    (DisconnectReason::WorkspaceStopped, "workspace_stopped", true),
+    (DisconnectReason::NetworkError, "network_error", false),
+    (DisconnectReason::ProtocolError, "protocol_error", false),
+    (DisconnectReason::ControlPlaneLost, "control_plane_lost", false),
+    (DisconnectReason::ProcessExited, "process_exited", false),
+    (DisconnectReason::Rejected, "rejected", false),
+    (DisconnectReason::Unknown, "unknown", false),
+];
+
+const INITIATORS: [(Initiator, &str); 5] = [
+    (Initiator::Client, "client"),
+    (Initiator::Agent, "agent"),
+    (Initiator::Server, "server"),
+    (Initiator::Network, "network"),
+    (Initiator::Unknown, "unknown"),
+];
+
+const TRIGGERS: [(Trigger, &str); 15] = [
+    (Trigger::EndOfFile, "end_of_file"),
+    (Trigger::Reset, "reset"),
+    (Trigger::BrokenPipe, "broken_pipe"),
+    (Trigger::Aborted, "aborted"),
+    (Trigger::Refused, "refused"),
+    (Trigger::Unreachable, "unreachable"),
+    (Trigger::TimedOut, "timed_out"),
+    (Trigger::IdleTimeout, "idle_timeout"),
+    (Trigger::KeepaliveTimeout, "keepalive_timeout"),
+    (Trigger::HandshakeTimeout, "handshake_timeout"),
+    (Trigger::Deadline, "deadline"),
+    (Trigger::MaxAge, "max_age"),
+    (Trigger::Superseded, "superseded"),
+    (Trigger::Panic, "panic"),
+    (Trigger::Dropped, "dropped"),
+];
+
+const METHODS: [(ConnectionMethod, &str); 3] = [
+    (ConnectionMethod::Direct, "direct"),
+    (ConnectionMethod::Derp, "derp"),
+    (ConnectionMethod::Unknown, "unknown"),
+];
+
+/// Holds an enum against its table: all of it, in this order, in both directions, and nothing else.
+#[track_caller]
+fn check<T>(rows: &[(T, &'static str)], variants: &[T], as_str: fn(T) -> &'static str)
+where
+    T: Copy + Debug + Display + PartialEq + FromStr<Err = ParseError>,
+{
+    let listed: Vec<T> = rows.iter().map(|(variant, _)| *variant).collect();
+    assert_eq!(variants, listed);
+    for &(variant, word) in rows {
+        assert_eq!(as_str(variant), word);
+        assert_eq!(variant.to_string(), word);
+        assert_eq!(word.parse(), Ok(variant));
+        for near_miss in [
+            word.to_uppercase(),
+            format!(" {word}"),
+            format!("{word}\n"),
+            format!("{word}s"),
+            word[1..].to_owned(),
+            // The name of the variant.
+            format!("{variant:?}"),
+        ] {
+            assert!(near_miss.parse::<T>().is_err(), "accepted {near_miss:?}");
+        }
+    }
+    assert!("".parse::<T>().is_err());
+}
+
+#[test]
+fn each_word_stands_for_its_variant_and_no_other_text_does() {
+    check(&CONNECT_TYPES, ConnectType::VARIANTS, ConnectType::as_str);
+    check(
+        &REASONS.map(|(reason, word, _)| (reason, word)),
+        DisconnectReason::VARIANTS,
+        DisconnectReason::as_str,
+    );
+    check(&INITIATORS, Initiator::VARIANTS, Initiator::as_str);
+    check(&TRIGGERS, Trigger::VARIANTS, Trigger::as_str);
+    check(&METHODS, ConnectionMethod::VARIANTS, ConnectionMethod::as_str);
+}
+
+#[test]
+fn each_reason_is_expected_or_not() {
+    for (reason, word, expected) in REASONS {
+        assert_eq!(reason.expected(), expected, "{word}");
+    }
+}
+
+#[test]
+fn keys_are_golden() {
+    let rows = [
+        (keys::CONNECT_TYPE, "connect_type"),
+        (keys::DISCONNECT_REASON, "disconnect_reason"),
+        (keys::DISCONNECT_EXPECTED, "disconnect_expected"),
+        (keys::DISCONNECT_INITIATOR, "disconnect_initiator"),
+        (keys::DISCONNECT_TRIGGER, "disconnect_trigger"),
+        (keys::DISCONNECT_CODE, "disconnect_code"),
+        (keys::DISCONNECT_DETAIL, "disconnect_detail"),
+        (keys::DISCONNECT_PEER, "disconnect_peer"),
+        (keys::DISCONNECT_ORIGIN, "disconnect_origin"),
+        (keys::EXIT_CODE, "exit_code"),
+        (keys::CONNECTION_METHOD, "connection_method"),
+        (keys::CONNECTION_DURATION_MS, "connection_duration_ms"),
+        (keys::PEER_SILENCE_MS, "peer_silence_ms"),
+        (keys::BYTES_RECEIVED, "bytes_received"),
+        (keys::BYTES_SENT, "bytes_sent"),
+        (keys::CLOCK_JUMP_MS, "clock_jump_ms"),
+        (ConnectType::KEY, "connect_type"),
+        (DisconnectReason::KEY, "disconnect_reason"),
+        (Initiator::KEY, "disconnect_initiator"),
+        (Trigger::KEY, "disconnect_trigger"),
+        (CloseCode::KEY, "disconnect_code"),
+        (ConnectionMethod::KEY, "connection_method"),
+    ];
+    for (key, word) in rows {
+        assert_eq!(key, word);
+    }
+}
+
+#[test]
+fn the_default_is_unknown() {
+    assert_eq!(DisconnectReason::default(), DisconnectReason::Unknown);
+    assert_eq!(Initiator::default(), Initiator::Unknown);
+    assert_eq!(ConnectionMethod::default(), ConnectionMethod::Unknown);
+}
+
+#[test]
+fn a_word_can_be_padded() {
+    assert_eq!(format!("[{:>8}]", Initiator::Agent), "[   agent]");
+    assert_eq!(format!("[{:<7}]", Trigger::Reset), "[reset  ]");
+    assert_eq!(format!("[{:.3}]", DisconnectReason::Graceful), "[gra]");
+}
+
+#[test]
+fn words_and_expectation_are_constants() {
+    const WORD: &str = Trigger::MaxAge.as_str();
+    const EXPECTED: bool = DisconnectReason::Graceful.expected();
+    const COUNT: usize = Trigger::VARIANTS.len();
+    assert_eq!((WORD, EXPECTED, COUNT), ("max_age", true, 15));
+}
+
+#[track_caller]
+fn check_error<T: FromStr<Err = ParseError> + Debug>(text: &str, message: &str) {
+    let error = text.parse::<T>().expect_err("refused");
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn a_parse_error_names_the_key_the_text_and_all_that_is_accepted() {
+    check_error::<ConnectType>(
+        "agent",
+        "invalid connect_type \"agent\": \
+         expected one of server_to_agent, agent_to_client, client_to_server",
+    );
+    check_error::<DisconnectReason>(
+        "process exited with error status: 1",
+        "invalid disconnect_reason \"process exited with error status: 1\": expected one of \
+         graceful, client_closed, server_shutdown, workspace_stopped, network_error, \
+         protocol_error, control_plane_lost, process_exited, rejected, unknown",
+    );
+    check_error::<Initiator>(
+        "",
+        "invalid disconnect_initiator \"\": expected one of client, agent, server, network, unknown",
+    );
+    check_error::<Trigger>(
+        "eof",
+        "invalid disconnect_trigger \"eof\": expected one of end_of_file, reset, broken_pipe, \
+         aborted, refused, unreachable, timed_out, idle_timeout, keepalive_timeout, \
+         handshake_timeout, deadline, max_age, superseded, panic, dropped",
+    );
+    check_error::<ConnectionMethod>(
+        "relay",
+        "invalid connection_method \"relay\": expected one of direct, derp, unknown",
+    );
+    check_error::<CloseCode>(
+        "smtp:421",
+        "invalid disconnect_code \"smtp:421\": expected one of ssh:<u32>, websocket:<u16>, \
+         grpc:<i32>, http2:<u32>, tls:<u8>, quic:<u64>, quic_app:<u64>, http3:<u64>",
+    );
+}
+
+#[test]
+fn a_parse_error_shows_the_text_escaped_and_bounded() {
+    let rows = [
+        ("direct ", "direct "),
+        (" direct", " direct"),
+        ("direct\n", r"direct\n"),
+        ("\tdirect", r"\tdirect"),
+        ("direct\u{2028}", r"direct\u{2028}"),
+        ("direct\u{200b}", r"direct\u{200b}"),
+        ("x\r\n\u{1b}[31m\u{202e}", r"x\r\n\u{1b}[31m\u{202e}"),
+        (&"é".repeat(1_000_000), &format!("{}…", "é".repeat(126))),
+    ];
+    for (text, shown) in rows {
+        check_error::<ConnectionMethod>(
+            text,
+            &format!("invalid connection_method \"{shown}\": expected one of direct, derp, unknown"),
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! A stream that answers from a script, and what is asked of it.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use disconnect_attribution::DisconnectReason;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+/// One answer of the operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// At most so many bytes.
+    Bytes(usize),
+    /// Nothing yet: a poll that waits, a call that would block.
+    Wait,
+    Error(ErrorKind),
+    /// An error with a text of its own.
+    Text(ErrorKind, &'static str),
+    /// An error with the operating system's own code: `ETIMEDOUT` of TCP itself.
+    Errno(i32),
+}
+
+pub(crate) fn any_answer() -> impl Strategy<Value = Answer> {
+    let kinds = [
+        ErrorKind::Interrupted,
+        ErrorKind::TimedOut,
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+        ErrorKind::NotConnected,
+        ErrorKind::HostUnreachable,
+        ErrorKind::UnexpectedEof,
+        ErrorKind::InvalidData,
+        ErrorKind::PermissionDenied,
+    ];
+    let errnos = if cfg!(target_os = "linux") { vec![11, 104, 110] } else { vec![] };
+    let mut errors: Vec<Answer> = kinds.into_iter().map(Answer::Error).collect();
+    errors.extend(errnos.into_iter().map(Answer::Errno));
+    prop_oneof![
+        6 => (1_usize..9).prop_map(Answer::Bytes),
+        1 => Just(Answer::Bytes(0)),
+        3 => Just(Answer::Wait),
+        2 => select(errors),
+    ]
+}
+
+/// Two of the same script answer alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Scripted {
+    answers: VecDeque<Answer>,
+    next_byte: u8,
+    pub(crate) written: Vec<u8>,
+}
+
+impl Scripted {
+    pub(crate) fn new(answers: &[Answer]) -> Self {
+        Self { answers: answers.iter().copied().collect(), next_byte: 0, written: Vec::new() }
+    }
+
+    /// When the script is over, everything waits.
+    fn answer(&mut self, at_most: usize) -> Poll<io::Result<usize>> {
+        match self.answers.pop_front() {
+            None | Some(Answer::Wait) => Poll::Pending,
+            Some(Answer::Bytes(count)) => Poll::Ready(Ok(count.min(at_most))),
+            Some(Answer::Error(kind)) => Poll::Ready(Err(kind.into())),
+            Some(Answer::Text(kind, text)) => Poll::Ready(Err(io::Error::new(kind, text))),
+            Some(Answer::Errno(errno)) => Poll::Ready(Err(io::Error::from_raw_os_error(errno))),
+        }
+    }
+
+    fn blocking(&mut self, at_most: usize) -> io::Result<usize> {
+        match self.answer(at_most) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = self.next_byte;
+            self.next_byte = self.next_byte.wrapping_add(1);
+        }
+    }
+}
+
+impl Read for Scripted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.blocking(buffer.len())?;
+        self.fill(&mut buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl Write for Scripted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.blocking(bytes.len())?;
+        self.written.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.blocking(0).map(drop)
+    }
+}
+
+impl AsyncRead for Scripted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buffer.remaining();
+        self.answer(room).map_ok(|count| {
+            let mut bytes = vec![0; count];
+            self.fill(&mut bytes);
+            buffer.put_slice(&bytes);
+        })
+    }
+}
+
+impl AsyncWrite for Scripted {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.answer(bytes.len()).map_ok(|count| {
+            self.written.extend_from_slice(&bytes[..count]);
+            count
+        })
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.answer(0).map_ok(drop)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.answer(0).map_ok(drop)
+    }
+}
+
+/// What is asked of a stream, or set in its cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Read(usize),
+    Write(usize),
+    Flush,
+    Shutdown,
+    Presume(Option<DisconnectReason>),
+}
+
+impl Call {
+    /// What a blocking stream returns, and the bytes that were read. std has no shutdown of a stream.
+    pub(crate) fn blocking(self, stream: &mut (impl Read + Write)) -> (io::Result<usize>, Vec<u8>) {
+        match self {
+            Self::Read(room) => {
+                let mut buffer = vec![0; room];
+                (stream.read(&mut buffer), buffer)
+            }
+            Self::Write(count) => (stream.write(&vec![7; count]), Vec::new()),
+            Self::Flush | Self::Shutdown => (stream.flush().map(|()| 0), Vec::new()),
+            Self::Presume(_) => (Ok(0), Vec::new()),
+        }
+    }
+
+    /// The same of an asynchronous one, which is polled once: a call that waits is cancelled, as a `select!`
+    /// cancels it.
+    pub(crate) fn polled<S>(self, stream: &mut S) -> Poll<(io::Result<usize>, Vec<u8>)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let call = pin!(async {
+            match self {
+                Self::Read(room) => {
+                    let mut buffer = vec![0; room];
+                    (stream.read(&mut buffer).await, buffer)
+                }
+                Self::Write(count) => (stream.write(&vec![7; count]).await, Vec::new()),
+                Self::Flush => (stream.flush().await.map(|()| 0), Vec::new()),
+                Self::Shutdown => (stream.shutdown().await.map(|()| 0), Vec::new()),
+                Self::Presume(_) => (Ok(0), Vec::new()),
+            }
+        });
+        call.poll(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+pub(crate) fn any_call() -> impl Strategy<Value = Call> {
+    let reasons = [DisconnectReason::ClientClosed, DisconnectReason::Rejected];
+    let presumed = prop::option::of(select(reasons.to_vec()));
+    prop_oneof![
+        12 => (0_usize..12).prop_map(Call::Read),
+        8 => (0_usize..12).prop_map(Call::Write),
+        2 => Just(Call::Flush),
+        2 => Just(Call::Shutdown),
+        1 => presumed.prop_map(Call::Presume),
+    ]
+}
