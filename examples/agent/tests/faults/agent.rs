@@ -61,20 +61,18 @@ impl Agent {
         }
     }
 
+    /// The command that logs in, as the agent prints it.
+    pub(crate) fn login_command(&mut self) -> String {
+        let mut lines = self.words.by_ref().map(|line| line.expect("UTF-8"));
+        let line = lines.find(|line| line.trim_start().starts_with("ssh -F "));
+        line.expect("how to log in").trim().to_owned()
+    }
+
     /// The config that lets `ssh` in.
     pub(crate) fn ssh_config(&mut self) -> PathBuf {
-        let command = |line: String| {
-            let config = line
-                .trim()
-                .strip_prefix("ssh -F ")?
-                .strip_suffix(" agent")?;
-            Some(PathBuf::from(config))
-        };
-        self.words
-            .by_ref()
-            .map(|line| line.expect("UTF-8"))
-            .find_map(command)
-            .expect("how to log in")
+        let command = self.login_command();
+        let config = command.strip_prefix("ssh -F ").expect("a config");
+        PathBuf::from(config.strip_suffix(" agent").expect("a host"))
     }
 
     /// The next line with a message, however long that takes.

@@ -1,13 +1,15 @@
 //! What clients and operators do to an agent that must not end it, or must end it well.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use disconnect_attribution::Trigger;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::agent::Agent;
 use crate::ssh::{CONNECTION_LINE, LINE, SshAgent, has_openssh};
@@ -150,6 +152,52 @@ fn the_directory_of_the_key_is_private_whatever_the_umask() {
         let mode = directory.metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o7777, 0o700, "umask {umask}");
     }
+}
+
+#[test]
+fn a_temporary_directory_may_have_any_name() {
+    if !has_openssh() {
+        return;
+    }
+    let name = r#"export TMPDIR="$TMPDIR/a \"b\" 'c' 100%h"; mkdir "$TMPDIR""#;
+    let mut agent = Agent::after(name, &[]);
+    let command = agent.login_command() + " 'exit 7'";
+    let client = Command::new("sh").args(["-c", &command]).status();
+    assert_eq!(client.expect("a shell").code(), Some(7), "{command}");
+    check("SSH exit 7", &agent.end(LINE));
+}
+
+#[test]
+fn what_ignores_a_hangup_ends_with_its_session() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::start();
+    let ignoring = "trap '' HUP; sleep 599 & echo $!; echo up; wait";
+    for terminal in ["-T", "-tt"] {
+        let (mut client, process) = {
+            let mut client = agent.ssh(&[terminal, "agent", ignoring]);
+            let mut client = client.stdout(Stdio::piped()).spawn().expect("OpenSSH's");
+            let mut output = BufReader::new(client.stdout.take().expect("piped")).lines();
+            let line = output.next().expect("a line").expect("UTF-8");
+            output.next().expect("a line").expect("up");
+            (client, line.trim().parse().expect("an id"))
+        };
+        client.kill().expect("SIGKILL");
+        client.wait().expect("reaped");
+        agent.end();
+        let started = Instant::now();
+        while kill(Pid::from_raw(process), None).is_ok() && is_running(process) {
+            assert!(started.elapsed() < Duration::from_secs(5), "still there");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Whether a process does more than wait for its parent, which in a container may never come.
+fn is_running(process: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    status.is_ok_and(|status| !status.contains(") Z "))
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod agent;
 mod connections;
 mod limits;
+mod logins;
 mod network;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
@@ -62,6 +63,7 @@ fn every_row_is_tested() {
         include_str!("ssh.rs"),
         include_str!("connections.rs"),
         include_str!("limits.rs"),
+        include_str!("logins.rs"),
         include_str!("stalls.rs"),
         include_str!("websocket.rs"),
     ];
