@@ -20,6 +20,8 @@ pub mod proxy_tokio;
 pub mod quinn;
 pub mod russh_channel;
 pub mod russh_connection;
+pub mod russh_end;
+pub mod russh_forward;
 pub mod russh_phase;
 pub mod russh_server;
 pub mod russh_session;

@@ -1,23 +1,18 @@
-//! What a client sends over an SSH channel, and the consumer that may be slower; forwarded channels.
+//! What a client sends over an SSH channel, and the consumer that may be slower.
 //!
-//! Fits `russh_connection.rs`, with bytes 1 and tokio's `io-util`, `macros`, `net` and `time`. russh's
+//! Fits `russh_connection.rs`, with bytes 1 and tokio's `io-util` and `macros`. russh's
 //! one task reads a connection and waits for each channel in turn, so one that is not emptied holds up
 //! its siblings, the answers to pings and the news that the client is gone.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
-};
-use russh::server::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf};
-use tokio::io::{AsyncWrite, AsyncWriteExt, copy, sink, split};
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Evidence, Initiator, Trigger};
+use russh::{ChannelMsg, ChannelReadHalf};
+use tokio::io::{AsyncWrite, AsyncWriteExt, sink};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::russh_connection::{Carrier, PATIENCE};
@@ -150,54 +145,4 @@ pub async fn feed(
     }
     drop(from_client);
     stop.record(cause).await;
-}
-
-/// Connects a channel with its target, until both have stopped.
-pub async fn forward<F: FnOnce(Disconnect)>(
-    channel: Channel<Msg>,
-    target: TcpStream,
-    guard: DisconnectGuard<F>,
-    carrier: &Carrier,
-) {
-    let cause = guard.cause();
-    // The target's socket is this channel's own. Never a tracked stream over the channel: what
-    // it sees is the connection's.
-    let target = guard.track(target, Initiator::Server).with_half_close();
-    let (mut from_target, to_target) = split(target);
-    let (mut from_client, to_client) = channel.split();
-    let (client_stopped, target_stopped) = (Notify::new(), AtomicBool::new(false));
-    let up = async {
-        let mut stop = drain(&mut from_client, to_target, carrier).await;
-        while stop == Stop::EndOfFile {
-            client_stopped.notify_one();
-            stop = drain(&mut from_client, sink(), carrier).await;
-        }
-        if stop != Stop::Closed || !target_stopped.load(Relaxed) {
-            stop.record(&cause).await;
-        }
-    };
-    let down = async {
-        let mut writer = to_client.make_writer();
-        // An error of the target has been recorded, and a FIN noted: who stopped first.
-        let _ = copy(&mut from_target, &mut writer).await;
-        target_stopped.store(true, Relaxed);
-        let _ = to_client.eof().await;
-        client_stopped.notified().await;
-    };
-    tokio::select! {
-        biased;
-        _ = cause.ended() => {}
-        () = up => {}
-        () = down => {}
-    }
-    let _ = to_client.close().await;
-}
-
-/// Dials the target of a channel; none if it does not answer, or while the connection ends.
-pub async fn dial(host: String, port: u32, carrier: &Carrier) -> Option<TcpStream> {
-    let port = u16::try_from(port).ok()?;
-    tokio::select! {
-        target = timeout(STALL, TcpStream::connect((host, port))) => target.ok()?.ok(),
-        _ = carrier.cause.ended() => None,
-    }
 }

@@ -1,8 +1,6 @@
-//! What the end of an SSH server's connection means: by how far its client has come, and by russh's
-//! result.
+//! How far an SSH server's client has come, and what its end means by that.
 //!
-//! Fits this crate with `tokio`, russh 0.65 (with `ring`, or its default `aws-lc-rs`), and tokio 1
-//! with `sync` and `time`. [`Phases::observe`] is what every server on russh needs.
+//! Fits `russh_end.rs`, with tokio 1's `sync` and `time`.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,6 +11,8 @@ use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Evidence, Init
 use russh::Error;
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+use crate::russh_end::meaning;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -46,10 +46,6 @@ fn new(reason: DisconnectReason, initiator: Initiator) -> Disconnect {
 /// The end of a connection whose client was not let in, by whatever method it tried.
 fn refused() -> Disconnect {
     new(DisconnectReason::Rejected, Initiator::Agent).with_detail("login refused")
-}
-
-fn left() -> Disconnect {
-    Disconnect::closed_by(AgentToClient, Initiator::Client)
 }
 
 impl Phases {
@@ -96,8 +92,8 @@ impl Phases {
         self.phase.borrow().is_logged_in()
     }
 
-    fn is_goodbye(&self, seen: &Disconnect) -> bool {
-        *self.phase.borrow() == Phase::Done && seen.trigger() == Some(Trigger::EndOfFile)
+    fn is_done(&self) -> bool {
+        *self.phase.borrow() == Phase::Done
     }
 
     /// Records that the client has not logged in in time, and returns then; else never.
@@ -119,43 +115,21 @@ impl Phases {
 
     /// Records what russh explains of the end, beyond what the transport did.
     pub fn observe(&self, result: &Result<(), Error>) {
-        let (evidence, end) = match result {
-            // russh ends without an error on an SSH_MSG_DISCONNECT, and keeps its code to itself.
-            // Before the login it may be this side's own, after too many attempts: what is
+        let seen = self.cause.get();
+        let end = match seen {
+            // A FIN when all that the client came for has ended is its goodbye.
+            Some(seen) if self.is_done() && seen.trigger() == Some(Trigger::EndOfFile) => {
+                let end = seen.with_reason(DisconnectReason::ClientClosed);
+                Some((Evidence::Peer, end.with_initiator(Initiator::Client)))
+            }
+            // Before the login a goodbye may be this side's own, after too many attempts: what is
             // presumed knows.
-            Ok(()) if !self.is_logged_in() => return,
-            Ok(()) => (Evidence::Peer, left()),
-            Err(Error::InactivityTimeout) => {
-                let end = Disconnect::closed_by(AgentToClient, Initiator::Agent);
-                (Evidence::Local, end.with_trigger(Trigger::IdleTimeout))
-            }
-            Err(Error::KeepaliveTimeout) => {
-                let end = Disconnect::network_error(AgentToClient, Trigger::KeepaliveTimeout);
-                (Evidence::Transport, end)
-            }
-            // russh's task panicked: a bug of the site's handler.
-            Err(Error::Join(_)) => {
-                let end = Disconnect::new(AgentToClient, DisconnectReason::Unknown);
-                let end = end.with_trigger(Trigger::Panic);
-                (Evidence::Local, end.with_detail("ended by a panic"))
-            }
-            // Of the transport, which the tracked stream has seen. A FIN when all that the client came
-            // for has ended is its goodbye.
-            Err(
-                Error::IO(_) | Error::Disconnect | Error::HUP | Error::SendError | Error::RecvError,
-            ) => match self.cause.get() {
-                Some(seen) if self.is_goodbye(&seen) => {
-                    let end = seen.with_reason(DisconnectReason::ClientClosed);
-                    (Evidence::Peer, end.with_initiator(Initiator::Client))
-                }
-                _ => return,
-            },
-            Err(error) => {
-                let end = Disconnect::protocol_error(AgentToClient, Initiator::Client);
-                (Evidence::Local, end.with_detail(error.to_string()))
-            }
+            _ if result.is_ok() && !self.is_logged_in() => None,
+            _ => meaning(result),
         };
-        self.cause.record(evidence, end);
+        if let Some((evidence, end)) = end {
+            self.cause.record(evidence, end);
+        }
     }
 }
 
@@ -165,9 +139,12 @@ pub struct Open(Arc<Phases>);
 
 impl Drop for Open {
     fn drop(&mut self) {
+        // What ends with the connection was not done.
+        let is_over = self.0.cause.get().is_some();
         self.0.enter(|phase| match phase {
-            Phase::Busy(open @ 2..) => Phase::Busy(open - 1),
-            _ => Phase::Done,
+            Phase::Busy(1) if !is_over => Phase::Done,
+            Phase::Busy(open) => Phase::Busy(open - 1),
+            other => other,
         });
     }
 }

@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use crate::russh_channel::{dial, forward};
 use crate::russh_connection::{self, Carrier};
+use crate::russh_forward::{dial, forward};
 use crate::russh_phase::Phases;
 use crate::russh_session::run_session;
 

@@ -6,8 +6,9 @@ use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
     Disconnect, DisconnectGuard, DisconnectReason, Initiator, classify_session_exit,
 };
-use recipes::russh_channel::{dial, feed, forward};
+use recipes::russh_channel::feed;
 use recipes::russh_connection::{Carrier, PATIENCE};
+use recipes::russh_forward::{dial, forward};
 use recipes::russh_phase::Phases;
 use russh::keys::PublicKey;
 use russh::server::{
