@@ -1,7 +1,7 @@
 //! The two clocks, read when a connection opens and when it ends. The guard's page names them for each system.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The bare browser target has no clock, and asking for one panics there.
 const HAS_CLOCK: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
@@ -13,7 +13,7 @@ pub(crate) fn now() -> u64 {
         return 0;
     }
     let elapsed = START.get_or_init(Instant::now).elapsed();
-    u64::try_from(elapsed.as_nanos()).map_or(u64::MAX, |elapsed| elapsed.saturating_add(1))
+    elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos()) + 1 // overflows after 584 years
 }
 
 /// Whole milliseconds between two readings; 0 where the second is the earlier.
@@ -62,9 +62,7 @@ impl Moment {
 }
 
 fn wall() -> i64 {
-    let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => signed(since),
-        Err(before) => -signed(before.duration()),
-    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default(); // a clock before 1970 is not set
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

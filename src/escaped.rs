@@ -29,14 +29,18 @@ impl Escaped {
     /// The text without the white space around it; `None` if nothing is left.
     #[inline]
     pub(crate) fn new(text: Cow<'static, str>) -> Option<Self> {
-        let trimmed = text.trim();
+        let trimmed = match text.as_bytes() {
+            // Mostly there is nothing to trim.
+            [b'!'..=b'~', .., b'!'..=b'~'] => &text,
+            _ => text.trim(),
+        };
         if trimmed.is_empty() {
             return None;
         }
         let is_clean = trimmed.len() <= MAX_LEN && is_clean(trimmed);
         let is_trimmed = trimmed.len() == text.len();
         Some(Self(match text {
-            Cow::Borrowed(text) if is_clean => Cow::Borrowed(text.trim()),
+            Cow::Borrowed(text) if is_clean && is_trimmed => text.into(),
             // A text that fits may still hold more memory than it shows.
             Cow::Owned(text) if is_clean && is_trimmed && text.capacity() <= MAX_LEN => text.into(),
             text => escape(text.trim(), false).into(),
@@ -182,7 +186,8 @@ fn must_be_escaped(c: char) -> bool {
 
 /// A combining mark, or a variation selector.
 fn is_mark(c: char) -> bool {
-    matches!(c,
+    c >= '\u{300}'
+        && matches!(c,
         '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
         | '\u{20d0}'..='\u{20ff}' | '\u{fe0e}' | '\u{fe0f}' | '\u{fe20}'..='\u{fe2f}')
 }

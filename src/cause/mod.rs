@@ -7,6 +7,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason};
 
 mod ended;
 mod evidence;
+mod learned;
 mod node;
 mod transport;
 
@@ -15,8 +16,9 @@ use node::Node;
 
 pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
-pub(crate) use node::{Assumption, Found};
-pub(crate) use transport::{Mark, Transport};
+pub(crate) use learned::Assumption;
+pub(crate) use node::Found;
+pub(crate) use transport::{Answered, Mark, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
 ///
@@ -138,8 +140,6 @@ impl Cause {
     /// }
     /// # });
     /// ```
-    // Most sites have nothing to do with the answer.
-    #[allow(clippy::must_use_candidate)]
     pub fn record(&self, evidence: Evidence, disconnect: Disconnect) -> bool {
         let is_of_bytes = matches!(
             disconnect.reason(),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use super::Cause;
 use super::node::{Found, Node, Open, Place};
+use crate::disconnect::Facts;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 /// One tracked stream, for as long as its cause lives.
@@ -88,6 +89,9 @@ fn add(counter: &AtomicU64, count: usize) {
     counter.store(sum, Ordering::Relaxed);
 }
 
+/// This side had shut the stream down before.
+pub(crate) struct Answered;
+
 /// All that are tracked in one cause.
 ///
 /// Streams of one peer may be handles of one socket: one that was never read has stopped when another has, and
@@ -126,6 +130,15 @@ impl<'a> Transports<'a> {
 
     fn spoke(self, peer: Initiator) -> bool {
         self.of(Some(peer)).any(|one| one.has(Mark::Spoke))
+    }
+
+    fn presumed_of(self, peer: Option<Initiator>) -> Option<Disconnect> {
+        let end = self.open?.presumption.as_ref()?;
+        let applies = match (end.presumed_act_of(), peer) {
+            (Some(side), Some(peer)) => side == peer && !self.spoke(peer),
+            (None, _) | (_, None) => true,
+        };
+        applies.then(|| end.clone())
     }
 
     fn of(self, peer: Option<Initiator>) -> impl Iterator<Item = &'a Transport> {
@@ -188,11 +201,6 @@ impl Cause {
             .with_transports(|all| all.has_stopped(transport))
     }
 
-    pub(crate) fn is_shut_down(&self, transport: &Transport) -> bool {
-        self.node()
-            .with_transports(|all| all.is_shut_down(transport))
-    }
-
     /// Notes that a peer stopped sending, when that ends nothing. The first one counts.
     pub(crate) fn note_half_closed(&self, connect_type: ConnectType, peer: Option<Initiator>) {
         self.node()
@@ -220,15 +228,21 @@ impl Cause {
         node.update(|open| open.presumption = end);
     }
 
-    /// What was presumed in this very cause of an end that a transport of this peer shows.
-    pub(crate) fn presumed_of(&self, peer: Option<Initiator>) -> Option<Disconnect> {
+    /// What was presumed in this very cause of an end that a transport shows.
+    pub(crate) fn presumed_of(&self, transport: &Transport) -> Option<Disconnect> {
+        self.node()
+            .with_transports(|all| all.presumed_of(transport.peer))
+    }
+
+    /// Notes a transport's end of file, and returns what was presumed of it; `Err` if it only answers this side's
+    /// shutdown.
+    pub(crate) fn stop(&self, transport: &Transport) -> Result<Option<Disconnect>, Answered> {
+        transport.set(Mark::Stopped);
         self.node().with_transports(|all| {
-            let end = all.open?.presumption.as_ref()?;
-            let applies = match (end.presumed_act_of(), peer) {
-                (Some(side), Some(peer)) => side == peer && !all.spoke(peer),
-                (None, _) | (_, None) => true,
-            };
-            applies.then(|| end.clone())
+            if all.is_shut_down(transport) {
+                return Err(Answered);
+            }
+            Ok(all.presumed_of(transport.peer))
         })
     }
 
@@ -245,12 +259,12 @@ impl Cause {
                     side.is_none_or(|side| !tracked.contains(&side))
                 };
                 if let Some(end) = open.presumption.as_ref().filter(applies) {
-                    return Some(place.found(end));
+                    return Some(place.found(end, Facts::NONE));
                 }
                 let (layer, peer) = open.half_closed.filter(|_| !all.flow())?;
                 let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
                 let end = end.with_trigger(Trigger::EndOfFile);
-                Some(place.found(&end.with_peer(peer.unwrap_or_default())))
+                Some(place.found(&end.with_peer(peer.unwrap_or_default()), Facts::NONE))
             })
         })
     }
@@ -266,7 +280,7 @@ impl Cause {
                     .filter(|peer| peers.all(|other| other == *peer));
                 let this_side = peer.unwrap_or_default().peer(layer);
                 let end = Disconnect::new(layer, DisconnectReason::Graceful);
-                Some(place.found(&end.with_known_initiator(this_side)))
+                Some(place.found(&end.with_known_initiator(this_side), Facts::NONE))
             })
         })
     }

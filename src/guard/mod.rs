@@ -115,15 +115,13 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// assert_eq!(guard.cause().get(), None, "nothing has ended yet");
     /// ```
     pub fn new(connect_type: ConnectType, emit: F) -> Self {
-        let guard = Self {
+        Self {
             connect_type,
-            cause: Cause::default(),
+            cause: Cause::default().reported_by(connect_type),
             opened: Moment::now(),
             emit: Some(emit),
             made_in_a_panic: thread::panicking(),
-        };
-        guard.cause.note_guard(connect_type);
-        guard
+        }
     }
 
     /// Takes a cause that was made elsewhere.
@@ -154,8 +152,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// drop(session);
     /// ```
     pub fn with_cause(mut self, cause: Cause) -> Self {
-        cause.note_guard(self.connect_type);
-        self.cause = cause;
+        self.cause = cause.reported_by(self.connect_type);
         self
     }
 
@@ -305,8 +302,6 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// // warn!(log, "disconnected, retrying in 3 s"; end)
     /// # Ok::<(), io::Error>(())
     /// ```
-    // A connection that lives on elsewhere has no use for it.
-    #[allow(clippy::must_use_candidate)]
     pub fn finish(mut self) -> Disconnect {
         self.emit = None;
         self.line()

@@ -162,18 +162,18 @@ impl Values {
 }
 
 macro_rules! keys {
-    ($($key:ident = $text:expr,)*) => {
+    ($($key:ident = $text:pat,)*) => {
         #[derive(Clone, Copy)]
         enum Key {
             $($key,)*
         }
 
         impl Key {
-            const COUNT: usize = [$($text),*].len();
+            const COUNT: usize = [$(stringify!($key)),*].len();
 
             fn of(text: &str) -> Option<Self> {
                 match text {
-                    $(_ if text == $text => Some(Self::$key),)*
+                    $($text => Some(Self::$key),)*
                     _ => None,
                 }
             }

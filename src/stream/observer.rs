@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use crate::cause::{Assumption, Mark, Transport, Weight};
+use crate::cause::{Answered, Assumption, Mark, Transport, Weight};
 use crate::error::{Finding, is_end_of_terminal};
 use crate::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger};
 
@@ -91,13 +91,11 @@ impl Observer {
     #[cold]
     fn end_of_file(&self) {
         let transport = self.transport();
-        let only_answers = self.cause.is_shut_down(transport);
-        transport.set(Mark::Stopped);
-        if only_answers {
-            return;
-        }
         let peer = transport.peer;
-        let presumed = self.cause.presumed_of(peer);
+        let presumed = match self.cause.stop(transport) {
+            Err(Answered) => return,
+            Ok(presumed) => presumed,
+        };
         let (end, assumption) = match (self.end_of_file, presumed) {
             (EndOfFile::HalfClose, _) => {
                 return self.cause.note_half_closed(self.connect_type, peer);
@@ -142,7 +140,7 @@ impl Observer {
         }
         let presumed = self
             .cause
-            .presumed_of(transport.peer)
+            .presumed_of(transport)
             .filter(|_| may_be_presumed);
         let assumption = presumed.is_some().then_some(Assumption::Presumption);
         let reason = finding.map_or(DisconnectReason::NetworkError, Finding::reason);

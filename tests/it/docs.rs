@@ -43,6 +43,21 @@ fn the_alert_table_links_every_reason_to_its_variant() {
 }
 
 #[test]
+fn the_table_of_jumps_has_every_trigger() {
+    let page = include_str!("../../src/pages/operations.md");
+    let (alerts, _) = page.split_once("## Prometheus").expect("the tables before it");
+    let mut words: Vec<_> = alerts
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .flat_map(|(words, _)| words.split("`, `"))
+        .collect();
+    words.sort_unstable();
+    let mut triggers: Vec<_> = Trigger::VARIANTS.iter().map(|trigger| trigger.as_str()).collect();
+    triggers.sort_unstable();
+    assert_eq!(words, triggers);
+}
+
+#[test]
 fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
     for (word, docs) in documented_variants() {
         let text = docs.join(" ");

@@ -36,11 +36,11 @@ fn lines_of_its_json_sink_read_back() {
                 "disconnect_expected": false, "exit_code": 1}),
             end(ProcessExited).with_detail("process exited with error status: 1").with_exit_code(1),
         ),
-        // A signal.
+        // A signal, which a session whose link died is hung up with.
         (
             json!({"connect_type": "agent_to_client", "disconnect_reason": "process exited with error status: -1",
                 "disconnect_expected": false, "exit_code": 255}),
-            end(ProcessExited).with_detail("process exited with error status: -1").with_exit_code(255),
+            end(Unknown).with_detail("process exited with error status: -1").with_exit_code(255),
         ),
         // At a shutdown the session's text moves to the detail.
         (
@@ -79,9 +79,10 @@ fn lines_of_its_json_sink_read_back() {
 }
 
 /// A text, and the reason and trigger that it means.
-const TEXTS: [(&str, DisconnectReason, Option<Trigger>); 35] = [
+const TEXTS: [(&str, DisconnectReason, Option<Trigger>); 44] = [
     ("process exited with error status: 1", ProcessExited, None),
-    ("process exited with error status: -1", ProcessExited, None),
+    ("process exited with error status: -1", Unknown, None),
+    ("process exited with error status: -12", ProcessExited, None),
     ("process exited with error status: 3221225786", ProcessExited, None),
     ("unsupported subsystem: telnet", Rejected, None),
     ("unsupported subsystem: EOF", Rejected, None),
@@ -103,6 +104,22 @@ const TEXTS: [(&str, DisconnectReason, Option<Trigger>); 35] = [
     ("copy: EOF", NetworkError, Some(Trigger::EndOfFile)),
     ("read tcp 10.0.0.7:2222: i/o timeout", NetworkError, Some(Trigger::Deadline)),
     ("accept tcp 10.0.0.7:2222: use of closed network connection", NetworkError, Some(Trigger::Aborted)),
+    ("read tcp 10.0.0.7:22: read: connection timed out", NetworkError, Some(Trigger::TimedOut)),
+    ("dial tcp 10.0.0.9:443: connect: no route to host", NetworkError, Some(Trigger::Unreachable)),
+    ("dial tcp 10.0.0.9:443: connect: network is unreachable", NetworkError, Some(Trigger::Unreachable)),
+    ("dial tcp 10.0.0.9:443: connect: connection refused", NetworkError, Some(Trigger::Refused)),
+    ("yamux: keepalive timeout", NetworkError, Some(Trigger::KeepaliveTimeout)),
+    (
+        "wsarecv: An existing connection was forcibly closed by the remote host.",
+        NetworkError,
+        Some(Trigger::Reset),
+    ),
+    (
+        "wsasend: An established connection was aborted by the software in your host machine.",
+        NetworkError,
+        Some(Trigger::Aborted),
+    ),
+    ("read tcp: The semaphore timeout period has expired.", NetworkError, Some(Trigger::TimedOut)),
     // Near misses: the text goes on, or an ending is part of another word.
     ("EOF: and more", Unknown, None),
     ("NOTEOF", Unknown, None),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use disconnect_attribution::{ConnectType, DisconnectGuard};
+use disconnect_attribution::{ConnectType, DisconnectGuard, Initiator};
 use slog::{Drain, Logger, info, o};
 
 const IDLE: Duration = Duration::from_secs(2);
@@ -24,9 +24,7 @@ pub(crate) fn run(log: impl Write + Send + 'static, count: usize) -> io::Result<
     let proxy = TcpListener::bind("127.0.0.1:0")?;
     let (behind, address) = (server.local_addr()?, proxy.local_addr()?);
     thread::spawn(move || accept(&proxy, move |client| forward(&client, behind)));
-    let clients = (0..count)
-        .map(|_| TcpStream::connect(address))
-        .collect::<io::Result<Vec<_>>>()?;
+    let clients = (0..count).map(|_| TcpStream::connect(address)).collect::<io::Result<Vec<_>>>()?;
     let sessions: Vec<_> = (0..count)
         .map(|_| {
             let (socket, log) = (server.accept()?.0, log.clone());
@@ -37,9 +35,7 @@ pub(crate) fn run(log: impl Write + Send + 'static, count: usize) -> io::Result<
         client.write_all(b"hello")?;
     }
     for session in sessions {
-        session
-            .join()
-            .map_err(|_| io::Error::other("a session panicked"))?;
+        session.join().map_err(|_| io::Error::other("a session panicked"))?;
     }
     drop(clients); // they would have stayed
     Ok(())
@@ -50,7 +46,7 @@ fn serve(socket: TcpStream, log: &Logger) {
         info!(log, "connection closed"; end);
     });
     // The stream records how it ends, so the result has nothing to add.
-    let _ = io::copy(&mut guard.track(socket), &mut io::sink());
+    let _ = io::copy(&mut guard.track(socket, Initiator::Client), &mut io::sink());
 }
 
 fn accept(listener: &TcpListener, each: impl Fn(TcpStream) + Send + Sync + 'static) {

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use jiff::{Span, Timestamp, Zoned};
 
 use crate::tally::Filter;
@@ -14,9 +14,10 @@ const MOST_THREADS: usize = 8;
 
 /// Counts the disconnects in agents' logs: expected ones, and those to investigate.
 ///
-/// Reads slog-json, tracing's JSON and text, the Go agents' JSON and human formats, and Go's log/slog, plain,
-/// gzip, and as Docker, Kubernetes, journald, Loki and Google Cloud wrap them. Formats may be mixed.
+/// Reads slog's, tracing's and the Go agents' JSON and text, plain and gzip, whatever wraps them: JSON of any shape,
+/// prefixes, CSV. Formats may be mixed.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Logs to read, plain or gzip; - is standard input, which is also read where no file is named
@@ -39,9 +40,21 @@ pub(crate) struct Arguments {
     #[arg(long)]
     only_unexpected: bool,
 
-    /// Count the ends by the message of their lines, too: one end may write several lines
-    #[arg(long, value_name = "WHAT")]
-    by: Option<By>,
+    /// Show lifetimes, details and codes of the expected ends, not of those to investigate
+    #[arg(long, conflicts_with = "only_unexpected")]
+    pub(crate) expected: bool,
+
+    /// Count the ends by a field of their lines, too: host, pod, user; msg is the text of the line, file its file
+    #[arg(long, value_name = "KEY")]
+    pub(crate) by: Option<String>,
+
+    /// Show when: a timeline of each row of the table, and the seconds with the most ends
+    #[arg(long)]
+    pub(crate) when: bool,
+
+    /// Show how often each machine (a value of --by) lost its server, and how long it was away
+    #[arg(long, requires = "by")]
+    pub(crate) away: bool,
 
     /// How many threads read and count; as many as there are processors, up to 8, unless set
     #[arg(long, value_name = "NUMBER")]
@@ -52,25 +65,11 @@ const EXAMPLES: &str = "\
 Examples:
   disconnect-report agent.log agent.log.*.gz
   kubectl logs --prefix -l app=agent --tail=-1 | disconnect-report --since '2h ago'
-  journalctl -u agent -o json | disconnect-report --json";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum By {
-    /// The text of the line
-    Msg,
-}
+  journalctl -u agent -o json --all | disconnect-report --by _HOSTNAME";
 
 impl Arguments {
-    pub(crate) fn by_message(&self) -> bool {
-        self.by == Some(By::Msg)
-    }
-
     pub(crate) fn threads(&self) -> usize {
-        let available = || {
-            available_parallelism()
-                .map_or(1, NonZero::get)
-                .min(MOST_THREADS)
-        };
+        let available = || available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
         self.threads.map_or_else(available, NonZero::get).min(256)
     }
 
@@ -78,14 +77,16 @@ impl Arguments {
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since >= until
         {
-            return Err(format!(
-                "--since {since} is not before --until {until}: no end could count"
-            ));
+            return Err(format!("--since {since} is not before --until {until}: no end could count"));
         }
         Ok(Filter {
             since: self.since,
             until: self.until,
             only_unexpected: self.only_unexpected,
+            expected: self.expected,
+            by_file: self.by.as_deref() == Some("file"),
+            when: self.when,
+            away: self.away,
         })
     }
 }
@@ -98,8 +99,6 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     let span: Span = text.parse().map_err(
         |_| "expected a time (2026-01-02T03:04:05Z), a date (2026-01-02) or a span before now (2h, \"2h ago\")",
     )?;
-    let then = Zoned::now()
-        .checked_sub(span.abs())
-        .map_err(|error| error.to_string())?;
+    let then = Zoned::now().checked_sub(span.abs()).map_err(|error| error.to_string())?;
     Ok(then.timestamp())
 }

@@ -1,8 +1,9 @@
 //! Files, standard input and gzip, in blocks of whole records, in constant memory.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,31 +25,66 @@ const SHOW_PROGRESS_FROM: u64 = 256 << 20;
 const STANDARD_INPUT: &str = "standard input";
 
 /// Formats that are not read, by their first bytes, and what reads them.
-const OTHERS: [(&[u8], &str); 5] = [
-    (
-        b"\x28\xb5\x2f\xfd",
-        "it is compressed: zstdcat FILE | disconnect-report -",
-    ),
-    (
-        b"\xfd7zXZ\0",
-        "it is compressed: xzcat FILE | disconnect-report -",
-    ),
-    (b"BZh", "it is compressed: bzcat FILE | disconnect-report -"),
-    (
-        b"PK\x03\x04",
-        "it is a zip archive: unzip -p FILE | disconnect-report -",
-    ),
-    (
-        b"\xff\xfe",
-        "it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE | disconnect-report -",
-    ),
+const OTHERS: [(&[u8], &str); 12] = [
+    (b"\x28\xb5\x2f\xfd", "it is compressed: zstdcat FILE"),
+    (b"\xfd7zXZ\0", "it is compressed: xzcat FILE"),
+    (b"BZh", "it is compressed: bzcat FILE"),
+    (b"\x04\x22\x4d\x18", "it is compressed: lz4cat FILE"),
+    (b"\x1f\x9d", "it is compressed: zcat FILE"),
+    (b"LZIP", "it is compressed: lzip -dc FILE"),
+    (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive: 7z x -so FILE"),
+    (b"PK\x03\x04", "it is a zip archive: unzip -p FILE"),
+    (b"\xff\xfe", "it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE"),
+    (b"\xfe\xff", "it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE"),
+    (b"LPKSHH", "it is a journal: journalctl -o json --all --file FILE"),
+    (b"PAR1", "it is Parquet: duckdb reads it"),
 ];
+
+/// The longest of these.
+const MAGIC: usize = 6;
+
+/// Gzip in gzip is read so often; no log is packed more.
+const DEEPEST: usize = 4;
+
+/// What a log is that is not read, by how it starts: text without a mark may be UTF-16, too.
+fn other(start: &[u8]) -> Option<String> {
+    let advice = OTHERS.iter().find(|(magic, _)| start.starts_with(magic));
+    let advice = advice.map(|(_, advice)| *advice);
+    let wide = || match start {
+        [a, 0, b, 0, ..] if a.min(b) > &0 => Some("it is UTF-16: iconv -f UTF-16LE -t UTF-8 FILE"),
+        [0, a, 0, b, ..] if a.min(b) > &0 => Some("it is UTF-16: iconv -f UTF-16BE -t UTF-8 FILE"),
+        _ => None,
+    };
+    let advice = advice.or_else(wide)?;
+    Some(if advice.ends_with("FILE") { format!("{advice} | disconnect-report -") } else { advice.to_owned() })
+}
+
+/// A log as text, whatever it is packed in.
+fn unpacked(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+    for _ in 0..DEEPEST {
+        // A pipe may give less at once.
+        let mut start = Vec::new();
+        reader.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
+        if let Some(advice) = other(&start) {
+            return Err(io::Error::other(advice));
+        }
+        // Gzip shows in its first two bytes (RFC 1952), whatever the file is called.
+        let is_gzip = start.starts_with(&[0x1f, 0x8b]);
+        reader = Box::new(Cursor::new(start).chain(reader));
+        if !is_gzip {
+            return Ok(reader);
+        }
+        reader = Box::new(Gunzip::new(BufReader::with_capacity(1 << 16, reader)));
+    }
+    Err(io::Error::other("it is gzip in gzip in gzip in gzip"))
+}
 
 /// A log that is there.
 pub(crate) struct Input {
     /// Safe to be shown.
     pub(crate) name: String,
     path: Option<PathBuf>,
+    identity: Option<Identity>,
     size: u64,
 }
 
@@ -64,8 +100,8 @@ impl Inputs {
         let mut known = HashSet::new();
         let (mut inputs, mut same) = (Vec::new(), Vec::new());
         for path in paths {
-            let (input, identity) = Input::find(path)?;
-            if identity.is_none_or(|identity| known.insert(identity)) {
+            let input = Input::find(path)?;
+            if input.identity.is_none_or(|identity| known.insert(identity)) {
                 inputs.push(input);
             } else {
                 same.push(input.name);
@@ -76,29 +112,24 @@ impl Inputs {
 }
 
 /// What makes two names the same file.
-#[derive(PartialEq, Eq, Hash)]
-enum Identity {
-    #[cfg(unix)]
-    Node { device: u64, inode: u64 },
-    #[cfg(not(unix))]
-    Path(PathBuf),
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Identity(u64, u64);
 
 #[cfg(unix)]
 impl Identity {
     fn new(metadata: &std::fs::Metadata, _: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
-        Self::Node {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
+        Self(metadata.dev(), metadata.ino())
     }
 }
 
 #[cfg(not(unix))]
 impl Identity {
     fn new(_: &std::fs::Metadata, path: &Path) -> Self {
-        Self::Path(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        path.canonicalize().unwrap_or_else(|_| path.to_owned()).hash(&mut hasher);
+        Self(0, hasher.finish())
     }
 }
 
@@ -116,53 +147,86 @@ fn standard_input() -> Option<std::fs::Metadata> {
 }
 
 impl Input {
-    fn find(path: &Path) -> Result<(Self, Option<Identity>), String> {
+    fn find(path: &Path) -> Result<Self, String> {
         if path == Path::new("-") {
             let metadata = standard_input();
-            let input = Self {
+            return Ok(Self {
                 name: STANDARD_INPUT.to_owned(),
                 path: None,
                 size: metadata.as_ref().map_or(0, std::fs::Metadata::len),
-            };
-            let identity = metadata.map(|metadata| Identity::new(&metadata, path));
-            return Ok((input, identity));
+                identity: metadata.map(|metadata| Identity::new(&metadata, path)),
+            });
         }
         let name = clean(&path.to_string_lossy());
         let explain = |error: io::Error| format!("can't read {name}: {error}");
         let metadata = path.metadata().map_err(explain)?;
         if metadata.is_dir() {
-            return Err(format!(
-                "can't read {name}: it is a directory; name the logs in it"
-            ));
+            return Err(format!("can't read {name}: it is a directory; name the logs in it"));
         }
         if metadata.is_file() {
             File::open(path).map_err(explain)?;
         }
-        let identity = Some(Identity::new(&metadata, path));
-        let input = Self {
+        Ok(Self {
             name,
             path: Some(path.to_owned()),
+            identity: Some(Identity::new(&metadata, path)),
             size: metadata.len(),
-        };
-        Ok((input, identity))
+        })
     }
 
-    fn open(&self, bar: &ProgressBar) -> io::Result<Box<dyn Read + Send>> {
-        let file: Box<dyn Read + Send> = match &self.path {
-            Some(path) => Box::new(File::open(path)?),
-            None => Box::new(io::stdin()),
+    /// Opens it, unless it has become one that was opened before, and whether it is the file that was found.
+    fn open(&self, bar: &ProgressBar, opened: &mut HashSet<Identity>) -> Opened {
+        let Some(path) = &self.path else {
+            return Ok((unpacked(Box::new(bar.wrap_read(io::stdin())))?, None));
         };
-        let mut file = BufReader::with_capacity(1 << 16, bar.wrap_read(file));
-        // A pipe may give less at once; the shortest of these is two bytes.
-        let start = file.fill_buf()?;
-        if let Some((_, advice)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
-            return Err(io::Error::other(*advice));
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let identity = Identity::new(&metadata, path);
+        let is_new = opened.insert(identity);
+        let note = (self.identity != Some(identity)).then_some(Note::Replaced);
+        if note.is_some() && !is_new {
+            return Ok((Box::new(io::empty()), note));
         }
-        // Gzip shows in its first two bytes (RFC 1952), whatever the file is called.
-        if start.starts_with(&[0x1f, 0x8b]) {
-            return Ok(Box::new(Gunzip::new(file)));
+        let missing = if metadata.is_file() { metadata.len() } else { 0 };
+        let file = bar.wrap_read(file);
+        Ok((unpacked(Box::new(Whole { file, missing }))?, note))
+    }
+}
+
+type Opened = io::Result<(Box<dyn Read + Send>, Option<Note>)>;
+
+/// What is to be noted about a log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Note {
+    /// It is another file than it was when it was found.
+    Replaced,
+    /// It is shorter than it was when it was opened.
+    Cut,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Note {}
+
+/// A file that ends where it ended when it was opened, or later.
+struct Whole<R> {
+    file: R,
+    missing: u64,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.missing = self.missing.saturating_sub(read as u64);
+        if read == 0 && self.missing > 0 && !buffer.is_empty() {
+            self.missing = 0;
+            return Err(io::Error::other(Note::Cut));
         }
-        Ok(Box::new(file))
+        Ok(read)
     }
 }
 
@@ -182,11 +246,7 @@ pub(crate) enum Content {
 
 impl Block {
     pub(crate) fn new() -> Self {
-        Self {
-            buffer: vec![0; LONGEST],
-            length: 0,
-            content: Content::Lines,
-        }
+        Self { buffer: vec![0; LONGEST], length: 0, content: Content::Lines }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -211,12 +271,14 @@ impl Block {
 pub(crate) enum Next {
     Block { file: usize },
     Error { file: usize, error: io::Error },
+    Note { file: usize, note: Note },
 }
 
 /// All logs, block by block.
 pub(crate) struct Source {
     files: Vec<Input>,
     next: usize,
+    opened: HashSet<Identity>,
     reader: Option<Box<dyn Read + Send>>,
     /// What was read but not given out.
     tail: Vec<u8>,
@@ -226,14 +288,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(files: Vec<Input>, bar: ProgressBar) -> Self {
-        Self {
-            files,
-            next: 0,
-            reader: None,
-            tail: Vec::new(),
-            error: None,
-            bar,
-        }
+        Self { files, next: 0, opened: HashSet::new(), reader: None, tail: Vec::new(), error: None, bar }
     }
 
     /// The next block, in the order of the files and of their lines.
@@ -241,7 +296,11 @@ impl Source {
         loop {
             let file = self.next.saturating_sub(1);
             if let Some(error) = self.error.take() {
-                return Some(Next::Error { file, error });
+                let note = error.get_ref().and_then(|error| error.downcast_ref());
+                return Some(match note {
+                    Some(note) => Next::Note { file, note: *note },
+                    None => Next::Error { file, error },
+                });
             }
             if let Some(mut reader) = self.reader.take() {
                 let more = self.fill(block, &mut *reader);
@@ -255,8 +314,14 @@ impl Source {
             }
             let input = self.files.get(self.next)?;
             self.next += 1;
-            match input.open(&self.bar) {
-                Ok(reader) => self.reader = Some(reader),
+            match input.open(&self.bar, &mut self.opened) {
+                Ok((reader, note)) => {
+                    self.reader = Some(reader);
+                    if let Some(note) = note {
+                        let file = self.next - 1;
+                        return Some(Next::Note { file, note });
+                    }
+                }
                 Err(error) => self.error = Some(error),
             }
         }
@@ -336,8 +401,7 @@ pub(crate) fn progress(inputs: &[Input]) -> ProgressBar {
     if size < SHOW_PROGRESS_FROM {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(
-        "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-    );
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
     ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -47,9 +47,7 @@ fn main() -> ExitCode {
     if arguments.files.is_empty() {
         if io::stdin().is_terminal() {
             let nothing = "name a log to read, or send one to standard input";
-            Arguments::command()
-                .error(ErrorKind::MissingRequiredArgument, nothing)
-                .exit();
+            Arguments::command().error(ErrorKind::MissingRequiredArgument, nothing).exit();
         }
         arguments.files.push(PathBuf::from("-"));
     }
@@ -66,8 +64,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let filter = arguments.filter()?;
     let Inputs { inputs, same } = Inputs::find(&arguments.files)?;
     let task = Task {
-        reader: Reader::new(arguments.by_message()),
-        filter,
+        reader: Reader::new(arguments.by.clone().filter(|_| !filter.by_file)),
         threads: arguments.threads(),
         stop: Arc::default(),
     };
@@ -75,7 +72,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let names = inputs.iter().map(|input| input.name.clone()).collect();
     let source = Source::new(inputs, bar.clone());
     let arguments = Arc::new(arguments);
-    let merged = Arc::default();
+    let merged = Arc::new(Mutex::new(Merged::default()));
+    work::lock(&merged).tally.filter = filter;
     stop_on_ctrl_c(&task.stop, &merged, &arguments);
     work::count(source, names, &task, &merged);
     bar.finish_and_clear();
@@ -83,7 +81,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     // The thread that has the lock shows the report.
     let mut merged = work::lock(&merged);
     for name in same {
-        merged.tally.note(Skipped::SameFile, name);
+        merged.tally.skip(Skipped::SameFile, 1, || name);
     }
     let interrupted = task.stop.load(Ordering::Relaxed);
     if interrupted {
@@ -120,9 +118,9 @@ fn show(arguments: &Arguments, tally: &Tally) -> Result<(), String> {
         if let Some(warning) = print::warning(tally) {
             eprintln!("disconnect-report: {warning}");
         }
-        print::for_machines(tally)
+        print::for_machines(tally, arguments)
     } else {
-        print::for_people(tally, &print::Look::of_standard_output())
+        print::for_people(tally, arguments, &print::Look::of_standard_output())
     };
     text.push('\n');
     match io::stdout().write_all(text.as_bytes()) {

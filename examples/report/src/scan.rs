@@ -1,57 +1,43 @@
-//! A block of lines, counted.
+//! A block of lines, read.
 
 use memchr::memchr_iter;
 
 use crate::input::{Block, Content};
-use crate::read::{Found, Reader, Record};
-use crate::tally::{Filter, Part};
+use crate::read::Reader;
+use crate::tally::Part;
 
-/// Counts what is in a block. Only lines with the key are looked at.
-pub(crate) fn count(block: &Block, reader: &Reader, filter: Filter) -> Part {
-    let mut part = Part::new(filter);
-    match block.content {
-        Content::Lines => count_lines(block.bytes(), reader, &mut part),
-        Content::TooLong => part.too_long(),
+/// Reads what is in a block. Only lines with the key are looked at.
+pub(crate) fn read(block: &Block, reader: &Reader) -> Part {
+    if block.content == Content::TooLong {
+        return Part { lines: 1, too_long: true, ..Part::default() };
     }
-    part
-}
-
-fn count_lines(bytes: &[u8], reader: &Reader, part: &mut Part) {
-    let before = |offset: usize| newlines(&bytes[..offset]);
-    // Lines of records, and where the first line is that belongs to none.
-    let mut of_records = 0;
-    let mut other = None;
-    let mut from = 0;
-    for found in reader.records(bytes) {
-        let Found {
-            lines,
-            has_block,
-            record,
-        } = found;
-        if lines.start > from {
-            other.get_or_insert(from);
+    let bytes = block.bytes();
+    let mut part = Part::default();
+    // How many lines belong to records, and the first that belongs to none.
+    let (mut of_records, mut other) = (0, None);
+    // Where the next line starts, and its number.
+    let (mut from, mut line) = (0, 0);
+    while from < bytes.len()
+        && let Some(lines) = reader.next(bytes, from, &mut part.records)
+    {
+        let is_record = part.records.len() > part.places.len();
+        if lines.start > from || !is_record {
+            other.get_or_insert(line);
         }
+        line += newlines(&bytes[from..lines.start]);
+        part.places.resize(part.records.len(), line);
+        let count = 1 + newlines(&bytes[lines.clone()]);
+        of_records += if is_record { count } else { 0 };
+        line += count;
         from = lines.end + 1;
-        if matches!(record, Record::NoEnd) {
-            other.get_or_insert(lines.start);
-            continue;
-        }
-        part.count(record, || before(lines.start));
-        of_records += 1;
-        if has_block {
-            of_records += newlines(&bytes[lines]);
-        }
     }
     if from < bytes.len() {
-        other.get_or_insert(from);
+        other.get_or_insert(line);
+        line += newlines(&bytes[from..]) + u64::from(!bytes.ends_with(b"\n"));
     }
-    let all = newlines(bytes) + u64::from(!bytes.ends_with(b"\n") && !bytes.is_empty());
-    part.lines(all);
-    if let Some(first) = other
-        && all > of_records
-    {
-        part.no_end(all - of_records, || before(first));
-    }
+    part.lines = line;
+    part.other = (line - of_records, other.unwrap_or_default());
+    part
 }
 
 fn newlines(bytes: &[u8]) -> u64 {

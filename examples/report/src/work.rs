@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::input::{Block, Next, Source};
+use crate::input::{Block, Next, Note, Source};
 use crate::read::Reader;
 use crate::scan;
-use crate::tally::{Filter, Skipped, Tally};
+use crate::tally::{Skipped, Tally};
 
 /// What threads share.
 struct Shared {
@@ -47,7 +47,6 @@ pub(crate) struct Merged {
 /// How to count.
 pub(crate) struct Task {
     pub(crate) reader: Reader,
-    pub(crate) filter: Filter,
     pub(crate) threads: usize,
     /// Ends the work early.
     pub(crate) stop: Arc<AtomicBool>,
@@ -65,14 +64,14 @@ pub(crate) fn count(source: Source, names: Vec<String>, task: &Task, merged: &Ar
     };
     thread::scope(|scope| {
         for _ in 1..task.threads {
-            scope.spawn(|| shared.work(&task.reader, task.filter));
+            scope.spawn(|| shared.work(&task.reader));
         }
-        shared.work(&task.reader, task.filter);
+        shared.work(&task.reader);
     });
 }
 
 impl Shared {
-    fn work(&self, reader: &Reader, filter: Filter) {
+    fn work(&self, reader: &Reader) {
         let watch = Watch(self);
         let mut block = Block::new();
         while !self.stop.load(Ordering::Relaxed) {
@@ -86,13 +85,19 @@ impl Shared {
             };
             match next {
                 Next::Block { file } => {
-                    let part = scan::count(&block, reader, filter);
-                    self.merge(number, file, |tally, name, lines| {
-                        tally.merge(part, name, lines)
-                    });
+                    let part = scan::read(&block, reader);
+                    self.merge(number, file, |tally, name, lines| tally.add(part, name, lines));
                 }
+                Next::Note { file, note } => self.merge(number, file, |tally, name, _| {
+                    let what = match note {
+                        Note::Replaced => Skipped::Replaced,
+                        Note::Cut => Skipped::Cut,
+                    };
+                    tally.skip(what, 1, || name.to_owned());
+                    0
+                }),
                 Next::Error { file, error } => self.merge(number, file, |tally, name, _| {
-                    tally.note(Skipped::ReadError, format!("{name}: {error}"));
+                    tally.skip(Skipped::ReadError, 1, || format!("{name}: {error}"));
                     0
                 }),
             }
@@ -103,9 +108,9 @@ impl Shared {
     /// Waits for all blocks before this one, then adds it.
     fn merge(&self, number: u64, file: usize, add: impl FnOnce(&mut Tally, &str, u64) -> u64) {
         let merged = lock(&self.merged);
-        let merged = self.turn.wait_while(merged, |merged| {
-            merged.blocks < number && !self.broken.load(Ordering::SeqCst)
-        });
+        let merged = self
+            .turn
+            .wait_while(merged, |merged| merged.blocks < number && !self.broken.load(Ordering::SeqCst));
         let mut merged = merged.unwrap_or_else(PoisonError::into_inner);
         let merged = &mut *merged;
         if merged.file != file {

@@ -20,11 +20,7 @@ fn a_proxy_that_drops_idle_connections_after_two_seconds_is_found() {
         assert_eq!(end.reason(), DisconnectReason::NetworkError, "{line}");
         assert_eq!(end.trigger(), Some(Trigger::EndOfFile), "{line}");
         assert_eq!(end.bytes_received(), Some(5), "{line}");
-        assert_eq!(
-            end.peer_silence().map(|silence| silence.as_secs()),
-            Some(2),
-            "{line}"
-        );
+        assert_eq!(end.peer_silence().map(|silence| silence.as_secs()), Some(2), "{line}");
     }
 
     let report = Command::new(env!("CARGO_BIN_EXE_disconnect-report"))

@@ -4,6 +4,8 @@
 mod damage;
 #[path = "../../../tests/support/long.rs"]
 mod long;
+#[path = "support/shapes.rs"]
+mod shapes;
 mod support;
 
 use damage::{damaged_log, none_is_lost};

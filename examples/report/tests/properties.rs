@@ -2,6 +2,8 @@
 
 #[path = "support/damage.rs"]
 mod damage;
+#[path = "support/shapes.rs"]
+mod shapes;
 mod support;
 
 use proptest::prelude::*;

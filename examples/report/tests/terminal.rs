@@ -13,16 +13,12 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const END: &str = r#"{"ts":"2026-01-02T03:00:00Z","connect_type":"agent_to_client","disconnect_reason":"network_error"}"#;
+const END: &str =
+    r#"{"ts":"2026-01-02T03:00:00Z","connect_type":"agent_to_client","disconnect_reason":"network_error"}"#;
 
 /// The program with a terminal of so many columns as its output.
 fn in_terminal(columns: u16, arguments: &[&str], settings: &[(&str, &str)], log: &str) -> String {
-    let size = Winsize {
-        ws_row: 40,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(Some(&size), None).expect("a terminal");
     let mut process = Command::new(env!("CARGO_BIN_EXE_disconnect-report"))
         .args(arguments)
@@ -58,10 +54,7 @@ fn a_terminal_gets_its_width_and_colours_unless_they_are_not_wanted() {
 }
 
 fn started(arguments: &[&str]) -> Child {
-    support::command(arguments, Path::new("."))
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("started")
+    support::command(arguments, Path::new(".")).stdin(Stdio::piped()).spawn().expect("started")
 }
 
 /// More than a pipe holds, so that the program reads by then, and with that handles Ctrl-C.
@@ -103,9 +96,6 @@ fn ctrl_c_ends_a_read_of_a_pipe_in_which_nothing_comes() {
     assert_eq!(output.status.code(), Some(130));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     // Whole blocks count.
-    assert!(
-        text.contains(" ends in ") && !text.starts_with("0 "),
-        "{text}"
-    );
+    assert!(text.contains(" ends in ") && !text.starts_with("0 "), "{text}");
     drop(input);
 }

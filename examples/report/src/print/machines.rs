@@ -3,68 +3,92 @@
 use serde_json::{Map, Value, json};
 
 use super::{MOST, kinds};
-use crate::tally::histogram::{BINS, Histogram};
-use crate::tally::top::{Shown, Top};
+use crate::arguments::Arguments;
+use crate::tally::histogram::{BINS, Cluster, Histogram};
+use crate::tally::timeline::Timeline;
+use crate::tally::top::Top;
 use crate::tally::{EXPECTED, First, INHERITED, Tally, UNEXPECTED};
 
 /// How wide the timeline is.
 const COLUMNS: i64 = 60;
 
-pub(crate) fn for_machines(tally: &Tally) -> String {
-    let counts = &tally.counts;
+pub(crate) fn for_machines(tally: &Tally, arguments: &Arguments) -> String {
+    let of = if arguments.expected { "expected" } else { "unexpected" };
     let mut report = json!({
-        "lines": counts.lines,
+        "lines": tally.lines,
         "ends": tally.ends(),
-        "expected": counts.expected,
-        "unexpected": counts.unexpected,
+        "expected": tally.expected,
+        "unexpected": tally.unexpected,
         "inherited": {
-            "expected": counts.inherited_expected,
-            "unexpected": counts.inherited_unexpected,
+            "expected": tally.inherited_expected,
+            "unexpected": tally.inherited_unexpected,
         },
-        "first": counts.first,
-        "last": counts.last,
+        "first": tally.first,
+        "last": tally.last,
         "kinds": kinds_of(tally),
-        "unexpected_timeline": timeline(tally),
-        "unexpected_details": values(&tally.details, "disconnect_detail"),
-        "unexpected_details_more": more(&tally.details),
-        "unexpected_codes": values(&tally.codes, "disconnect_code"),
-        "unexpected_codes_more": more(&tally.codes),
-        "unexpected_lifetimes": histogram(&tally.lifetimes),
-        "unexpected_silences": histogram(&tally.silences),
-        "unexpected_before_a_byte": counts.before_a_byte,
-        "unexpected_clock_jumps": counts.clock_jumps,
         "without_time": tally.without_time.as_ref().map_or_else(|| json!({"count": 0}), first),
-        "left_out": counts.left_out,
+        "left_out": tally.left_out,
         "skipped": tally
             .skipped
             .iter()
             .map(|(why, noted)| (why.key().to_owned(), first(noted)))
             .collect::<Map<_, _>>(),
     });
-    if tally.messages.total() > 0 {
-        report["messages"] = messages(&tally.messages).into();
-        report["messages_more"] = more(&tally.messages);
+    for (name, value) in [
+        ("timeline", timeline(&tally.timeline)),
+        ("details", values(&tally.details, "disconnect_detail")),
+        ("details_more", more(&tally.details)),
+        ("codes", values(&tally.codes, "disconnect_code")),
+        ("codes_more", more(&tally.codes)),
+        ("lifetimes", histogram(&tally.lifetimes)),
+        ("silences", histogram(&tally.silences)),
+        ("before_a_byte", tally.before_a_byte.into()),
+        ("clock_jumps", tally.clock_jumps.into()),
+    ] {
+        report[format!("{of}_{name}")] = value;
+    }
+    report[format!("{of}_silences")]["floor"] = tally.silences.floor().map(|floor| cluster(&floor)).into();
+    if let Some(key) = &arguments.by {
+        report["by"] = values(&tally.by, key);
+        report["by_more"] = more(&tally.by);
+    }
+    if arguments.when {
+        report["seconds"] = values(&tally.seconds, "second");
+        report["seconds_more"] = more(&tally.seconds);
+    }
+    if let Some(key) = arguments.by.as_deref().filter(|_| arguments.away) {
+        let machines = tally.away.machines();
+        let machines = machines.iter().take(MOST).map(|machine| {
+            json!({key: machine.name, "ends": machine.ends, "known": machine.known,
+                "away_ms": machine.total, "longest_away_ms": machine.longest})
+        });
+        report["away"] = machines.collect();
     }
     report.to_string()
 }
 
 fn kinds_of(tally: &Tally) -> Vec<Value> {
     let kinds = kinds(tally).into_iter().map(|(kind, ends)| {
-        json!({
+        let mut value = json!({
             "connect_type": kind.connect_type,
             "disconnect_reason": kind.reason,
             "disconnect_expected": kind.reason.expected(),
             "disconnect_initiator": kind.initiator,
             "disconnect_trigger": kind.trigger,
+            "disconnect_peer": kind.peer,
             "count": ends.original,
             "inherited": ends.inherited,
-        })
+        });
+        if !ends.timeline.is_empty() {
+            value["timeline"] = timeline(&ends.timeline);
+        }
+        value
     });
     kinds.collect()
 }
 
-fn timeline(tally: &Tally) -> Value {
-    let (seconds, columns) = tally.counts.timeline.columns(COLUMNS);
+fn timeline(timeline: &Timeline) -> Value {
+    let (seconds, columns) = timeline.columns(COLUMNS);
     let columns: Vec<_> = columns
         .iter()
         .filter(|column| column.count > 0)
@@ -73,10 +97,15 @@ fn timeline(tally: &Tally) -> Value {
     json!({"seconds": seconds, "columns": columns})
 }
 
-fn values<const N: usize>(top: &Top<N>, key: &str) -> Vec<Value> {
+fn values<const N: usize>(top: &Top<N>, key: &str) -> Value {
     let most = top.most(MOST).into_iter();
     most.map(|shown| {
         let mut value = json!({key: shown.text, "count": shown.at_most});
+        for (name, column) in [("expected", EXPECTED), ("unexpected", UNEXPECTED), ("inherited", INHERITED)] {
+            if let Some(count) = shown.counted.get(column).filter(|_| N > 1) {
+                value[name] = json!(count);
+            }
+        }
         if shown.at_least < shown.at_most {
             value["at_least"] = json!(shown.at_least);
         }
@@ -96,31 +125,6 @@ fn more<const N: usize>(top: &Top<N>) -> Value {
     })
 }
 
-fn messages(top: &Top<3>) -> Vec<Value> {
-    let most = top.most(MOST).into_iter();
-    most.map(
-        |Shown {
-             text,
-             counted,
-             at_least,
-             at_most,
-         }| {
-            let mut value = json!({
-                "msg": text,
-                "count": at_most,
-                "expected": counted[EXPECTED],
-                "unexpected": counted[UNEXPECTED],
-                "inherited": counted[INHERITED],
-            });
-            if at_least < at_most {
-                value["at_least"] = json!(at_least);
-            }
-            value
-        },
-    )
-    .collect()
-}
-
 fn histogram(histogram: &Histogram) -> Value {
     let bins: Vec<_> = BINS
         .iter()
@@ -128,15 +132,13 @@ fn histogram(histogram: &Histogram) -> Value {
         .filter(|(_, count)| **count > 0)
         .map(|((from, _), count)| json!({"from_ms": from, "count": count}))
         .collect();
-    let clusters: Vec<_> = histogram
-        .clusters()
-        .into_iter()
-        .map(|cluster| {
-            let suggests = Some(cluster.suggests).filter(|suggests| !suggests.is_empty());
-            json!({"seconds": cluster.seconds, "count": cluster.count, "suggests": suggests})
-        })
-        .collect();
+    let clusters: Vec<_> = histogram.clusters().iter().map(cluster).collect();
     json!({"count": histogram.count(), "bins": bins, "clusters": clusters})
+}
+
+fn cluster(cluster: &Cluster) -> Value {
+    let suggests = Some(cluster.suggests).filter(|suggests| !suggests.is_empty());
+    json!({"seconds": cluster.seconds, "count": cluster.count, "suggests": suggests})
 }
 
 fn first(first: &First) -> Value {

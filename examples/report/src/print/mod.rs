@@ -7,8 +7,6 @@ mod text;
 
 use std::cmp::Reverse;
 
-use disconnect_attribution::Initiator;
-
 use crate::tally::{Ends, Kind, Skipped, Tally};
 
 pub(crate) use self::machines::for_machines;
@@ -34,19 +32,11 @@ pub(crate) fn warning(tally: &Tally) -> Option<String> {
 }
 
 /// What has to be looked at first, then the most frequent.
-fn kinds(tally: &Tally) -> Vec<(Kind, Ends)> {
-    let kinds = tally.counts.kinds.iter();
-    let mut kinds: Vec<_> = kinds.map(|(kind, ends)| (*kind, *ends)).collect();
+fn kinds(tally: &Tally) -> Vec<(&Kind, &Ends)> {
+    let mut kinds: Vec<_> = tally.kinds.iter().collect();
     kinds.sort_by_key(|(kind, ends)| {
-        let initiator = kind.initiator.map(Initiator::as_str);
-        let words = (
-            kind.connect_type.as_str(),
-            kind.reason.as_str(),
-            initiator,
-            kind.trigger,
-        );
         let counts = (Reverse(ends.original), Reverse(ends.inherited));
-        (kind.reason.expected(), counts, words)
+        (kind.reason.expected(), counts, kind.words())
     });
     kinds
 }

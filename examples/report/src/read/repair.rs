@@ -1,5 +1,7 @@
 //! JSON whose texts hold what JSON must not.
 
+use std::fmt::Write;
+
 /// Replaces in texts what serde_json refuses: half of a surrogate pair, or a raw control character.
 pub(crate) fn repair(line: &str) -> Option<String> {
     let mut text = String::with_capacity(line.len());
@@ -14,7 +16,12 @@ pub(crate) fn repair(line: &str) -> Option<String> {
                 in_text = !in_text;
                 ("", 1)
             }
-            _ if in_text => (REPLACEMENT, 1),
+            control if in_text => {
+                let _ = write!(text, "\\u{control:04x}");
+                rest = &rest[1..];
+                changed = true;
+                continue;
+            }
             _ => ("", 1),
         };
         changed |= !instead.is_empty();
@@ -38,9 +45,7 @@ fn escape_unit(escaped: &str) -> (&'static str, usize) {
     match surrogate(escaped) {
         None => ("", 1 + escaped.chars().next().map_or(0, char::len_utf8)),
         Some(0xd800..0xdc00) => {
-            let low = escaped
-                .get(5..)
-                .and_then(|rest| surrogate(rest.strip_prefix('\\')?));
+            let low = escaped.get(5..).and_then(|rest| surrogate(rest.strip_prefix('\\')?));
             match low {
                 Some(0xdc00..) => ("", 12),
                 _ => (REPLACEMENT, 6),

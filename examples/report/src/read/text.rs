@@ -1,103 +1,106 @@
-//! The one scanner for every text format: words, `key=value`, `key="quoted value"`, `key={"raw":"JSON"}`.
+//! The one scanner for every text format: words, `key=value`, `key="quoted value"`, `key={"raw":"JSON"}`, and
+//! `, key: value` as slog-term and tracing's pretty format write it.
 //!
-//! It reads the Go agents' human format, the text of Go's log/slog and of tracing-subscriber (full and
-//! compact), since all of them write a time, words, and then fields.
+//! All of them write prefixes, a time, a level, a message, and then fields.
 
 use std::borrow::Cow;
 
-use disconnect_attribution::{Disconnect, keys};
+use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, keys};
+use jiff::Timestamp;
 use memchr::memmem;
 use serde::de::value::MapDeserializer;
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
+use serde_json::json;
 
-use super::json::{self, Json};
+use super::keys::{ALL, group, integer, is_number};
 use super::quote::{closing_quote, unquote};
+use super::value::{Around, with_error};
 use super::{End, time};
 
-/// The end in a line and its block: none where it is about something else.
-pub(crate) fn read(
-    text: &str,
-    block: &[Cow<'_, str>],
-    by_message: bool,
+/// The end in a line and its block: none if it is about something else.
+pub(super) fn read<'a>(
+    text: &'a str,
+    block: &'a [String],
+    outer: Option<&Around<'_>>,
+    by: Option<&str>,
 ) -> Result<Option<End>, String> {
-    let (start, rest) = match time::leading(text) {
-        Some((time, rest)) => (Some(time), rest),
-        None => (None, text),
-    };
-    let mut scanner = Scanner::new(rest);
-    let mut fields: Vec<(&str, Value<'_>)> = Vec::with_capacity(16);
-    fields.extend(&mut scanner);
-    let in_block = multi_line(rest, block);
-    if let Some((key, value)) = &in_block {
-        fields.push((key, Value::Text(Cow::Borrowed(value))));
+    let mut line = Line::of(text);
+    let in_block = multi_line(block);
+    let has_block = in_block.is_some();
+    line.fields.extend(
+        in_block.map(|(key, value)| Field { value: Some(Cow::Owned(value)), ..Field::text(key, "") }),
+    );
+    let reason = |field: &Field<'a>| group(field.key, keys::DISCONNECT_REASON);
+    let mut of = line.fields.iter().filter(|field| !field.in_span).find_map(reason);
+    if of.is_none() && text.contains(", ") {
+        let colons = Line::with_colons(text);
+        of = colons.fields.iter().find_map(reason);
+        if of.is_some() {
+            line = colons;
+        }
     }
-
-    let is_reason = |(key, _): &&(&str, Value<'_>)| {
-        let group = key.strip_suffix(keys::DISCONNECT_REASON);
-        group.is_some_and(|group| group.is_empty() || group.ends_with('.'))
+    let Some(of) = of else {
+        return without_key(&line, has_block);
     };
-    let Some((reason, _)) = fields.iter().rfind(is_reason) else {
-        return without_key(rest, in_block.is_some());
+    let is_plain =
+        line.fields.iter().any(|field| field.key.strip_prefix(of) == Some(keys::DISCONNECT_REASON));
+    let name = |key: &str| {
+        let plain = key.strip_prefix(of).filter(|_| is_plain);
+        let is_name = |name: &&&str| plain.map_or_else(|| group(key, name) == Some(of), |key| key == **name);
+        ALL.iter().find(is_name).copied()
     };
-    let group = &reason[..reason.len() - keys::DISCONNECT_REASON.len()];
-    let field = |name: &str| {
-        let found = fields.iter().rfind(|(key, _)| *key == name);
-        found.and_then(|(_, value)| value.text())
-    };
-    let time = start.or_else(|| {
-        ["time", "ts", "timestamp"]
-            .into_iter()
-            .find_map(|key| time::parse(field(key)?))
-    });
-    let message = if by_message {
-        let words = || message(&rest[scanner.words..scanner.first_key.unwrap_or(scanner.words)]);
-        Some(field("msg").map_or_else(words, str::to_owned))
-    } else {
-        None
-    };
-    let record = fields
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(group)?, value)));
+    let outside = line.fields.iter().filter(|field| !field.in_span);
+    let fields: Vec<_> = outside.filter_map(|field| Some((name(field.key)?, field))).collect();
+    for (index, (name, field)) in fields.iter().enumerate() {
+        if fields[..index].iter().any(|(before, _)| before == name) {
+            return Err(format!("{name} stands twice in the line"));
+        }
+        if field.is_damaged
+            || !field.is_quoted && is_cut_or_glued(name, field.value.as_deref().unwrap_or_default())
+        {
+            return Err(format!("the value of {name} is damaged"));
+        }
+    }
+    let record = fields.into_iter().map(|(name, field)| (name, field.value(name)));
     let disconnect = Disconnect::deserialize(MapDeserializer::new(record))
         .map_err(|error: serde::de::value::Error| error.to_string())?;
-    Ok(Some(End {
-        disconnect,
-        time,
-        message,
-    }))
+    let head = line.head();
+    let field = |wanted: &str| {
+        let field = line.fields.iter().rfind(|field| field.key == wanted)?;
+        field.value.as_deref()
+    };
+    let own = line.fields.iter().filter_map(|field| {
+        let value = field.value.as_deref();
+        let value = value.filter(|value| value.starts_with(|c: char| c.is_ascii_digit()))?;
+        let time = time::of_text(value)?;
+        Some((time::rank(field.key)?, time))
+    });
+    let own = own.min_by_key(|(rank, _)| *rank).map(|(_, time)| time);
+    let time = own.or(head.time).or_else(|| outer?.time());
+    let by = by.and_then(|key| {
+        let message = || (key == "msg").then(|| head.message.clone()).filter(|text| !text.is_empty());
+        field(key).map(str::to_owned).or_else(message).or_else(|| outer?.field(key))
+    });
+    let error = || field("error").or_else(|| field("err")).map(str::to_owned);
+    Ok(Some(End { disconnect: with_error(disconnect, error), time, by }))
 }
 
 /// No field is called like the key: it stands in a value, or something is damaged.
-fn without_key(text: &str, has_block: bool) -> Result<Option<End>, String> {
-    let mut scanner = Scanner::new(text);
-    scanner.notes_mentions = true;
-    (&mut scanner).for_each(drop);
-    let mut records = scanner
-        .raw
-        .iter()
-        .filter_map(|raw| match json::read(raw, false) {
-            Json::End(end) => Some(end),
-            _ => None,
-        });
-    if let Some(end) = records.next_back() {
-        return Ok(Some(end));
-    }
-    let mentions = memmem::find_iter(text.as_bytes(), keys::DISCONNECT_REASON).count();
-    if (mentions == scanner.quoted_mentions && !scanner.malformed) && (mentions > 0 || has_block) {
+fn without_key(line: &Line<'_>, has_block: bool) -> Result<Option<End>, String> {
+    let mentions = |text: &str| memmem::find_iter(text.as_bytes(), keys::DISCONNECT_REASON).count();
+    let all = mentions(line.text);
+    let quoted = line.fields.iter().filter(|field| field.is_quoted && !field.is_damaged);
+    let in_values: usize = quoted.map(|field| field.value.as_deref().map_or(0, mentions)).sum();
+    let is_whole = line.fields.iter().all(|field| !field.is_damaged);
+    if all == in_values && is_whole && (all > 0 || has_block) {
         return Ok(None);
     }
-    Err(format!(
-        "{} is not followed by a value",
-        keys::DISCONNECT_REASON
-    ))
+    Err(format!("{} is not followed by a value", keys::DISCONNECT_REASON))
 }
 
 /// The value that left its line: `key= first line`, then deeper lines.
-fn multi_line<'a>(header: &str, block: &'a [Cow<'_, str>]) -> Option<(&'a str, String)> {
-    if !header.trim_end().ends_with("...") {
-        return None;
-    }
+fn multi_line(block: &[String]) -> Option<(&str, String)> {
     let (first, rest) = block.split_first()?;
     let (key, first) = first.trim_start().split_once('=')?;
     let mut value = first.trim().to_owned();
@@ -108,56 +111,89 @@ fn multi_line<'a>(header: &str, block: &'a [Cow<'_, str>]) -> Option<(&'a str, S
     Some((key, value))
 }
 
-/// The message in what stands before the first field: without level, and without the names of loggers,
-/// targets and spans, which end in a colon.
-fn message(words: &str) -> String {
-    let mut words = words.trim();
-    while let Some((word, rest)) = words.split_once(' ') {
-        let is_level =
-            word.starts_with('[') || matches!(word, "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR");
-        if !is_level && !word.ends_with(':') {
-            break;
-        }
-        words = rest.trim_start();
+/// Whether a word of the vocabulary lost its end, or has something behind it that no logger wrote there.
+fn is_cut_or_glued(key: &str, value: &str) -> bool {
+    fn test<T: Copy>(words: &[T], text: fn(&T) -> &'static str, value: &str) -> bool {
+        let words = || words.iter().map(text);
+        let is_glued = |rest: &str| {
+            rest.starts_with(|c: char| c != '_' && !c.is_ascii_lowercase()) || rest.contains('=')
+        };
+        !words().any(|word| word == value)
+            && words().any(|word| word.starts_with(value) || value.strip_prefix(word).is_some_and(is_glued))
     }
-    words.trim_matches('"').to_owned()
+    !value.is_empty()
+        && match key {
+            keys::DISCONNECT_REASON => test(DisconnectReason::VARIANTS, |word| word.as_str(), value),
+            keys::DISCONNECT_INITIATOR | keys::DISCONNECT_PEER => {
+                test(Initiator::VARIANTS, |word| word.as_str(), value)
+            }
+            keys::DISCONNECT_TRIGGER => test(Trigger::VARIANTS, |word| word.as_str(), value),
+            keys::CONNECT_TYPE => test(ConnectType::VARIANTS, |word| word.as_str(), value),
+            _ => false,
+        }
 }
 
-enum Value<'a> {
-    Text(Cow<'a, str>),
-    Signed(i64),
-    Unsigned(u64),
+/// What stands before the fields of a line.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) time: Option<Timestamp>,
+    pub(super) message: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The head of a line that goes on as JSON.
+    pub(super) fn of(text: &str) -> Self {
+        let line = Line::of(text);
+        let fields = line
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.key.to_owned(), field.value.as_deref()?.to_owned())));
+        let fields = fields.collect();
+        Self { fields, ..line.head() }
+    }
+
+    /// As what stands around the JSON.
+    pub(super) fn into_value(self) -> serde_json::Value {
+        let mut value = json!({"time": self.time, "msg": self.message});
+        for (key, text) in self.fields {
+            value[key] = text.into();
+        }
+        value
+    }
+}
+
+/// A field of a line.
+struct Field<'a> {
+    key: &'a str,
+    value: Option<Cow<'a, str>>,
+    is_quoted: bool,
+    /// Whether a quote was not where a writer puts it.
+    is_damaged: bool,
+    in_span: bool,
+}
+
+impl<'a> Field<'a> {
+    fn text(key: &'a str, value: &'a str) -> Self {
+        Self { key, value: Some(Cow::Borrowed(value)), is_quoted: false, is_damaged: false, in_span: false }
+    }
+
+    fn value(&self, name: &str) -> FieldValue<'_> {
+        match self.value.as_deref() {
+            None => FieldValue::Nothing,
+            Some(text) if is_number(name) => integer(text).map_or(FieldValue::Text(text), FieldValue::Number),
+            Some(text) => FieldValue::Text(text),
+        }
+    }
+}
+
+enum FieldValue<'a> {
+    Text(&'a str),
+    Number(i64),
     Nothing,
 }
 
-impl<'a> Value<'a> {
-    /// A value without quotes. The record's own keys are texts, whatever they look like.
-    fn bare(key: &str, text: &'a str) -> Self {
-        if text == "<nil>" {
-            return Self::Nothing;
-        }
-        if !key.contains("disconnect_")
-            && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-        {
-            if let Ok(number) = text.parse() {
-                return Self::Unsigned(number);
-            }
-            if let Ok(number) = text.parse() {
-                return Self::Signed(number);
-            }
-        }
-        Self::Text(Cow::Borrowed(text))
-    }
-
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Signed(_) | Self::Unsigned(_) | Self::Nothing => None,
-        }
-    }
-}
-
-impl<'de> IntoDeserializer<'de> for Value<'de> {
+impl IntoDeserializer<'_> for FieldValue<'_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -165,69 +201,131 @@ impl<'de> IntoDeserializer<'de> for Value<'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for Value<'de> {
+impl<'de> Deserializer<'de> for FieldValue<'_> {
     type Error = serde::de::value::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self {
-            Self::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
-            Self::Text(Cow::Owned(text)) => visitor.visit_string(text),
-            Self::Signed(number) => visitor.visit_i64(number),
-            Self::Unsigned(number) => visitor.visit_u64(number),
+            Self::Text(text) => visitor.visit_str(text),
+            Self::Number(number) => visitor.visit_i64(number),
             Self::Nothing => visitor.visit_unit(),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self {
-            Self::Nothing => visitor.visit_none(),
-            other => visitor.visit_some(other),
         }
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any option
     }
 }
 
-/// Walks over the fields of a line.
-struct Scanner<'a> {
+/// A line, taken apart.
+struct Line<'a> {
     text: &'a str,
     at: usize,
+    fields: Vec<Field<'a>>,
     /// Where the message starts, as far as is known, and the first field after it.
     words: usize,
     first_key: Option<usize>,
-    /// Whether it matters where else the key stands.
-    notes_mentions: bool,
-    /// Values that are raw JSON and hold the key.
-    raw: Vec<&'a str>,
-    /// How often the key stands in a whole value, where it is no key.
-    quoted_mentions: usize,
-    /// Whether a quote was not where a writer puts it.
-    malformed: bool,
+    /// The first field of a span that is not over.
+    span: usize,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> Line<'a> {
     fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            at: 0,
-            words: 0,
-            first_key: None,
-            raw: Vec::new(),
-            notes_mentions: false,
-            quoted_mentions: 0,
-            malformed: false,
+        Self { text, at: 0, fields: Vec::with_capacity(16), words: 0, first_key: None, span: 0 }
+    }
+
+    fn of(text: &'a str) -> Self {
+        let mut line = Self::new(text);
+        while line.field().is_some() {}
+        line
+    }
+
+    /// A line whose fields follow a comma, and their values a colon.
+    fn with_colons(text: &'a str) -> Self {
+        let mut line = Self::new(text);
+        let next = |from: usize| {
+            text[from..].match_indices(", ").find_map(|(at, _)| {
+                let word = &text[from + at + 2..];
+                let length = word.bytes().position(|byte| !is_key(byte))?;
+                (length > 0 && word[length..].starts_with(": ")).then_some((from + at, length))
+            })
+        };
+        let mut found = next(0);
+        line.first_key = found.map(|(at, _)| at);
+        while let Some((at, length)) = found {
+            let (key, start) = (&text[at + 2..][..length], at + length + 4);
+            line.at = start;
+            let mut field = Field::text(key, "");
+            if text[start..].starts_with('"') {
+                field = line.quoted(key);
+                found = next(line.at);
+            } else {
+                found = next(start);
+                let end = found.map_or(text.len(), |(at, _)| at);
+                field.value = Some(Cow::Borrowed(&text[start..end]));
+            }
+            line.fields.push(field);
         }
+        line
     }
 
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
+    /// Past the next field, or the end.
+    fn field(&mut self) -> Option<()> {
+        loop {
+            let rest = self.rest();
+            self.at += rest.bytes().position(|byte| !is_space(byte))?;
+            let word = self.rest();
+            let bytes = word.as_bytes();
+            let length = bytes.iter().position(|byte| !is_key(*byte)).unwrap_or(bytes.len());
+            if length > 0 && bytes.get(length) == Some(&b'=') {
+                let key = &word[..length];
+                if matches!(key, "MESSAGE") {
+                    // journald's export: the line is its value.
+                    self.at += length + 1;
+                    self.words = self.at;
+                    continue;
+                }
+                self.first_key.get_or_insert(self.at);
+                self.at += length + 1;
+                let field = self.value(key);
+                let ends_span = self.rest().starts_with('}')
+                    || !field.is_quoted && field.value.as_deref().is_some_and(|value| value.ends_with("}:"));
+                self.fields.push(field);
+                if ends_span {
+                    self.end_span();
+                }
+                return Some(());
+            }
+            // A word of the message, or the name of a span before its fields.
+            let end = bytes.iter().position(|byte| is_space(*byte) || *byte == b'{');
+            self.at += match end {
+                Some(end) => end + usize::from(bytes[end] == b'{'),
+                None => word.len(),
+            };
+            if end.is_some_and(|end| bytes[end] == b'{') {
+                self.span = self.fields.len();
+            }
+            if bytes[0] == b'}' {
+                self.end_span();
+            }
+        }
+    }
+
+    /// The fields so far were those of a span; the message comes after them.
+    fn end_span(&mut self) {
+        self.fields[self.span..].iter_mut().for_each(|field| field.in_span = true);
+        self.span = self.fields.len();
+        self.words = self.at;
+        self.first_key = None;
+    }
+
     /// Past a value that starts here; what follows must be where a writer leaves off.
-    fn value(&mut self, key: &str) -> Value<'a> {
+    fn value(&mut self, key: &'a str) -> Field<'a> {
         let rest = self.rest();
         match rest.as_bytes().first() {
             Some(b'"') => self.quoted(key),
@@ -238,8 +336,7 @@ impl<'a> Scanner<'a> {
                 let end = values.byte_offset();
                 if is_value && ends_value(&rest[end..]) {
                     self.at += end;
-                    self.mention(&rest[..end]);
-                    return Value::Text(Cow::Borrowed(&rest[..end]));
+                    return Field { is_quoted: true, ..Field::text(key, &rest[..end]) };
                 }
                 self.bare(key)
             }
@@ -247,84 +344,96 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn mention(&mut self, value: &'a str) {
-        if !self.notes_mentions {
-            return;
-        }
-        let mentions = memmem::find_iter(value.as_bytes(), keys::DISCONNECT_REASON).count();
-        if mentions > 0 {
-            self.quoted_mentions += mentions;
-            if value.starts_with('{') {
-                self.raw.push(value);
-            }
-        }
-    }
-
-    fn bare(&mut self, key: &str) -> Value<'a> {
+    fn bare(&mut self, key: &'a str) -> Field<'a> {
         let rest = self.rest();
         let end = rest.bytes().position(is_space).unwrap_or(rest.len());
         self.at += end;
-        if rest[..end].ends_with("}:") {
-            self.end_span();
+        let value = &rest[..end];
+        Field {
+            value: (value != "<nil>").then_some(Cow::Borrowed(value)),
+            is_damaged: value.contains(['"', '\\']),
+            ..Field::text(key, "")
         }
-        Value::bare(key, &rest[..end])
     }
 
-    /// The fields so far were those of a span; the message comes after them.
-    fn end_span(&mut self) {
-        self.words = self.at;
-        self.first_key = None;
-    }
-
-    fn quoted(&mut self, key: &str) -> Value<'a> {
+    fn quoted(&mut self, key: &'a str) -> Field<'a> {
         let rest = self.rest();
         let Some(end) = closing_quote(rest.as_bytes()) else {
-            self.malformed = true;
-            return self.bare(key);
+            return Field { is_damaged: true, ..self.bare(key) };
         };
         let after = end + 1;
-        if !ends_value(&rest[after..]) {
-            self.malformed = true;
-        }
         self.at += after;
-        self.mention(&rest[..after]);
-        Value::Text(unquote(&rest[1..end]))
+        Field {
+            value: Some(unquote(&rest[1..end])),
+            is_quoted: true,
+            is_damaged: !ends_value(&rest[after..]),
+            ..Field::text(key, "")
+        }
+    }
+
+    /// What stands before the fields. The last time before the level is the line's own, whatever wrapped it.
+    fn head(&self) -> Head {
+        let end = self.first_key.unwrap_or(self.text.len());
+        let level = level(&self.text[..end]);
+        let before = level.as_ref().map_or(end, |level| level.start);
+        let (mut at, mut time) = (0, None);
+        while let Some((range, found)) = time::first(&self.text[at..end]) {
+            if time.is_some() && (level.is_none() || at + range.start > before) {
+                break;
+            }
+            time = found.or(time);
+            at += range.end;
+        }
+        let unix = || {
+            let (count, _) = self.text.trim_start().split_once(' ')?;
+            let digits = count.split_once('.')?.0.len();
+            (digits == 10).then(|| time::of_text(count)).flatten()
+        };
+        let words = level.map_or(at, |level| level.end).max(self.words).min(end);
+        Head { time: time.or_else(unix), message: message(&self.text[words..end]), fields: Vec::new() }
     }
 }
 
-impl<'a> Iterator for &mut Scanner<'a> {
-    type Item = (&'a str, Value<'a>);
+/// The words that loggers write as a level.
+const LEVELS: [&str; 15] = [
+    "trace", "debug", "info", "warn", "warning", "error", "notice", "debg", "trce", "erro", "crit",
+    "critical", "fatal", "inf", "wrn",
+];
 
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let rest = self.rest();
-            let word = rest.bytes().position(|byte| !is_space(byte))?;
-            self.at += word;
-            let word = &rest[word..];
-            let bytes = word.as_bytes();
-            let length = bytes
-                .iter()
-                .position(|byte| !is_key(*byte))
-                .unwrap_or(bytes.len());
-            if length > 0 && bytes.get(length) == Some(&b'=') {
-                let key = &word[..length];
-                self.first_key.get_or_insert(self.at);
-                self.at += length + 1;
-                return Some((key, self.value(key)));
-            }
-            // A word of the message, or the name of a span before its fields.
-            let end = bytes
-                .iter()
-                .position(|byte| is_space(*byte) || *byte == b'{');
-            self.at += match end {
-                Some(end) => end + usize::from(bytes[end] == b'{'),
-                None => word.len(),
-            };
-            if bytes[0] == b'}' {
-                self.end_span();
-            }
+/// Where the level stands in what is before the fields: in brackets or capitals, or else between tabs.
+fn level(words: &str) -> Option<std::ops::Range<usize>> {
+    let (mut at, mut between_tabs) = (0, None);
+    for word in words.split([' ', '\t']) {
+        let range = at..at + word.len();
+        let bare = word.trim_matches(['[', ']', ':', '|']);
+        let is_bracketed = word.starts_with('[') && word.ends_with(']') && (1..=5).contains(&bare.len());
+        let is_upper = bare.bytes().all(|byte| byte.is_ascii_uppercase());
+        let is_level = || LEVELS.iter().any(|level| level.eq_ignore_ascii_case(bare));
+        if is_bracketed || is_upper && is_level() {
+            return Some(range);
         }
+        let is_column = words[..at].ends_with('\t') && words[range.end..].starts_with('\t');
+        if is_column && is_level() {
+            between_tabs = Some(range.clone());
+        }
+        at = range.end + 1;
     }
+    between_tabs
+}
+
+/// The message in what stands between level and fields: without the names of loggers, targets and spans, which
+/// end in a colon or a bracket, and without what else stands before a last tab.
+fn message(words: &str) -> String {
+    let mut words = words.trim();
+    words = words.rsplit('\t').next().unwrap_or_default();
+    words = words.rsplit("]: ").next().unwrap_or_default().trim_start_matches("- ");
+    while let Some((word, rest)) = words.split_once(' ') {
+        if !word.ends_with([':', ']']) {
+            break;
+        }
+        words = rest.trim_start();
+    }
+    words.trim_matches('"').to_owned()
 }
 
 /// What loggers put between fields. They quote a value that holds any other white space.
@@ -337,7 +446,6 @@ fn is_key(byte: u8) -> bool {
 }
 
 fn ends_value(rest: &str) -> bool {
-    rest.chars()
-        .next()
-        .is_none_or(|c| c.is_whitespace() || c == '}')
+    let next = rest.chars().next();
+    next.is_none_or(|c| c.is_whitespace() || matches!(c, '}' | ',' | ']'))
 }

@@ -61,7 +61,7 @@ pub(crate) struct Histogram {
     count: u64,
 }
 
-/// Values that came together right after a round one.
+/// Values that came together right after a round one, or all after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cluster {
     pub(crate) seconds: u64,
@@ -71,9 +71,13 @@ pub(crate) struct Cluster {
 }
 
 impl Histogram {
-    pub(crate) fn add(&mut self, milliseconds: u64) {
+    /// Adds a value; one that a known timer set is no hint at an unknown one.
+    pub(crate) fn add(&mut self, milliseconds: u64, is_known: bool) {
         self.count += 1;
         self.bins[bin_of(milliseconds)] += 1;
+        if is_known {
+            return;
+        }
         *self.cells.entry(cell_of(milliseconds)).or_default() += 1;
     }
 
@@ -107,6 +111,23 @@ impl Histogram {
             .collect()
     }
 
+    /// What forgets idle connections without a word shows in the next write, whenever that comes: ten values or
+    /// more, all after a round one, the first soon after it for so many, and the others anywhere.
+    pub(crate) fn floor(&self) -> Option<Cluster> {
+        let least = *self.cells.first_key_value()?.0;
+        let count: u64 = self.cells.values().sum();
+        let all: u64 = self.cells.iter().map(|(cell, count)| start_of(*cell) * count).sum();
+        let (seconds, suggests) = *ROUND.iter().rfind(|(seconds, _)| *seconds <= start_of(least))?;
+        let first = start_of(least) - seconds;
+        let spread = (all / count).saturating_sub(seconds);
+        let is_floor = seconds >= 60 && count >= 10 && first * 10 <= seconds;
+        (is_floor && spread * 5 >= seconds && first * count <= 3 * spread).then_some(Cluster {
+            seconds,
+            count,
+            suggests,
+        })
+    }
+
     /// How many values were in these whole seconds, the last left out.
     fn within(&self, from: u64, to: u64) -> u64 {
         let cells = cell_of(from * 1000)..cell_of(to * 1000).max(cell_of(from * 1000) + 1);
@@ -115,9 +136,7 @@ impl Histogram {
 }
 
 fn bin_of(milliseconds: u64) -> usize {
-    BINS.iter()
-        .rposition(|(from, _)| *from <= milliseconds)
-        .unwrap_or_default()
+    BINS.iter().rposition(|(from, _)| *from <= milliseconds).unwrap_or_default()
 }
 
 /// A timer may seem to fire a few milliseconds early, by rounding.
@@ -127,4 +146,9 @@ fn cell_of(milliseconds: u64) -> u64 {
         None => seconds,
         Some(later) => (SECONDS + later / 60).min(CELLS),
     }
+}
+
+/// The first second of a cell.
+fn start_of(cell: u64) -> u64 {
+    cell.checked_sub(SECONDS).map_or(cell, |minutes| SECONDS + minutes * 60)
 }

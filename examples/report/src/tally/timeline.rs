@@ -9,8 +9,8 @@ const CELLS_OF: [i64; 10] = [1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 604_
 
 /// How wide a column may be, in seconds. Wider ones double.
 const COLUMNS_OF: [i64; 21] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
-    86_400, 172_800, 604_800, 1_209_600,
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
+    172_800, 604_800, 1_209_600,
 ];
 
 /// The first width that will do.
@@ -34,10 +34,7 @@ pub(crate) struct Timeline {
 
 impl Default for Timeline {
     fn default() -> Self {
-        Self {
-            cells: BTreeMap::new(),
-            seconds: 1,
-        }
+        Self { cells: BTreeMap::new(), seconds: 1 }
     }
 }
 
@@ -53,26 +50,13 @@ impl Timeline {
     pub(crate) fn add(&mut self, time: Timestamp) {
         let cell = time.as_second().div_euclid(self.seconds);
         *self.cells.entry(cell).or_default() += 1;
-        self.keep_bounds();
-    }
-
-    pub(crate) fn merge(&mut self, mut other: Self) {
-        while self.seconds < other.seconds {
-            self.widen();
-        }
-        while other.seconds < self.seconds {
-            other.widen();
-        }
-        for (cell, count) in other.cells {
-            *self.cells.entry(cell).or_default() += count;
-        }
-        self.keep_bounds();
-    }
-
-    fn keep_bounds(&mut self) {
         while self.cells.len() > Self::CELLS {
             self.widen();
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cells.is_empty()
     }
 
     fn widen(&mut self) {
@@ -86,18 +70,25 @@ impl Timeline {
 
     /// At most so many columns of equal width from the first cell to the last, and that width in seconds.
     pub(crate) fn columns(&self, most: i64) -> (i64, Vec<Column>) {
-        let (Some((first, _)), Some((last, _))) =
-            (self.cells.first_key_value(), self.cells.last_key_value())
+        let (Some((first, _)), Some((last, _))) = (self.cells.first_key_value(), self.cells.last_key_value())
         else {
             return (self.seconds, Vec::new());
         };
+        self.of_cells(*first, *last, most)
+    }
+
+    /// The same from one time to another.
+    pub(crate) fn between(&self, first: Timestamp, last: Timestamp, most: i64) -> (i64, Vec<Column>) {
+        let [first, last] = [first, last].map(|time| time.as_second().div_euclid(self.seconds));
+        self.of_cells(first, last, most)
+    }
+
+    fn of_cells(&self, first: i64, last: i64, most: i64) -> (i64, Vec<Column>) {
         let column = |cell: i64, width: i64| (cell * self.seconds).div_euclid(width);
         // Cells that are wider than a second are so many that a column is a whole number of them.
-        let seconds = width(&COLUMNS_OF, |width| {
-            column(*last, width) - column(*first, width) < most
-        });
-        let first = column(*first, seconds);
-        let columns = usize::try_from(column(*last, seconds) - first + 1).unwrap_or(0);
+        let seconds = width(&COLUMNS_OF, |width| column(last, width) - column(first, width) < most);
+        let first = column(first, seconds);
+        let columns = usize::try_from(column(last, seconds) - first + 1).unwrap_or(0);
         let mut counts = vec![0; columns];
         for (cell, count) in &self.cells {
             let index = usize::try_from(column(*cell, seconds) - first).unwrap_or(0);

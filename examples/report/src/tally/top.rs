@@ -5,20 +5,6 @@ use std::cmp::Reverse;
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
-/// Exact counts of the texts of a part of a log, in the order in which they came.
-pub(crate) type Seen<const N: usize> = IndexMap<String, [u64; N], RandomState>;
-
-/// Counts one more of a text.
-pub(crate) fn see<const N: usize>(seen: &mut Seen<N>, text: &str, column: usize) {
-    if let Some(counts) = seen.get_mut(text) {
-        counts[column] += 1;
-    } else {
-        let mut counts = [0; N];
-        counts[column] = 1;
-        seen.insert(text.to_owned(), counts);
-    }
-}
-
 /// Counts of distinct texts: exact up to [`DISTINCT`](Self::DISTINCT) of them, then the most frequent with a
 /// bound on the error.
 ///
@@ -61,29 +47,24 @@ impl<const N: usize> Top<N> {
     /// How many texts are kept whatever comes.
     pub(crate) const DISTINCT: usize = 10_000;
 
-    pub(crate) fn merge(&mut self, seen: Seen<N>) {
-        for (text, counts) in seen {
-            self.add(text, counts);
+    /// Counts one more of a text.
+    pub(crate) fn add(&mut self, text: &str, column: usize) {
+        self.total += 1;
+        if let Some(counter) = self.counts.get_mut(text) {
+            counter.counted[column] += 1;
+            return;
         }
-    }
-
-    fn add(&mut self, text: String, counts: [u64; N]) {
-        self.total += counts.iter().sum::<u64>();
-        let counter = self.counts.entry(text).or_insert(Counter {
-            counted: [0; N],
-            missed: self.floor,
-        });
-        for (counted, count) in counter.counted.iter_mut().zip(counts) {
-            *counted += count;
-        }
+        let mut counted = [0; N];
+        counted[column] = 1;
+        let missed = self.floor;
+        self.counts.insert(text.to_owned(), Counter { counted, missed });
         if self.counts.len() >= 2 * Self::DISTINCT {
             self.forget();
         }
     }
 
     fn forget(&mut self) {
-        self.counts
-            .sort_by(|a, one, b, other| (other.at_most(), a).cmp(&(one.at_most(), b)));
+        self.counts.sort_by(|a, one, b, other| (other.at_most(), a).cmp(&(one.at_most(), b)));
         for (_, counter) in self.counts.drain(Self::DISTINCT..) {
             self.floor = self.floor.max(counter.at_most());
         }

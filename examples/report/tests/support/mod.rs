@@ -19,10 +19,7 @@ pub(crate) use sink::{Sink, json_text};
 
 /// Runs the program to its end.
 pub(crate) fn report(arguments: &[&str], directory: &Path, input: &[u8]) -> Output {
-    let mut process = command(arguments, directory)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("started");
+    let mut process = command(arguments, directory).stdin(Stdio::piped()).spawn().expect("started");
     // A report that never reads its input closes it early.
     let _ = process.stdin.take().expect("piped").write_all(input);
     process.wait_with_output().expect("ended")
@@ -89,30 +86,13 @@ pub(crate) fn story() -> [Line; 5] {
     let failed = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::ProcessExited)
         .with_detail("process exited with error status: 1")
         .with_exit_code(1);
-    let done =
-        Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful).with_exit_code(0);
+    let done = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful).with_exit_code(0);
     [
         ("2026-05-13T17:42:20.000000Z", "starting", None),
-        (
-            "2026-05-13T17:42:21.701000Z",
-            "disconnected from derp map RPC",
-            Some(lost),
-        ),
-        (
-            "2026-05-13T17:42:22.015000Z",
-            "ssh session closed",
-            Some(failed),
-        ),
-        (
-            "2026-05-13T17:42:22.500000Z",
-            "the next session may start",
-            None,
-        ),
-        (
-            "2026-05-13T17:42:23.100000Z",
-            "reconnecting pty closed",
-            Some(done),
-        ),
+        ("2026-05-13T17:42:21.701000Z", "disconnected from derp map RPC", Some(lost)),
+        ("2026-05-13T17:42:22.015000Z", "ssh session closed", Some(failed)),
+        ("2026-05-13T17:42:22.500000Z", "the next session may start", None),
+        ("2026-05-13T17:42:23.100000Z", "reconnecting pty closed", Some(done)),
     ]
 }
 
@@ -120,14 +100,34 @@ pub(crate) fn story() -> [Line; 5] {
 pub(crate) fn slog_json(story: &[Line]) -> String {
     let (sink, clock) = (Sink::default(), Clock::default());
     let now = clock.clone();
-    let json = slog_json::Json::new(sink.clone())
-        .set_newlines(true)
-        .add_key_value(o!(
-            "ts" => PushFnValue(move |_, serializer| serializer.emit(now.now())),
-            "level" => PushFnValue(|record, serializer| serializer.emit(record.level().as_short_str())),
-            "msg" => PushFnValue(|record, serializer| serializer.emit(record.msg())),
-        ));
+    let json = slog_json::Json::new(sink.clone()).set_newlines(true).add_key_value(o!(
+        "ts" => PushFnValue(move |_, serializer| serializer.emit(now.now())),
+        "level" => PushFnValue(|record, serializer| serializer.emit(record.level().as_short_str())),
+        "msg" => PushFnValue(|record, serializer| serializer.emit(record.msg())),
+    ));
     let log = Logger::root(Mutex::new(json.build()).fuse(), o!());
+    write_story(&log, &clock, story);
+    sink.text()
+}
+
+/// A story as slog-term writes it.
+pub(crate) fn slog_term(story: &[Line], is_compact: bool) -> String {
+    let (sink, clock) = (Sink::default(), Clock::default());
+    let now = clock.clone();
+    let stamp = move |io: &mut dyn Write| write!(io, "{}", now.now());
+    let plain = slog_term::PlainSyncDecorator::new(sink.clone());
+    let log = if is_compact {
+        let format = slog_term::CompactFormat::new(plain).use_custom_timestamp(stamp);
+        Logger::root(Mutex::new(format.build()).fuse(), o!())
+    } else {
+        let format = slog_term::FullFormat::new(plain).use_custom_timestamp(stamp);
+        Logger::root(format.use_original_order().build().fuse(), o!())
+    };
+    write_story(&log.new(o!("session" => 7)), &clock, story);
+    sink.text()
+}
+
+fn write_story(log: &Logger, clock: &Clock, story: &[Line]) {
     for (time, message, end) in story {
         clock.set(time);
         match end {
@@ -135,7 +135,6 @@ pub(crate) fn slog_json(story: &[Line]) -> String {
             None => slog::info!(log, "{}", message; "count" => 3),
         }
     }
-    sink.text()
 }
 
 /// A format of tracing-subscriber.
@@ -145,6 +144,7 @@ pub(crate) enum Tracing {
     FlatJson,
     Full,
     Compact,
+    Pretty,
 }
 
 /// A story as tracing-subscriber writes it.
@@ -161,6 +161,7 @@ pub(crate) fn tracing_lines(story: &[Line], format: Tracing, colours: bool) -> S
         Tracing::FlatJson => builder.json().flatten_event(true).finish().into(),
         Tracing::Full => builder.finish().into(),
         Tracing::Compact => builder.compact().finish().into(),
+        Tracing::Pretty => builder.pretty().with_file(false).with_line_number(false).finish().into(),
     };
     tracing::dispatcher::with_default(&dispatch, || {
         for (time, message, end) in story {
@@ -180,7 +181,5 @@ pub(crate) fn tracing_lines(story: &[Line], format: Tracing, colours: bool) -> S
 }
 
 pub(crate) fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }

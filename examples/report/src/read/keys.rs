@@ -1,0 +1,121 @@
+//! The keys of a record, however a logger or a collector spells them.
+
+use aho_corasick::packed::{Config, Searcher};
+use disconnect_attribution::keys;
+
+/// Every key of a record, `disconnect_expected` left out: it follows from the reason.
+pub(super) const ALL: [&str; 15] = [
+    keys::CONNECT_TYPE,
+    keys::DISCONNECT_REASON,
+    keys::DISCONNECT_INITIATOR,
+    keys::DISCONNECT_TRIGGER,
+    keys::DISCONNECT_PEER,
+    keys::DISCONNECT_CODE,
+    keys::DISCONNECT_DETAIL,
+    keys::DISCONNECT_ORIGIN,
+    keys::EXIT_CODE,
+    keys::CONNECTION_METHOD,
+    keys::CONNECTION_DURATION_MS,
+    keys::PEER_SILENCE_MS,
+    keys::BYTES_RECEIVED,
+    keys::BYTES_SENT,
+    keys::CLOCK_JUMP_MS,
+];
+
+/// What to look for, what stands before it, and what it is. The middle of the key is rarer than its start.
+const PATTERNS: [(&[u8], &[u8], Hit); 8] = [
+    (b"ct_reason", b"disconne", Hit::Key),
+    (b"CT_REASON", b"DISCONNE", Hit::Key),
+    // With a small or a capital letter.
+    (b"ctReason", b"isconne", Hit::Key),
+    (b"ctreason", b"disconne", Hit::Key),
+    // journald writes a text with colours as the numbers of its bytes.
+    (b"99,116,95,114,101,97,115,111,110", b"100,105,115,99,111,110,110,101,", Hit::Key),
+    (b"c\0t\0_\0r\0e\0a\0s\0o\0n", b"d\0i\0s\0c\0o\0n\0n\0e\0", Hit::Utf16),
+    (b"GE\":null", b"\"MESSA", Hit::NoMessage),
+    (b"GE\" : null", b"\"MESSA", Hit::NoMessage),
+];
+
+/// What is found in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hit {
+    Key,
+    /// The key in UTF-16, of whichever order.
+    Utf16,
+    /// journald left the message of a line out.
+    NoMessage,
+}
+
+/// Finds the key of the reason in all its spellings, in one pass.
+pub(super) struct Finder(Searcher);
+
+impl Finder {
+    pub(super) fn new() -> Self {
+        let mut builder = Config::new().builder();
+        builder.extend(PATTERNS.map(|(pattern, ..)| pattern));
+        Self(builder.build().expect("a few short patterns"))
+    }
+
+    /// The first at an offset or later.
+    pub(super) fn next(&self, bytes: &[u8], mut from: usize) -> Option<(usize, Hit)> {
+        loop {
+            let found = self.0.find_in(bytes, (from..bytes.len()).into())?;
+            let (_, before, hit) = PATTERNS[found.pattern().as_usize()];
+            let start = found.start().checked_sub(before.len());
+            if start.is_some_and(|start| bytes[start..found.start()] == *before) {
+                return Some((found.start(), hit));
+            }
+            from = found.start() + 1;
+        }
+    }
+
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        matches!(self.next(text.as_bytes(), 0), Some((_, Hit::Key)))
+    }
+}
+
+/// What stands before a key in one of a line: `conn.` in `conn.disconnect_reason`, `F_` in `F_DISCONNECT_REASON`,
+/// nothing in `disconnectReason`, and in `disconnect_reason_s`, as Azure writes the key of a text.
+pub(super) fn group<'a>(written: &'a str, key: &str) -> Option<&'a str> {
+    let bytes = written.as_bytes();
+    let mut at = match bytes {
+        [rest @ .., b'_', b'b' | b'd' | b's'] => rest.len(),
+        _ => bytes.len(),
+    };
+    for byte in key.bytes().rev().filter(|byte| *byte != b'_') {
+        while at > 0 && matches!(bytes[at - 1], b'_' | b'-' | b'.' | b' ') {
+            at -= 1;
+        }
+        if at == 0 || !bytes[at - 1].eq_ignore_ascii_case(&byte) {
+            return None;
+        }
+        at -= 1;
+    }
+    let (group, key) = written.split_at_checked(at)?;
+    let last = group.as_bytes().last();
+    let starts_word = last.is_none_or(|last| {
+        !last.is_ascii_alphanumeric()
+            || last.is_ascii_lowercase() && key.starts_with(|c: char| c.is_ascii_uppercase())
+    });
+    starts_word.then_some(group)
+}
+
+/// A key in small letters and without what separates its words.
+pub(super) fn squashed(key: &str) -> String {
+    let letters = key.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether the value of a key is a number, which collectors write as a text or a fraction.
+pub(super) fn is_number(key: &str) -> bool {
+    key.ends_with("_ms") || key == keys::EXIT_CODE || key.starts_with("bytes_")
+}
+
+/// A number as a text, perhaps with a fraction of nothing.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let whole = text.split_once('.').map_or(text, |(whole, fraction)| {
+        if fraction.bytes().all(|byte| byte == b'0') { whole } else { text }
+    });
+    whole.parse().ok()
+}

@@ -1,0 +1,163 @@
+//! What people post: lines as real tools hand them on, each with what is right. Names and addresses are made up.
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use support::json_of;
+
+fn reality(arguments: &[&str], file: &str) -> Value {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reality");
+    json_of(&[arguments, &[file]].concat(), &directory, b"")
+}
+
+const RESET: &str = "agent_to_client network_error network reset";
+const LEFT: &str = "agent_to_client client_closed client";
+const REJECTED: &str = "server_to_agent rejected server";
+const READ_FAILED: &str = "read failed: Connection reset by peer (os error 104)";
+const CLOSED: &str = "ssh session closed";
+
+/// A file; its ends; how many records can't be read; the detail; the message; the times of the first and the last.
+type Row = (&'static str, &'static [&'static str], u64, &'static str, &'static str, [&'static str; 2]);
+
+const T20: &str = "2026-05-13T17:42:20.701Z";
+const T21: &str = "2026-05-13T17:42:21.701Z";
+const T22: &str = "2026-05-13T17:42:22.701Z";
+
+const FILES: [Row; 25] = [
+    ("tracing-stackdriver.jsonl", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
+    ("tracing-journald.jsonl", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
+    ("otlp-attributes.jsonl", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
+    ("elastic-search-response.json", &[RESET, REJECTED, LEFT], 0, READ_FAILED, "", [T20, T22]),
+    ("cloudwatch-get-log-events.json", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
+    ("grafana-explore-download.json", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
+    ("two-lines-glued.log", &[], 1, "", "", ["", ""]),
+    ("fluentd-out_file-human.log", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
+    ("cloudwatch-insights-human.csv", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
+    ("tmux-copy.log", &[], 1, "", "", ["", ""]),
+    ("lens-trailing-time.log", &[], 1, "", "", ["", ""]),
+    ("fluentd-stdout-docker.log", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
+    ("logcli-default.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
+    // Its time has no year.
+    ("slog-term-full.log", &[RESET], 0, READ_FAILED, CLOSED, ["", ""]),
+    ("gelf.jsonl", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
+    ("numbers-as-texts.jsonl", &["agent_to_client process_exited"], 0, "", "", [T20, T20]),
+    ("stern-default-human.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
+    ("rfc5424-tracing.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
+    (
+        "go-slog-default-handler.log",
+        &[RESET, LEFT],
+        0,
+        READ_FAILED,
+        CLOSED,
+        ["2026-05-13T17:42:20Z", "2026-05-13T17:42:21Z"],
+    ),
+    ("zap-console.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
+    ("times-under-other-keys.jsonl", &[RESET], 0, READ_FAILED, "x", [T20, "2026-05-13T17:42:26.7015Z"]),
+    (
+        "stern-block-reason.log",
+        &["agent_to_client network_error reset"],
+        0,
+        r"read tcp 10.0.0.7:22->10.0.0.9:4711:\nread: connection reset by peer",
+        CLOSED,
+        ["2026-05-13T17:42:22.015Z", "2026-05-13T17:42:22.015Z"],
+    ),
+    ("az-containerapp-unescaped.jsonl", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
+    (
+        "go-control-plane-error.log",
+        &["server_to_agent network_error network reset"],
+        0,
+        "read tcp 10.0.0.7:44312->10.0.0.1:443: read: connection reset by peer",
+        "disconnected from coordination RPC",
+        [T21, T21],
+    ),
+    (
+        "go-texts.jsonl",
+        &["agent_to_client network_error reset"],
+        0,
+        "read tcp 10.0.0.7:22->10.0.0.9:4711: read: connection reset by peer",
+        CLOSED,
+        ["2026-05-13T17:42:23.701Z", "2026-05-13T17:42:24.701Z"],
+    ),
+];
+
+#[test]
+fn what_people_post_comes_out_right() {
+    for (file, kinds, unreadable, detail, message, times) in FILES {
+        let report = reality(&["--by", "msg"], file);
+        let found: Vec<String> = report["kinds"].as_array().expect("a list").iter().map(kind).collect();
+        assert_eq!(found, kinds, "{file}");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        assert_eq!(report["skipped"]["unreadable"]["count"].as_u64().unwrap_or(0), unreadable, "{file}");
+        assert_eq!(text(&report["unexpected_details"][0]["disconnect_detail"]), detail, "{file}");
+        assert_eq!(text(&report["by"][0]["msg"]), message, "{file}");
+        assert_eq!([text(&report["first"]), text(&report["last"])], times, "{file}");
+    }
+}
+
+fn kind(kind: &Value) -> String {
+    let keys = ["connect_type", "disconnect_reason", "disconnect_initiator", "disconnect_trigger"];
+    keys.iter().filter_map(|key| kind[key].as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn counts_and_codes_that_collectors_turned_into_texts_are_read() {
+    assert_eq!(reality(&[], "times-under-other-keys.jsonl")["ends"], 7);
+    // Seconds, milliseconds, and a time that is UTC for want of a zone.
+    let since = reality(&["--since", "2026-05-01", "--until", "2026-06-01"], "times-under-other-keys.jsonl");
+    assert_eq!((&since["ends"], &since["skipped"]), (&json!(7), &json!({})));
+}
+
+#[test]
+fn utf_16_is_named_with_its_command_as_a_file_and_at_the_end_of_one() {
+    let report = reality(&[], "powershell-utf16be.log");
+    let first = report["skipped"]["read_error"]["first"].as_str().expect("a text");
+    assert!(first.contains("iconv -f UTF-16 -t UTF-8 FILE"), "{first}");
+    let end = r#"{"connect_type":"agent_to_client","disconnect_reason":"graceful"}"#;
+    for wide in [u16::to_le_bytes, u16::to_be_bytes] {
+        let line = format!("{end}\n");
+        let wide: Vec<u8> = line.encode_utf16().flat_map(wide).collect();
+        let log = [line.as_bytes(), &wide].concat();
+        let report = support::json_of_input(&[], &log);
+        assert_eq!((&report["ends"], &report["skipped"]["unreadable"]["count"]), (&json!(1), &json!(1)));
+    }
+}
+
+#[test]
+fn a_message_that_journald_left_out_is_named() {
+    let log = "{\"MESSAGE\":null,\"_PID\":\"7\"}\n{\n\t\"MESSAGE\" : null\n}\n\
+        {\"MESSAGE\":null,\"F_CONNECT_TYPE\":\"agent_to_client\",\"F_DISCONNECT_REASON\":\"graceful\"}\n";
+    let report = support::json_of_input(&[], log.as_bytes());
+    assert_eq!(report["ends"], 1);
+    assert_eq!(report["skipped"]["without_message"], json!({"count": 2, "first": "standard input:1"}));
+}
+
+/// This side's own timer is no hint at another's, and a user among twenty shows.
+#[test]
+fn the_questions_of_operators_have_answers() {
+    let report = reality(&[], "own-keepalive.jsonl");
+    assert_eq!(report["unexpected_silences"]["clusters"], json!([]));
+    assert_eq!(report["unexpected_silences"]["floor"], Value::Null);
+
+    let report = reality(&["--by", "host"], "one-user-of-twenty.jsonl");
+    let first = json!({"host": "ws-07", "count": 91, "expected": 0, "unexpected": 91, "inherited": 0});
+    assert_eq!(report["by"][0], first);
+
+    let report = reality(&["--expected"], "hourly-expiry.jsonl");
+    let cluster = &report["expected_lifetimes"]["clusters"][0];
+    assert_eq!((&cluster["seconds"], &cluster["count"]), (&json!(3_600), &json!(72)));
+    let detail = json!([{"disconnect_detail": "ConnectionExpired: Reconnect to continue", "count": 72}]);
+    assert_eq!(report["expected_details"], detail);
+}
+
+/// Each line of a block was once a reason to look at all that follow: 78 s.
+#[test]
+fn a_block_under_no_header_is_read_in_one_pass() {
+    let start = Instant::now();
+    let report = reality(&[], "quadratic-block.log.gz");
+    assert_eq!((&report["ends"], &report["skipped"]["unreadable"]["count"]), (&json!(0), &json!(14_000)));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
