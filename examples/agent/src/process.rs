@@ -24,8 +24,43 @@ type Input = Box<dyn AsyncWrite + Send + Unpin>;
 /// What the client is told of a command that could not be started.
 pub(crate) const CANNOT_RUN: i32 = 126;
 
+/// The process group that a session's process leads. Dropped, it is killed, whatever it ignores.
+#[derive(Default)]
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(id: Option<u32>) -> Self {
+        let id = id.and_then(|id| i32::try_from(id).ok());
+        Self(id.map(Pid::from_raw))
+    }
+
+    /// Sends a signal, or none; false if no process is left.
+    fn signal(&self, signal: impl Into<Option<Signal>>) -> bool {
+        self.0.is_some_and(|group| killpg(group, signal).is_ok())
+    }
+
+    /// Gives it time to leave.
+    async fn leave(mut self) {
+        let gone = async {
+            while self.signal(None) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if timeout(PATIENCE, gone).await.is_ok() {
+            self.0 = None; // the number may name another by now
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+}
+
 pub(crate) struct Process {
     child: Child,
+    group: Group,
     output: JoinSet<()>,
 }
 
@@ -62,7 +97,7 @@ impl Process {
         let (printed, typed) = terminal.into_split();
         let mut output = JoinSet::new();
         output.spawn(print(Box::new(printed), Box::new(client.make_writer())));
-        Ok((Self { child, output }, Box::new(typed)))
+        Ok((Self::new(child, output), Box::new(typed)))
     }
 
     fn on_pipes(
@@ -85,48 +120,38 @@ impl Process {
             output.spawn(print(Box::new(pipe), Box::new(writer)));
         }
         let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok((Self { child, output }, Box::new(input)))
+        Ok((Self::new(child, output), Box::new(input)))
+    }
+
+    fn new(child: Child, output: JoinSet<()>) -> Self {
+        let group = Group::of(child.id());
+        Self {
+            child,
+            group,
+            output,
+        }
     }
 
     /// Waits for the process, and for its last words to reach the client.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
+        self.group.0 = None; // what goes on in the background may
         let last_words = async { while self.output.join_next().await.is_some() {} };
         // A process in the background may hold the pipe for ever.
         let _ = timeout(Duration::from_millis(200), last_words).await;
         status
     }
 
-    /// Its group: a session's process leads its own.
-    fn group(&self) -> Option<Pid> {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        id.map(Pid::from_raw)
-    }
-
     /// Ends the process as a terminal that goes away does, and what it has started with it.
     pub(crate) async fn hang_up(&mut self) -> io::Result<ExitStatus> {
-        if let Some(group) = self.group() {
-            let _ = killpg(group, Signal::SIGHUP);
-            let gone = async {
-                while killpg(group, None).is_ok() {
-                    let _ = self.child.try_wait();
-                    sleep(Duration::from_millis(5)).await;
-                }
-            };
-            if timeout(PATIENCE, gone).await.is_err() {
-                let _ = killpg(group, Signal::SIGKILL);
-            }
+        let group = std::mem::take(&mut self.group);
+        group.signal(Signal::SIGHUP);
+        if timeout(PATIENCE, self.child.wait()).await.is_err() {
+            group.signal(Signal::SIGKILL);
         }
-        self.child.wait().await
-    }
-}
-
-impl Drop for Process {
-    /// A process that still runs is one whose task was dropped.
-    fn drop(&mut self) {
-        if let Some(group) = self.group() {
-            let _ = killpg(group, Signal::SIGKILL);
-        }
+        let status = self.child.wait().await;
+        tokio::spawn(group.leave()); // its line waits for its own end
+        status
     }
 }
 
