@@ -67,6 +67,7 @@ pub async fn serve<F, H>(
         guard.finish(); // the process has no file descriptor left: nothing was served
         return;
     };
+    let _ = socket.set_nodelay(config.nodelay); // `run_stream` does not
     let cause = guard.cause();
     let carrier = Carrier {
         cause: cause.clone(),

@@ -22,7 +22,11 @@ impl client::Handler for Trusting {
 }
 
 async fn connect(agent: &SshAgent) -> Handle<Trusting> {
-    let client = client::connect(Arc::default(), agent.address(), Trusting).await;
+    let config = client::Config {
+        nodelay: true,
+        ..Default::default()
+    };
+    let client = client::connect(Arc::new(config), agent.address(), Trusting).await;
     client.expect("connected")
 }
 
@@ -67,14 +71,19 @@ async fn a_goodbye_before_any_login_is_no_normal_operation() {
     );
 }
 
-#[tokio::test]
-async fn a_command_with_a_nul_is_rejected() {
-    let mut agent = SshAgent::start();
-    let mut client = connect(&agent).await;
+async fn log_in(agent: &SshAgent) -> Handle<Trusting> {
+    let mut client = connect(agent).await;
     let key = load_secret_key(agent.config.with_file_name("key"), None).expect("a key");
     let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
     let login = client.authenticate_publickey("agent", key).await;
     assert!(login.expect("answered").success());
+    client
+}
+
+#[tokio::test]
+async fn a_command_with_a_nul_is_rejected() {
+    let mut agent = SshAgent::start();
+    let client = log_in(&agent).await;
     let mut channel = client.channel_open_session().await.expect("opened");
     channel.exec(true, "echo a\0b").await.expect("sent");
     let mut status = None;
@@ -85,4 +94,33 @@ async fn a_command_with_a_nul_is_rejected() {
     }
     assert_eq!(status, Some(126));
     check("SSH command with a NUL", &agent.end());
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn channels_that_ask_for_nothing_leave_nothing_behind() {
+    let mut agent = SshAgent::start();
+    let client = log_in(&agent).await;
+    let mut before = 0;
+    for channels in 0..4000 {
+        if channels == 1000 {
+            before = agent.agent.resident();
+        }
+        let channel = client.channel_open_session().await.expect("opened");
+        channel.close().await.expect("sent");
+    }
+    let kept = agent.agent.resident().saturating_sub(before);
+    assert!(kept < 3000, "{kept} kB for 3000 channels");
+
+    // What comes before a command has no consumer, and holds nothing up.
+    let channel = client.channel_open_session().await.expect("opened");
+    let flood = vec![0; 1 << 20];
+    for _ in 0..8 {
+        let sent = channel.data(&flood[..]);
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), sent).await;
+    }
+    let mut other = client.channel_open_session().await.expect("opened");
+    other.exec(true, "exit 7").await.expect("sent");
+    while other.wait().await.is_some() {}
+    check("SSH exit 7", &agent.end());
 }
