@@ -291,7 +291,7 @@ impl CloseCode {
         }
     }
 
-    /// Returns the name that the standard gives the code, where it lists it.
+    /// Returns the name that the standard gives the code, if it lists it.
     ///
     /// # Examples
     ///

@@ -116,13 +116,14 @@ macro_rules! value_as_text {
 }
 value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 
-/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level where the end is expected and at
-/// another where it is not.
+/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level if the end is expected and at
+/// another if it is not.
 ///
 /// slog's macros take the level as a constant, so without this macro each line would be written twice. It
-/// takes the logger, the two levels, the record, and then what slog's own macros take: a message with
-/// arguments, and more fields after a semicolon. The callsite (module, file, line) is the caller's own.
-/// The message is not formatted where its level is off.
+/// takes the logger, the two levels, if wanted a third one for an inherited line (one outage under 65 channels need not
+/// be 65 warnings), the record, and then what slog's own macros take: a message with arguments, and more fields after a
+/// semicolon. The callsite (module, file, line) is the caller's own.
+/// The message is not formatted if its level is off.
 ///
 /// # Examples
 ///
@@ -135,7 +136,7 @@ value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 /// let copied: std::io::Result<u64> = Ok(42);
 /// let end = classify_channel_close(&copied);
 /// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, end, "channel closed");
-/// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, end,
+/// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, inherited: Level::Debug, end,
 ///     "channel of {} closed", addr; "peer" => addr);
 /// assert!(end.expected());
 /// ```
@@ -149,6 +150,19 @@ macro_rules! disconnect_log {
     (@log $log:expr, $level:expr, $end:ident, [$($message:tt)*] $next:tt $($rest:tt)*) => {
         $crate::disconnect_log!(@log $log, $level, $end, [$($message)* $next] $($rest)*)
     };
+    (
+        $log:expr, expected: $expected:expr, unexpected: $unexpected:expr, inherited: $inherited:expr,
+        $disconnect:expr, $($message:tt)+
+    ) => {{
+        let end: &$crate::Disconnect = &$disconnect;
+        if end.origin().is_some() {
+            $crate::disconnect_log!(@log $log, $inherited, end, [] $($message)+);
+        } else {
+            $crate::disconnect_log!(
+                $log, expected: $expected, unexpected: $unexpected, end, $($message)+
+            );
+        }
+    }};
     (
         $log:expr, expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr,
         $($message:tt)+

@@ -216,7 +216,7 @@ impl Cause {
         }
     }
 
-    /// Where nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
+    /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
     /// stream that this side shut down.
     fn weak_in(&self, _: &Order) -> Option<Found> {
         let mut best: Option<(bool, u64, Found)> = None;

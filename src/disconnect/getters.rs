@@ -51,12 +51,12 @@ impl Disconnect {
         self.fields.reason.expected()
     }
 
-    /// Returns the side that ended the connection, where that is known.
+    /// Returns the side that ended the connection, if that is known.
     pub const fn initiator(&self) -> Option<Initiator> {
         self.fields.initiator
     }
 
-    /// Returns what was seen, or which timer fired, where that is known.
+    /// Returns what was seen, or which timer fired, if that is known.
     pub const fn trigger(&self) -> Option<Trigger> {
         self.fields.trigger
     }
@@ -79,8 +79,7 @@ impl Disconnect {
         self.fields.peer
     }
 
-    /// Returns the layer where an inherited cause was observed; nothing where the cause is the
-    /// connection's own.
+    /// Returns the layer whose line reports an inherited cause; nothing if this line is the original.
     ///
     /// A guard sets this, and there is no setter.
     ///
@@ -121,7 +120,7 @@ impl Disconnect {
         self.fields.facts.exit_code
     }
 
-    /// Returns how the packets travelled, where that is known.
+    /// Returns how the packets travelled, if that is known.
     pub const fn connection_method(&self) -> Option<ConnectionMethod> {
         self.fields.facts.connection_method
     }

@@ -3,8 +3,9 @@ super::vocabulary! {
     /// [`DisconnectReason`](crate::DisconnectReason).
     ///
     /// Closed and countable, so that dashboards need not group free text. A site that arms a timer
-    /// records the trigger of that timer itself; an `io::ErrorKind::TimedOut` that arrives without one
-    /// reads as [`TimedOut`](Self::TimedOut). There is no default: a trigger that is not known is left out.
+    /// records the trigger of that timer itself; in an error, a `TimedOut` that no system call reported and the
+    /// `WouldBlock` of a blocking socket read as [`Deadline`](Self::Deadline). There is no default: a trigger that is not
+    /// known is left out.
     ///
     /// Every site records these ends in the same way:
     ///
@@ -60,7 +61,7 @@ super::vocabulary! {
         /// `handshake_timeout`: the other side did not finish its handshake in time.
         HandshakeTimeout = "handshake_timeout",
 
-        /// `deadline`: one operation or request took too long.
+        /// `deadline`: one operation or request took too long; a timer of this program fired, no system call.
         Deadline = "deadline",
 
         /// `max_age`: the connection, its session or its credential reached its allowed age.

@@ -141,7 +141,7 @@ async fn an_end_right_after_bytes_has_no_silence() {
     let mut stream = track(&guard, &b"bytes"[..]);
     AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await.expect("read");
     drop(guard);
-    assert_eq!(lines.one().peer_silence(), Some(Duration::ZERO));
+    assert!(lines.one().peer_silence().is_some_and(|silence| silence < WAIT));
 }
 
 #[test]
