@@ -332,6 +332,15 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
         return row.skip_all("OpenSSH's client");
     }
 
+    // Beside the others: it takes its time.
+    let stalled = start();
+    let (mut flooding, _held) = stalled.forward();
+    let flood = std::thread::spawn(
+        move || {
+            while flooding.type_bytes(&[b'y'; 1 << 16]).is_ok() {}
+        },
+    );
+
     let server = start();
     let (mut client, mut socket) = server.forward();
     client.close_input();
@@ -371,6 +380,8 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
     server.abort_tasks();
     row.check("aborted", &server.channel());
 
+    row.check("the target does not read", &stalled.channel());
+    flood.join().expect("no panic");
     row.complete();
 }
 
