@@ -54,9 +54,7 @@ impl RunLoop {
                 }
                 _ = pings.tick() => {
                     if !answered {
-                        let end = Disconnect::new(ServerToAgent, DisconnectReason::NetworkError)
-                            .with_initiator(Initiator::Network)
-                            .with_trigger(Trigger::KeepaliveTimeout);
+                        let end = Disconnect::network_error(ServerToAgent, Trigger::KeepaliveTimeout);
                         self.guard.cause().record(Evidence::Transport, end);
                         return Ok(());
                     }
@@ -105,7 +103,7 @@ impl RunLoop {
                     .with_initiator(Initiator::Server);
                 self.guard.cause().record(Evidence::Local, end);
             }
-            _ => self.guard.failed(error),
+            _ => self.guard.record_error(error),
         }
     }
 }
@@ -159,7 +157,7 @@ impl ControlPlane {
     ) -> Result<Self, Error> {
         let cause = context.agent.child();
         let stream = TcpStream::connect(coordinator).await?;
-        let stream = TrackedStream::new(stream, ServerToAgent, cause.clone());
+        let stream = TrackedStream::new(stream, ServerToAgent, Initiator::Server, cause.clone());
         let (socket, _) = client_async(format!("ws://{coordinator}/agent"), stream).await?;
         let (requests, responses) = socket.split();
         let requests = Arc::new(Mutex::new(requests));
@@ -209,7 +207,7 @@ impl ControlPlane {
     /// Leaves in good order, once the agent's shutdown is recorded.
     pub(crate) async fn close(mut self, patience: Duration) {
         if let Some(retrying) = self.retrying.take() {
-            retrying.disarm();
+            retrying.finish();
         }
         let log = self.log.clone();
         let mut goodbye = Box::pin(self.end_coordination(patience * 2));

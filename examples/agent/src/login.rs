@@ -42,10 +42,12 @@ impl Login {
                  HostName 127.0.0.1\n\
                  Port {port}\n\
                  User agent\n\
-                 IdentityFile \"{key}\"\n\
+                 IdentityFile {}\n\
                  IdentitiesOnly yes\n\
-                 UserKnownHostsFile \"{known_hosts}\"\n\
-                 LogLevel ERROR\n"
+                 UserKnownHostsFile {}\n\
+                 LogLevel ERROR\n",
+                in_config(&key),
+                in_config(&known_hosts)
             ),
         )?;
         Ok(login)
@@ -56,6 +58,21 @@ impl Login {
     }
 
     pub(crate) fn command(&self) -> String {
-        format!("ssh -F {} agent", self.path("ssh_config"))
+        format!("ssh -F {} agent", in_shell(&self.path("ssh_config")))
+    }
+}
+
+/// A path as `ssh_config` reads it, where `%` begins a token.
+fn in_config(path: &str) -> String {
+    let path = path.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{}\"", path.replace('%', "%%"))
+}
+
+/// A path as one word for a shell.
+fn in_shell(path: &str) -> String {
+    if path.contains(|c: char| !c.is_ascii_alphanumeric() && !"/._-+".contains(c)) {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    } else {
+        path.to_owned()
     }
 }

@@ -3,10 +3,10 @@
 //! One file for each role; look for `guard`, `cause` and `classify_` to see the crate at work:
 //!
 //! - `context.rs`: the upper part of the tree of causes
-//! - `ssh.rs`: one SSH connection, its sessions and forwarded ports
+//! - `ssh.rs`: the SSH server; its connections are served as the recipes do
 //! - `control.rs`: the agent's control plane, a connection to its coordinator and two calls over it
 //! - `pty.rs`: the agent's reconnecting terminal
-//! - `ssh/`: accepts connections, knows the phase of each, answers russh; `process.rs`: what a session runs
+//! - `ssh/`: answers russh, and knows who has not logged in yet; `process.rs`: what a session runs
 //! - `coordinator.rs`: the server, a process of its own that can be stopped, hung and killed
 //! - `walk.rs`, `serve.rs`: the two ways to run it
 //! - `login.rs`, `log.rs`, `paper.rs`, `arguments.rs`: keys, the agent's own logger and command line

@@ -13,16 +13,54 @@ use russh::{ChannelId, ChannelWriteHalf, Sig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How long a process may take to leave.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 type Output = Box<dyn AsyncRead + Send + Unpin>;
-pub(crate) type Input = Box<dyn AsyncWrite + Send + Unpin>;
+type Input = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// What the client is told of a command that could not be started.
+pub(crate) const CANNOT_RUN: i32 = 126;
+
+/// The process group that a session's process leads. Dropped, it is killed, whatever it ignores.
+#[derive(Default)]
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(id: Option<u32>) -> Self {
+        let id = id.and_then(|id| i32::try_from(id).ok());
+        Self(id.map(Pid::from_raw))
+    }
+
+    /// Sends a signal, or none; false if no process is left.
+    fn signal(&self, signal: impl Into<Option<Signal>>) -> bool {
+        self.0.is_some_and(|group| killpg(group, signal).is_ok())
+    }
+
+    /// Gives it time to leave.
+    async fn leave(mut self) {
+        let gone = async {
+            while self.signal(None) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if timeout(PATIENCE, gone).await.is_ok() {
+            self.0 = None; // the number may name another by now
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+}
 
 pub(crate) struct Process {
     child: Child,
+    group: Group,
     output: JoinSet<()>,
 }
 
@@ -32,10 +70,14 @@ impl Process {
         command: Option<String>,
         terminal: Option<pty_process::Size>,
         client: &ChannelWriteHalf<Msg>,
-    ) -> io::Result<(Self, Option<Input>)> {
+    ) -> io::Result<(Self, Input)> {
         let arguments = command
             .map(|command| vec!["-c".to_owned(), command])
             .unwrap_or_default();
+        if arguments.iter().any(|argument| argument.contains('\0')) {
+            let error = (io::ErrorKind::InvalidInput, "a NUL in a command");
+            return Err(io::Error::new(error.0, error.1));
+        }
         match terminal {
             Some(size) => Self::on_a_terminal(arguments, size, client).map_err(io::Error::other),
             None => Self::on_pipes(arguments, client),
@@ -46,30 +88,28 @@ impl Process {
         arguments: Vec<String>,
         size: pty_process::Size,
         client: &ChannelWriteHalf<Msg>,
-    ) -> pty_process::Result<(Self, Option<Input>)> {
+    ) -> pty_process::Result<(Self, Input)> {
         let (terminal, process_side) = pty_process::open()?;
         terminal.resize(size)?;
         let child = pty_process::Command::new("sh")
             .args(arguments)
-            .kill_on_drop(true)
             .spawn(process_side)?;
         let (printed, typed) = terminal.into_split();
         let mut output = JoinSet::new();
         output.spawn(print(Box::new(printed), Box::new(client.make_writer())));
-        Ok((Self { child, output }, Some(Box::new(typed))))
+        Ok((Self::new(child, output), Box::new(typed)))
     }
 
     fn on_pipes(
         arguments: Vec<String>,
         client: &ChannelWriteHalf<Msg>,
-    ) -> io::Result<(Self, Option<Input>)> {
+    ) -> io::Result<(Self, Input)> {
         let mut child = Command::new("sh")
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()?;
         let mut output = JoinSet::new();
         if let Some(pipe) = child.stdout.take() {
@@ -79,30 +119,39 @@ impl Process {
             let writer = client.make_writer_ext(Some(1));
             output.spawn(print(Box::new(pipe), Box::new(writer)));
         }
-        let input = child.stdin.take().map(|pipe| Box::new(pipe) as Input);
-        Ok((Self { child, output }, input))
+        let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok((Self::new(child, output), Box::new(input)))
+    }
+
+    fn new(child: Child, output: JoinSet<()>) -> Self {
+        let group = Group::of(child.id());
+        Self {
+            child,
+            group,
+            output,
+        }
     }
 
     /// Waits for the process, and for its last words to reach the client.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
+        self.group.0 = None; // what goes on in the background may
         let last_words = async { while self.output.join_next().await.is_some() {} };
         // A process in the background may hold the pipe for ever.
         let _ = timeout(Duration::from_millis(200), last_words).await;
         status
     }
 
-    /// Ends the process as a terminal that goes away does.
+    /// Ends the process as a terminal that goes away does, and what it has started with it.
     pub(crate) async fn hang_up(&mut self) -> io::Result<ExitStatus> {
-        // A session's process leads its own group.
-        let group = self.child.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = group {
-            let _ = killpg(Pid::from_raw(group), Signal::SIGHUP);
-        }
+        let group = std::mem::take(&mut self.group);
+        group.signal(Signal::SIGHUP);
         if timeout(PATIENCE, self.child.wait()).await.is_err() {
-            self.child.start_kill()?;
+            group.signal(Signal::SIGKILL);
         }
-        self.child.wait().await
+        let status = self.child.wait().await;
+        tokio::spawn(group.leave()); // its line waits for its own end
+        status
     }
 }
 
@@ -121,18 +170,19 @@ async fn print(mut from: Output, mut to: Input) {
 
 /// Reports to the client how its process ended. A client that is gone does not hear it.
 pub(crate) async fn report(client: &Handle, channel: ChannelId, status: &io::Result<ExitStatus>) {
-    if let Ok(status) = status {
-        if let Some(code) = status.code() {
-            let _ = client
-                .exit_status_request(channel, code.unsigned_abs())
-                .await;
-        } else if let Some(signal) = status.signal().and_then(|raw| Signal::try_from(raw).ok()) {
-            let name = signal.as_str().trim_start_matches("SIG").to_owned();
-            let (dumped, text) = (status.core_dumped(), status.to_string());
-            let _ = client
-                .exit_signal_request(channel, Sig::Custom(name), dumped, text, String::new())
-                .await;
-        }
+    let code = status.as_ref().map_or(Some(CANNOT_RUN), ExitStatus::code);
+    if let Some(code) = code {
+        let _ = client
+            .exit_status_request(channel, code.unsigned_abs())
+            .await;
+    } else if let Ok(status) = status
+        && let Some(signal) = status.signal().and_then(|raw| Signal::try_from(raw).ok())
+    {
+        let name = signal.as_str().trim_start_matches("SIG").to_owned();
+        let (dumped, text) = (status.core_dumped(), status.to_string());
+        let _ = client
+            .exit_signal_request(channel, Sig::Custom(name), dumped, text, String::new())
+            .await;
     }
     let _ = client.eof(channel).await;
     let _ = client.close(channel).await;

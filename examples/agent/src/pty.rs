@@ -3,7 +3,7 @@
 use std::io;
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{DisconnectGuard, TrackedStream, classify_pty_exit};
+use disconnect_attribution::{DisconnectGuard, Initiator, TrackedStream, classify_pty_exit};
 use slog::info;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,7 +18,7 @@ pub(crate) async fn serve(context: &Context, socket: TcpStream) {
         move |end| info!(log, "reconnecting pty closed"; end),
     )
     .with_cause(context.workspace.child());
-    let socket = guard.track(socket);
+    let socket = guard.track(socket, Initiator::Client);
     let result = tokio::select! {
         result = bridge(socket) => result,
         // Its cause knows why already; the exit code is what the line gains from this.

@@ -1,46 +1,61 @@
 //! What russh calls for each request of one client.
 
 use std::collections::HashMap;
-use std::future::pending;
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Disconnect, DisconnectReason, Initiator};
+use disconnect_attribution::{
+    Disconnect, DisconnectGuard, DisconnectReason, Initiator, classify_session_exit,
+};
+use recipes::russh_channel::feed;
+use recipes::russh_connection::{Carrier, PATIENCE};
+use recipes::russh_forward::{dial, forward};
+use recipes::russh_phase::Phases;
 use russh::keys::PublicKey;
 use russh::server::{
-    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
+    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, ChannelReadHalf};
-use slog::info;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use russh::{Channel, ChannelId, ChannelOpenFailure, Error};
+use slog::{Logger, debug, info};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
-use super::Connection;
-use super::phase::{Phase, Phases};
-use crate::process::Input;
+use super::crowd::HalfOpen;
+use crate::process::{CANNOT_RUN, Process, report};
 
 /// A session's channel before its client asks for a command.
-pub(super) struct Opened {
-    pub(super) channel: Channel<Msg>,
-    pub(super) terminal: Option<pty_process::Size>,
+struct Opened {
+    channel: Channel<Msg>,
+    terminal: Option<pty_process::Size>,
 }
 
 pub(super) struct ClientHandler {
-    connection: Connection,
+    log: Logger,
+    carrier: Carrier,
+    sessions: TaskTracker,
     client_key: PublicKey,
     /// Given back when the client has logged in.
-    half_open: Option<OwnedSemaphorePermit>,
+    half_open: Option<HalfOpen>,
     opened: HashMap<ChannelId, Opened>,
+}
+
+fn rejected(detail: String) -> Disconnect {
+    Disconnect::new(AgentToClient, DisconnectReason::Rejected)
+        .with_initiator(Initiator::Agent)
+        .with_detail(detail)
 }
 
 impl ClientHandler {
     pub(super) fn new(
-        connection: Connection,
+        log: Logger,
+        carrier: Carrier,
+        sessions: TaskTracker,
         client_key: PublicKey,
-        half_open: OwnedSemaphorePermit,
+        half_open: HalfOpen,
     ) -> Self {
         Self {
-            connection,
+            log,
+            carrier,
+            sessions,
             client_key,
             half_open: Some(half_open),
             opened: HashMap::new(),
@@ -49,17 +64,23 @@ impl ClientHandler {
 
     fn judge(&self, key: &PublicKey) -> Auth {
         if key.key_data() == self.client_key.key_data() {
-            self.connection.phases.enter(Phase::Handshake);
             Auth::Accept
         } else {
-            self.refuse()
+            Auth::reject()
         }
     }
 
-    /// A client that leaves now leaves because of this.
-    fn refuse(&self) -> Auth {
-        self.connection.phases.enter(Phase::Refused);
-        Auth::reject()
+    /// Starts a session, or a channel, as a task.
+    fn spawn<F>(&self, task: impl FnOnce(Logger, Carrier) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let open = Phases::open(&self.carrier.phases);
+        let task = task(self.log.clone(), self.carrier.clone());
+        self.sessions.spawn(async move {
+            let _open = open;
+            task.await;
+        });
     }
 
     fn start(
@@ -67,30 +88,65 @@ impl ClientHandler {
         channel: ChannelId,
         command: Option<String>,
         session: &mut Session,
-    ) -> Result<(), russh::Error> {
+    ) -> Result<(), Error> {
         let Some(opened) = self.opened.remove(&channel) else {
             return session.channel_failure(channel);
         };
         session.channel_success(channel)?;
         let client = session.handle();
-        self.connection
-            .spawn(|connection, run| connection.session(opened, command, client, run));
+        self.spawn(|log, carrier| run(log, carrier, opened, command, client));
         Ok(())
     }
 }
 
-impl Handler for ClientHandler {
-    type Error = russh::Error;
+/// Runs a command, or a shell, until it ends or its client, its workspace or its agent does.
+async fn run(
+    log: Logger,
+    carrier: Carrier,
+    opened: Opened,
+    command: Option<String>,
+    client: Handle,
+) {
+    let guard = DisconnectGuard::new(
+        AgentToClient,
+        move |end| info!(log, "ssh session closed"; end),
+    )
+    .with_cause(carrier.cause.child());
+    let cause = guard.cause();
+    let id = opened.channel.id();
+    let (from_client, to_client) = opened.channel.split();
 
-    async fn auth_none(&mut self, _user: &str) -> Result<Auth, russh::Error> {
-        Ok(self.refuse())
+    let status = match Process::spawn(command, opened.terminal, &to_client) {
+        Err(error) => Err(error),
+        Ok((mut process, input)) => tokio::select! {
+            status = process.wait() => status,
+            () = feed(from_client, input, &carrier, &cause) => process.hang_up().await,
+            _ = cause.ended() => process.hang_up().await,
+        },
+    };
+    // Where the cause is known, the line gains the exit code from this.
+    guard.close(match &status {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            rejected(error.to_string()).with_exit_code(CANNOT_RUN)
+        }
+        _ => classify_session_exit(false, &status),
+    });
+    let _ = timeout(PATIENCE, report(&client, id, &status)).await;
+}
+
+impl Handler for ClientHandler {
+    type Error = Error;
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Error> {
+        self.carrier.phases.asked();
+        Ok(None)
     }
 
     async fn auth_publickey_offered(
         &mut self,
         _user: &str,
         offer: PublicKeyOffer<'_>,
-    ) -> Result<Auth, russh::Error> {
+    ) -> Result<Auth, Error> {
         Ok(self.judge(offer.public_key))
     }
 
@@ -98,14 +154,18 @@ impl Handler for ClientHandler {
         &mut self,
         _user: &str,
         key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, russh::Error> {
+    ) -> Result<Auth, Error> {
         Ok(self.judge(key.public_key))
     }
 
-    async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), russh::Error> {
+    async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Error> {
         self.half_open = None;
-        self.connection.phases.enter(Phase::LoggedIn);
+        self.carrier.phases.logged_in();
         Ok(())
+    }
+
+    fn adjust_window(&mut self, _: ChannelId, _: u32) -> u32 {
+        self.carrier.window()
     }
 
     async fn channel_open_session(
@@ -113,7 +173,7 @@ impl Handler for ClientHandler {
         channel: Channel<Msg>,
         reply: ChannelOpenHandle,
         _session: &mut Session,
-    ) -> Result<(), russh::Error> {
+    ) -> Result<(), Error> {
         self.opened.insert(
             channel.id(),
             Opened {
@@ -122,6 +182,19 @@ impl Handler for ClientHandler {
             },
         );
         reply.accept().await;
+        Ok(())
+    }
+
+    /// Nothing takes what comes before a command, and a full channel holds up the others.
+    async fn data(&mut self, id: ChannelId, _: &[u8], session: &mut Session) -> Result<(), Error> {
+        match self.opened.remove(&id) {
+            Some(_) => session.close(id),
+            None => Ok(()),
+        }
+    }
+
+    async fn channel_close(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Error> {
+        self.opened.remove(&id);
         Ok(())
     }
 
@@ -135,7 +208,7 @@ impl Handler for ClientHandler {
         _height: u32,
         _modes: &[(russh::Pty, u32)],
         session: &mut Session,
-    ) -> Result<(), russh::Error> {
+    ) -> Result<(), Error> {
         let Some(opened) = self.opened.get_mut(&channel) else {
             return session.channel_failure(channel);
         };
@@ -149,7 +222,7 @@ impl Handler for ClientHandler {
         channel: ChannelId,
         command: &[u8],
         session: &mut Session,
-    ) -> Result<(), russh::Error> {
+    ) -> Result<(), Error> {
         let command = String::from_utf8_lossy(command).into_owned();
         self.start(channel, Some(command), session)
     }
@@ -158,7 +231,7 @@ impl Handler for ClientHandler {
         &mut self,
         channel: ChannelId,
         session: &mut Session,
-    ) -> Result<(), russh::Error> {
+    ) -> Result<(), Error> {
         self.start(channel, None, session)
     }
 
@@ -167,12 +240,10 @@ impl Handler for ClientHandler {
         channel: ChannelId,
         name: &str,
         session: &mut Session,
-    ) -> Result<(), russh::Error> {
-        let end = Disconnect::new(AgentToClient, DisconnectReason::Rejected)
-            .with_initiator(Initiator::Agent)
-            .with_detail(format!("unsupported subsystem: {name}"));
-        info!(self.connection.log, "ssh session closed"; end);
-        drop(Phases::run(&self.connection.phases));
+    ) -> Result<(), Error> {
+        let end = rejected(format!("unsupported subsystem: {name}"));
+        info!(self.log, "ssh session closed"; end);
+        drop(Phases::open(&self.carrier.phases));
         self.opened.remove(&channel);
         session.channel_failure(channel)
     }
@@ -186,39 +257,20 @@ impl Handler for ClientHandler {
         _originator_port: u32,
         reply: ChannelOpenHandle,
         _session: &mut Session,
-    ) -> Result<(), russh::Error> {
-        let target = (host.to_owned(), u16::try_from(port).unwrap_or_default());
-        self.connection.spawn(|connection, run| async move {
-            match TcpStream::connect(target).await {
-                Ok(target) => {
-                    reply.accept().await;
-                    connection.forward(channel.into_stream(), target, run).await;
-                }
-                // Never established, so nothing ends.
-                Err(_) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
-            }
+    ) -> Result<(), Error> {
+        let host = host.to_owned();
+        self.spawn(|log, carrier| async move {
+            // Never established, so nothing ends.
+            let Some(target) = dial(host, port, &carrier).await else {
+                return reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            };
+            reply.accept().await;
+            let guard = DisconnectGuard::new(AgentToClient, move |end| {
+                debug!(log, "JetBrains channel closed"; end);
+            })
+            .with_cause(carrier.cause.child());
+            forward(channel, target, guard, &carrier).await;
         });
         Ok(())
     }
-}
-
-/// Passes on what the client sends, until it closes the channel.
-///
-/// A channel that is gone without that went with its connection, whose cause knows more.
-pub(super) async fn closed_by_client(mut client: ChannelReadHalf, mut input: Option<Input>) {
-    while let Some(message) = client.wait().await {
-        match message {
-            ChannelMsg::Data { data } => {
-                if let Some(open) = &mut input
-                    && open.write_all(&data).await.is_err()
-                {
-                    input = None;
-                }
-            }
-            ChannelMsg::Eof => input = None,
-            ChannelMsg::Close => return,
-            _ => {}
-        }
-    }
-    pending::<()>().await;
 }

@@ -61,20 +61,18 @@ impl Agent {
         }
     }
 
+    /// The command that logs in, as the agent prints it.
+    pub(crate) fn login_command(&mut self) -> String {
+        let mut lines = self.words.by_ref().map(|line| line.expect("UTF-8"));
+        let line = lines.find(|line| line.trim_start().starts_with("ssh -F "));
+        line.expect("how to log in").trim().to_owned()
+    }
+
     /// The config that lets `ssh` in.
     pub(crate) fn ssh_config(&mut self) -> PathBuf {
-        let command = |line: String| {
-            let config = line
-                .trim()
-                .strip_prefix("ssh -F ")?
-                .strip_suffix(" agent")?;
-            Some(PathBuf::from(config))
-        };
-        self.words
-            .by_ref()
-            .map(|line| line.expect("UTF-8"))
-            .find_map(command)
-            .expect("how to log in")
+        let command = self.login_command();
+        let config = command.strip_prefix("ssh -F ").expect("a config");
+        PathBuf::from(config.strip_suffix(" agent").expect("a host"))
     }
 
     /// The next line with a message, however long that takes.
@@ -100,6 +98,24 @@ impl Agent {
             Some((message, serde_json::from_value(line).ok()?))
         };
         self.log.by_ref().filter_map(end).take(count).collect()
+    }
+
+    /// All that the agent still logs, until it ends.
+    pub(crate) fn rest(&mut self) -> Vec<serde_json::Value> {
+        let lines = self.log.by_ref().map(|line| line.expect("UTF-8"));
+        lines
+            .map(|line| serde_json::from_str(&line).expect("JSON"))
+            .collect()
+    }
+
+    /// The memory that it holds, in kB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("Linux has one");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.expect("a line").parse().expect("a number")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

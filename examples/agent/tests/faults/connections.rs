@@ -15,7 +15,7 @@ use crate::network::Relay;
 use crate::ssh::{CHANNEL_LINE, CONNECTION_LINE, LINE, SshAgent, has_openssh, terminate};
 
 /// A socket over which OpenSSH's clients share one connection, and the directory that it is in.
-fn control() -> (TempDir, String) {
+pub(crate) fn control() -> (TempDir, String) {
     let directory = tempfile::tempdir().expect("a directory");
     let control = directory.path().join("control").display().to_string();
     (directory, control)

@@ -1,13 +1,15 @@
 //! What clients and operators do to an agent that must not end it, or must end it well.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use disconnect_attribution::Trigger;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::agent::Agent;
 use crate::ssh::{CONNECTION_LINE, LINE, SshAgent, has_openssh};
@@ -42,36 +44,50 @@ fn too_many_open_files_end_nothing() {
 }
 
 #[test]
-fn half_open_connections_are_few_and_do_not_stay() {
-    let mut agent = SshAgent::of(Agent::with(&["--login-time", "3000"]));
+fn a_crowd_that_only_waits_is_few_and_locks_no_client_out() {
+    let mut agent = SshAgent::of(Agent::with(&["--login-time", "5000"]));
     let address = agent.address();
-    // Beside the test, which has to read the log before its pipe is full.
-    let crowd = thread::spawn(move || -> Vec<_> {
-        let connect = |_| {
-            let mut socket = TcpStream::connect(address).expect("accepted");
-            // The agent introduces itself to those that it serves.
-            let is_served = socket.read(&mut [0]).is_ok_and(|count| count == 1);
-            (socket, is_served)
-        };
-        (0..500).map(connect).collect()
-    });
-    let ends = agent.agent.ends(500);
-    let mut crowd = crowd.join().expect("no panic");
-    assert!(crowd[..100].iter().all(|(_, is_served)| *is_served));
-    assert!(crowd[100..].iter().all(|(_, is_served)| !is_served));
-    for (_, end) in &ends[..400] {
-        check("SSH client beyond the cap on half-open connections", end);
-    }
-    for (_, end) in &ends[400..] {
-        check("SSH handshake that never came", end);
-    }
-    for (socket, _) in &mut crowd[..100] {
-        let _ = socket.read_to_end(&mut Vec::new()); // returns: the agent has closed it
-    }
+    let connect = || {
+        let mut socket = TcpStream::connect(address).expect("accepted");
+        socket
+            .read_exact(&mut [0])
+            .expect("the agent's introduction");
+        socket
+    };
+    let mut crowd: Vec<_> = (0..500).map(|_| connect()).collect();
     if has_openssh() {
         let command = agent.ssh(&["agent", "exit 7"]).status();
         assert_eq!(command.expect("OpenSSH's client").code(), Some(7));
+        check("SSH exit 7", &agent.end());
     }
+    for socket in &mut crowd {
+        let _ = socket.read_to_end(&mut Vec::new()); // returns: the agent has closed it
+    }
+    agent.agent.signal(Signal::SIGTERM);
+    let lines = agent.agent.rest();
+    let with = |message: &str| -> Vec<_> {
+        let is_it = |line: &&serde_json::Value| line["msg"] == message;
+        lines.iter().filter(is_it).collect()
+    };
+    let end = |line: &serde_json::Value| serde_json::from_value(line.clone()).expect("an end");
+    let refused = with("ssh connections refused");
+    let number = |line: &&serde_json::Value| line["connections"].as_u64().expect("a number");
+    let sum: u64 = refused.iter().map(number).sum();
+    assert!((400..=401).contains(&sum), "{sum}"); // OpenSSH's client takes a place
+    assert!(refused.len() < 10, "{}", refused.len());
+    for line in refused {
+        check(
+            "SSH clients beyond the cap on half-open connections",
+            &end(line),
+        );
+    }
+    for line in with(CONNECTION_LINE) {
+        let end = end(line);
+        if end.trigger() == Some(Trigger::HandshakeTimeout) {
+            check("SSH handshake that never came", &end);
+        }
+    }
+    assert!((99..=101).contains(&with(CONNECTION_LINE).len()));
 }
 
 #[test]
@@ -136,6 +152,52 @@ fn the_directory_of_the_key_is_private_whatever_the_umask() {
         let mode = directory.metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o7777, 0o700, "umask {umask}");
     }
+}
+
+#[test]
+fn a_temporary_directory_may_have_any_name() {
+    if !has_openssh() {
+        return;
+    }
+    let name = r#"export TMPDIR="$TMPDIR/a \"b\" 'c' 100%h"; mkdir "$TMPDIR""#;
+    let mut agent = Agent::after(name, &[]);
+    let command = agent.login_command() + " 'exit 7'";
+    let client = Command::new("sh").args(["-c", &command]).status();
+    assert_eq!(client.expect("a shell").code(), Some(7), "{command}");
+    check("SSH exit 7", &agent.end(LINE));
+}
+
+#[test]
+fn what_ignores_a_hangup_ends_with_its_session() {
+    if !has_openssh() {
+        return;
+    }
+    let mut agent = SshAgent::start();
+    let ignoring = "trap '' HUP; sleep 599 & echo $!; echo up; wait";
+    for terminal in ["-T", "-tt"] {
+        let (mut client, process) = {
+            let mut client = agent.ssh(&[terminal, "agent", ignoring]);
+            let mut client = client.stdout(Stdio::piped()).spawn().expect("OpenSSH's");
+            let mut output = BufReader::new(client.stdout.take().expect("piped")).lines();
+            let line = output.next().expect("a line").expect("UTF-8");
+            output.next().expect("a line").expect("up");
+            (client, line.trim().parse().expect("an id"))
+        };
+        client.kill().expect("SIGKILL");
+        client.wait().expect("reaped");
+        agent.end();
+        let started = Instant::now();
+        while kill(Pid::from_raw(process), None).is_ok() && is_running(process) {
+            assert!(started.elapsed() < Duration::from_secs(5), "still there");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Whether a process does more than wait for its parent, which in a container may never come.
+fn is_running(process: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    status.is_ok_and(|status| !status.contains(") Z "))
 }
 
 #[test]

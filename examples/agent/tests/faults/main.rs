@@ -6,14 +6,13 @@
 
 mod agent;
 mod connections;
-mod grpc;
 mod limits;
+mod logins;
 mod network;
-#[path = "../../../recipes/tests/faults/raw_codec.rs"]
-mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
 mod ssh;
+mod stalls;
 mod websocket;
 #[path = "../../../../tests/support/words.rs"]
 mod words;
@@ -64,8 +63,9 @@ fn every_row_is_tested() {
         include_str!("ssh.rs"),
         include_str!("connections.rs"),
         include_str!("limits.rs"),
+        include_str!("logins.rs"),
+        include_str!("stalls.rs"),
         include_str!("websocket.rs"),
-        include_str!("grpc.rs"),
     ];
     for (fault, _) in rows() {
         let quoted = format!("\"{fault}\"");

@@ -72,6 +72,11 @@ impl Peer {
         writeln!(input, "{line}").expect("typed");
     }
 
+    /// Writes to its input, for as long as that is read.
+    pub(crate) fn type_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.input.as_mut().expect("open").write_all(bytes)
+    }
+
     pub(crate) fn close_input(&mut self) {
         self.input = None;
     }

@@ -19,7 +19,7 @@ use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
 use crate::words::words;
 
-use recipes::russh_connection::{self, Site};
+use recipes::russh_server::{self, Site};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -88,7 +88,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
     let task = tokio::spawn(async move {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        russh_connection::serve(asynchronous(socket), connection).await;
+        russh_server::serve(asynchronous(socket), connection).await;
     });
     Server { keys, port, site, lines, task }
 }
@@ -314,6 +314,11 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
         return row.skip_all("OpenSSH's client");
     }
 
+    // Beside the others: it takes its time.
+    let stalled = start();
+    let (mut flooding, _held) = stalled.forward();
+    let flood = std::thread::spawn(move || while flooding.type_bytes(&[b'y'; 1 << 16]).is_ok() {});
+
     let server = start();
     let (mut client, mut socket) = server.forward();
     client.close_input();
@@ -353,6 +358,8 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
     server.abort_tasks();
     row.check("aborted", &server.channel());
 
+    row.check("the target does not read", &stalled.channel());
+    flood.join().expect("no panic");
     row.complete();
 }
 

@@ -1,0 +1,83 @@
+//! Clients that have not logged in yet: so many, and no more.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use disconnect_attribution::ConnectType::AgentToClient;
+use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Evidence, Initiator};
+
+const REFUSED: &str = "too many clients that have not logged in";
+
+pub(super) fn refusal() -> Disconnect {
+    Disconnect::new(AgentToClient, DisconnectReason::Rejected)
+        .with_initiator(Initiator::Agent)
+        .with_detail(REFUSED)
+}
+
+#[derive(Debug)]
+pub(super) struct Crowd {
+    cap: usize,
+    /// By the order of their arrival.
+    waiting: Mutex<BTreeMap<usize, (IpAddr, Cause)>>,
+    arrivals: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Crowd {
+    pub(super) fn of(cap: usize) -> Self {
+        Self {
+            cap,
+            waiting: Mutex::default(),
+            arrivals: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<usize, (IpAddr, Cause)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a client in, and sends one away if that is one too many: of the address that has the most,
+    /// the one that has waited longest. So a crowd that only waits locks no other client out.
+    pub(super) fn enter(crowd: &Arc<Self>, address: IpAddr, cause: Cause) -> HalfOpen {
+        let arrival = crowd.arrivals.fetch_add(1, Relaxed);
+        let mut waiting = crowd.waiting();
+        waiting.insert(arrival, (address, cause));
+        if waiting.len() > crowd.cap {
+            let share = |of: IpAddr| waiting.values().filter(|(other, _)| *other == of).count();
+            // Of equals the last counts, which is the oldest in this order.
+            let newest_first = waiting.iter().rev();
+            let oldest = newest_first.max_by_key(|(_, (address, _))| share(*address));
+            let oldest = oldest.map(|(arrival, _)| *arrival);
+            if let Some((_, cause)) = oldest.and_then(|arrival| waiting.remove(&arrival)) {
+                cause.record(Evidence::Local, refusal());
+            }
+        }
+        drop(waiting);
+        HalfOpen(Arc::clone(crowd), arrival)
+    }
+
+    /// Whether an end is a refusal, which is counted then, and has no line of its own.
+    pub(super) fn counts(&self, end: &Disconnect) -> bool {
+        let is_refused = end.detail() == Some(REFUSED);
+        self.refused.fetch_add(usize::from(is_refused), Relaxed);
+        is_refused
+    }
+
+    /// How many were refused since the last call.
+    pub(super) fn take_refused(&self) -> usize {
+        self.refused.swap(0, Relaxed)
+    }
+}
+
+/// A client that has not logged in, until this is dropped.
+#[derive(Debug)]
+pub(super) struct HalfOpen(Arc<Crowd>, usize);
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.0.waiting().remove(&self.1);
+    }
+}
