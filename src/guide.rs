@@ -43,7 +43,12 @@ pub mod recipes {
         tonic_server: "tonic_server.rs", "A gRPC server's streams.";
         tonic_client: "tonic_client.rs", "A gRPC client's stream.";
         russh_connection: "russh_connection.rs", "An SSH server's connection.";
-        russh_session: "russh_session.rs", "Sessions and forwarded channels of an SSH server.";
+        russh_end: "russh_end.rs", "What russh's result means.";
+        russh_phase: "russh_phase.rs", "How far an SSH server's client has come, and what its end means by that.";
+        russh_channel: "russh_channel.rs", "What a client sends over an SSH channel.";
+        russh_session: "russh_session.rs", "A session of an SSH server.";
+        russh_forward: "russh_forward.rs", "Forwarded channels of an SSH server.";
+        russh_server: "russh_server.rs", "A small SSH server: who may log in, and what may be asked for.";
         whole_lines: "whole_lines.rs", "A writer behind which a torn line does not spoil the next one.";
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{
@@ -12,7 +11,7 @@ use disconnect_attribution::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Duration, Instant, timeout};
 
 const CONNECT: u8 = 1;
 const PING: u8 = 12;
@@ -102,7 +101,6 @@ async fn session(stream: &mut TrackedStream<TcpStream>, broker: &Broker) -> Opti
                 cause.record(Evidence::Peer, end);
                 return None;
             }
-            CONNECT => return refuse(stream, MALFORMED_PACKET).await,
             _ => {} // stands for your code
         }
     }
@@ -121,11 +119,10 @@ async fn packet(stream: &mut TrackedStream<TcpStream>) -> Option<(u8, Vec<u8>)> 
     if !(CONNECT..=DISCONNECT).contains(&kind) {
         return refuse(stream, MALFORMED_PACKET).await;
     }
-    let length = stream.read_u16().await.ok()?;
-    if length > 1000 {
+    let mut packet = vec![0; stream.read_u16().await.ok()?.into()];
+    if packet.len() > 1000 {
         return refuse(stream, PACKET_TOO_LARGE).await;
     }
-    let mut packet = vec![0; length.into()];
     stream.read_exact(&mut packet).await.ok()?;
     Some((kind, packet))
 }

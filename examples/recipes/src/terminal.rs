@@ -55,7 +55,7 @@ async fn session<S: AsyncRead + AsyncWrite + Unpin>(
                     let output = Bytes::copy_from_slice(&output[..length]);
                     let _ = client.send(Message::Binary(output)).await;
                 }
-                // Linux ends a terminal that nobody holds with an error, EIO.
+                // Linux ends a terminal that no process holds with an error, EIO.
                 _ => return child.wait().await,
             },
             message = client.next() => match message {

@@ -28,7 +28,7 @@ struct Peer {
     reader: Option<Waker>,
     was_asked: bool,
     answer: Cursor<&'static [u8]>,
-    /// How it ends after the answer, where that is no end of file.
+    /// How it ends after the answer, if that is no end of file.
     end: Option<io::ErrorKind>,
 }
 

@@ -1,7 +1,7 @@
 //! The fault matrix: each recipe of the docs, and real faults against real peers.
 //!
 //! The tables of the docs' page are the expectation: a test opens its row, holds each end against a cell,
-//! and fails where a cell was left out.
+//! and fails if a cell was left out.
 #![cfg(unix)]
 
 mod axum_server;

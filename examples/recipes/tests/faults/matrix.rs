@@ -50,7 +50,7 @@ impl Row {
         }
     }
 
-    /// Holds an end against its cell, which may name two lines where the kernel decides between them.
+    /// Holds an end against its cell, which may name two lines if the kernel decides between them.
     #[track_caller]
     pub(crate) fn check(&mut self, fault: &'static str, end: &Disconnect) {
         let words = words(end);
@@ -78,7 +78,7 @@ impl Row {
         self.skip(&faults, program);
     }
 
-    /// Fails where a cell was not run.
+    /// Fails if a cell was not run.
     #[track_caller]
     pub(crate) fn complete(self) {
         let left: Vec<_> = self.cells.iter().filter(|(fault, _)| !self.checked.contains(fault)).collect();

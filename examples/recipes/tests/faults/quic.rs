@@ -278,7 +278,7 @@ async fn the_client_ends_its_stream(row: &mut Row) {
     let server = start();
     let mut held = client(&server).await;
     held.receive.stop(VarInt::from_u32(6)).expect("open");
-    // This side learns of it where it writes, so it has to have something to echo.
+    // This side learns of it when it writes, so it has to have something to echo.
     while held.send.write_all(b"more").await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
         if held.send.stopped().now_or_never().is_some() {
