@@ -27,11 +27,7 @@ where
     let (ran, reached) = (Cell::new(0_u64), Cell::new(0_u64));
     let mut seed = first;
     while ran.get() == 0 || started.elapsed() < Duration::from_secs(seconds) {
-        let config = Config {
-            cases: CASES,
-            failure_persistence: None,
-            ..Config::default()
-        };
+        let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
         let bytes: Vec<u8> = seed.to_le_bytes().repeat(4);
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let outcome = TestRunner::new_with_rng(config, rng).run(strategy, |value| {
@@ -52,8 +48,5 @@ where
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}={text}: a number")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text}: a number")))
 }

@@ -23,6 +23,7 @@ pub(crate) fn any_code() -> impl Strategy<Value = CloseCode> {
         wide().prop_map(CloseCode::Quic),
         wide().prop_map(CloseCode::QuicApplication),
         wide().prop_map(CloseCode::Http3),
+        any::<u8>().prop_map(CloseCode::Mqtt),
     ]
 }
 

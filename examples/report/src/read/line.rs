@@ -4,9 +4,10 @@ use disconnect_attribution::keys;
 use memchr::memchr;
 use serde_json::Value;
 
+use super::head::Head;
 use super::quote::{closing_quote, unquote};
 use super::repair::repair;
-use super::text::{self, Head};
+use super::text;
 use super::value::Around;
 use super::{Reader, Record, Unreadable, has_end, plain};
 use crate::clean::clean;
