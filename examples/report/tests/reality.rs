@@ -126,6 +126,7 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
         ("Elasticsearch's fields", json!({"_source": plain, "fields": arrays})),
         ("arrays of one", json!({"fields": arrays})),
         ("a line beside its fields", json!({"message": plain.to_string(), "attributes": plain})),
+        ("a note beside a line", json!({"a": "disconnect_reason=?", "log": plain.to_string()})),
         ("OTLP's attributes", json!({"attributes": pairs("key", "value")})),
         ("OTLP's body", json!({"body": {"kvlistValue": {"values": pairs("key", "value")}}})),
         ("an unknown envelope", json!({"a": [{"b": json!({"c": plain.to_string()}).to_string()}]})),

@@ -88,11 +88,16 @@ impl Reader {
                 first_value(text)?
             }
         };
-        let rest = &text[end..];
+        let mut rest = &text[end..];
         if value.is_string() && !rest.trim().is_empty() {
             return Err("a text in quotes".to_owned());
         }
         self.walk(&value, outer, out);
+        // More may be glued to it.
+        while let Ok((value, end)) = first_value(rest) {
+            self.walk(&value, outer, out);
+            rest = &rest[end..];
+        }
         if self.finder.is_in(rest) {
             self.text(rest, None, outer, out);
         }
@@ -129,6 +134,7 @@ impl Reader {
             let is_own = !is_field || !(self.finder.is_in(between) || self.finder.is_in(&text[end..]));
             if !is_own || !self.finder.is_in(&text[at..end]) {
                 at = end;
+                tries += 1;
                 continue;
             }
             let before = out.len();
