@@ -12,7 +12,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator};
 
 /// Classifies the end of a coordinator-style RPC, as the agent sees it.
 ///
-/// For the coordination RPC and the relay-map subscriber, where they have just returned. Always
+/// For the coordination RPC and the relay-map subscriber, when they have just returned. Always
 /// `server_to_agent`.
 ///
 /// | `local_shutdown` | `result` | reason | initiator |
@@ -201,7 +201,7 @@ pub fn classify_coordination_close<T, E: Display + 'static>(
 /// | `result` | reason | exit code | detail |
 /// |---|---|---|---|
 /// | status 0 | `graceful` | 0 | |
-/// | status N | `process_exited` | N | `process exited with error status: N`; in hex where N is negative, as Windows reports a crash: `0xc0000005` |
+/// | status N | `process_exited` | N | `process exited with error status: N`; in hex if N is negative, as Windows reports a crash: `0xc0000005` |
 /// | a signal (Unix) | `process_exited` | 255, as OpenSSH reports it | the signal's number and name |
 /// | `Err` | [by its chain](DisconnectReason::from_error) | | the text of the chain |
 ///

@@ -16,7 +16,7 @@ pub(crate) fn now() -> u64 {
     elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos()) + 1 // overflows after 584 years
 }
 
-/// Whole milliseconds between two readings; 0 where the second is the earlier.
+/// Whole milliseconds between two readings; 0 if the second is the earlier.
 pub(crate) const fn milliseconds(from: u64, to: u64) -> u64 {
     to.saturating_sub(from) / 1_000_000
 }

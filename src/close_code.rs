@@ -1,128 +1,15 @@
-use std::fmt;
-use std::str::FromStr;
+use crate::{DisconnectReason, Initiator, keys};
 
-use crate::{DisconnectReason, Initiator, ParseError, keys};
+#[macro_use]
+mod table;
 
-/// What a code means, before it is known who sent it.
-#[derive(Debug, Clone, Copy)]
-enum Meaning {
-    /// A normal, intended close.
-    Deliberate,
-    /// The sender itself is leaving.
-    GoingAway,
-    /// The same reason, whichever side sent it.
-    Always(DisconnectReason),
-}
-
-impl Meaning {
-    const fn reason(self, sender: Initiator) -> DisconnectReason {
-        match (self, sender) {
-            (Self::Deliberate | Self::GoingAway, Initiator::Client) => {
-                DisconnectReason::ClientClosed
-            }
-            (
-                Self::Deliberate,
-                Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown,
-            ) => DisconnectReason::Graceful,
-            (Self::GoingAway, Initiator::Agent | Initiator::Server) => {
-                DisconnectReason::ServerShutdown
-            }
-            (Self::GoingAway, Initiator::Network | Initiator::Unknown) => {
-                DisconnectReason::NetworkError
-            }
-            (Self::Always(reason), _) => reason,
-        }
-    }
-}
-
-/// The last column of a row.
-#[rustfmt::skip]
-macro_rules! meaning {
-    (Deliberate) => { Meaning::Deliberate };
-    (GoingAway) => { Meaning::GoingAway };
-    ($reason:ident) => { Meaning::Always(DisconnectReason::$reason) };
-}
-
-/// The last column of a row, for the docs.
-#[rustfmt::skip]
-macro_rules! meaning_doc {
-    (Deliberate) => { "deliberate" };
-    (GoingAway) => { "going away" };
-    ($reason:ident) => { concat!("[`", stringify!($reason), "`](DisconnectReason::", stringify!($reason), ")") };
-}
-
-/// One row per code: number, name, meaning. The variants, their docs, the look-up, the names and the
-/// logged text all come from the rows.
-macro_rules! close_codes {
-    (
-        $(#[$attribute:meta])*
-        pub enum CloseCode {
-            $(
-                $(#[$variant_attribute:meta])*
-                $variant:ident($integer:ident) as $protocol:literal {
-                    $($code:literal $name:literal $meaning:ident,)*
-                }
-            )*
-        }
-    ) => {
-        $(#[$attribute])*
-        pub enum CloseCode {
-            $(
-                $(#[$variant_attribute])*
-                ///
-                #[doc = concat!("Logged as `", $protocol, ":N`, with `N` in decimal.")]
-                ///
-                /// | code | name | reason |
-                /// |---|---|---|
-                $(#[doc = concat!("| ", stringify!($code), " | ", $name, " | ", meaning_doc!($meaning), " |")])*
-                $variant($integer),
-            )*
-        }
-
-        impl CloseCode {
-            const fn row(self) -> Option<(&'static str, Meaning)> {
-                match self {
-                    $(Self::$variant(code) => match code {
-                        $($code => Some(($name, meaning!($meaning))),)*
-                        _ => None,
-                    },)*
-                }
-            }
-        }
-
-        impl fmt::Display for CloseCode {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(Self::$variant(code) => write!(f, concat!($protocol, ":{}"), code),)*
-                }
-            }
-        }
-
-        /// Strict: what [`Display`](fmt::Display) writes and nothing else.
-        impl FromStr for CloseCode {
-            type Err = ParseError;
-
-            fn from_str(text: &str) -> Result<Self, ParseError> {
-                const ACCEPTED: &[&str] =
-                    &[$(concat!($protocol, ":<", stringify!($integer), ">")),*];
-
-                text.split_once(':')
-                    .filter(|(_, number)| is_canonical(number))
-                    .and_then(|(protocol, number)| match protocol {
-                        $($protocol => number.parse().map(Self::$variant).ok(),)*
-                        _ => None,
-                    })
-                    .ok_or_else(|| ParseError::new(Self::KEY, text, ACCEPTED))
-            }
-        }
-    };
-}
+use table::Meaning;
 
 close_codes! {
 /// The code that a protocol gave for closing, kept raw.
 ///
 /// Every integer is a value, listed by its standard or not, so nothing that a peer sends is lost.
-/// The text, for [`Display`](fmt::Display), [`FromStr`], serde and every logger, is the protocol and
+/// The text, for [`Display`](std::fmt::Display), [`FromStr`](std::str::FromStr), serde and every logger, is the protocol and
 /// the number: `ssh:11`, `websocket:1001`, `quic:2`. A protocol may join in any release, so the
 /// enum is `#[non_exhaustive]`.
 ///
@@ -321,6 +208,48 @@ pub enum CloseCode {
         0x201 "QPACK_ENCODER_STREAM_ERROR" ProtocolError,
         0x202 "QPACK_DECODER_STREAM_ERROR" ProtocolError,
     }
+
+    /// The reason code of `CONNACK` or `DISCONNECT` (OASIS MQTT 5.0 section 2.4).
+    ///
+    /// Some of them have a [trigger](crate::Trigger) that a site adds: 0x8d `keepalive_timeout`, 0x8e `superseded`,
+    /// 0xa0 `max_age`.
+    Mqtt(u8) as "mqtt" {
+        0x00 "Normal disconnection" Deliberate,
+        0x04 "Disconnect with Will Message" Deliberate,
+        0x80 "Unspecified error" Unknown,
+        0x81 "Malformed Packet" ProtocolError,
+        0x82 "Protocol Error" ProtocolError,
+        0x83 "Implementation specific error" Unknown,
+        0x84 "Unsupported Protocol Version" ProtocolError,
+        0x85 "Client Identifier not valid" Rejected,
+        0x86 "Bad User Name or Password" Rejected,
+        0x87 "Not authorized" Rejected,
+        0x88 "Server unavailable" Rejected,
+        0x89 "Server busy" Rejected,
+        0x8a "Banned" Rejected,
+        0x8b "Server shutting down" GoingAway,
+        0x8c "Bad authentication method" Rejected,
+        0x8d "Keep Alive timeout" NetworkError,
+        0x8e "Session taken over" Deliberate,
+        0x8f "Topic Filter invalid" Rejected,
+        0x90 "Topic Name invalid" Rejected,
+        0x93 "Receive Maximum exceeded" ProtocolError,
+        0x94 "Topic Alias invalid" ProtocolError,
+        0x95 "Packet too large" ProtocolError,
+        0x96 "Message rate too high" Rejected,
+        0x97 "Quota exceeded" Rejected,
+        0x98 "Administrative action" Rejected,
+        0x99 "Payload format invalid" ProtocolError,
+        0x9a "Retain not supported" Rejected,
+        0x9b "QoS not supported" Rejected,
+        0x9c "Use another server" GoingAway,
+        0x9d "Server moved" GoingAway,
+        0x9e "Shared Subscriptions not supported" Rejected,
+        0x9f "Connection rate exceeded" Rejected,
+        0xa0 "Maximum connect time" Rejected,
+        0xa1 "Subscription Identifiers not supported" Rejected,
+        0xa2 "Wildcard Subscriptions not supported" Rejected,
+    }
 }
 }
 
@@ -362,7 +291,7 @@ impl CloseCode {
         }
     }
 
-    /// Returns the name that the standard gives the code, where it lists it.
+    /// Returns the name that the standard gives the code, if it lists it.
     ///
     /// # Examples
     ///
@@ -389,12 +318,4 @@ impl CloseCode {
             code => code,
         }
     }
-}
-
-/// Whether `Display` could have written this number; Rust's integers also parse from `+11`, `011` and `-0`.
-fn is_canonical(number: &str) -> bool {
-    matches!(
-        number.as_bytes(),
-        b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..]
-    )
 }

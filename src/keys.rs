@@ -7,17 +7,17 @@
 //! | [`connect_type`](CONNECT_TYPE) | [`ConnectType`](crate::ConnectType) | always |
 //! | [`disconnect_reason`](DISCONNECT_REASON) | [`DisconnectReason`](crate::DisconnectReason) | always |
 //! | [`disconnect_expected`](DISCONNECT_EXPECTED) | bool, derived from the reason alone | always |
-//! | [`disconnect_initiator`](DISCONNECT_INITIATOR) | [`Initiator`](crate::Initiator) | where known |
-//! | [`disconnect_trigger`](DISCONNECT_TRIGGER) | [`Trigger`](crate::Trigger) | where known |
+//! | [`disconnect_initiator`](DISCONNECT_INITIATOR) | [`Initiator`](crate::Initiator) | if known |
+//! | [`disconnect_trigger`](DISCONNECT_TRIGGER) | [`Trigger`](crate::Trigger) | if known |
 //! | [`disconnect_peer`](DISCONNECT_PEER) | `client`, `agent` or `server` | if a tracked transport showed the end |
-//! | [`disconnect_code`](DISCONNECT_CODE) | [`CloseCode`](crate::CloseCode), such as `ssh:11` | where a protocol gave one |
-//! | [`disconnect_detail`](DISCONNECT_DETAIL) | free text: one line, at most 256 bytes | where useful |
+//! | [`disconnect_code`](DISCONNECT_CODE) | [`CloseCode`](crate::CloseCode), such as `ssh:11` | if a protocol gave one |
+//! | [`disconnect_detail`](DISCONNECT_DETAIL) | free text: one line, at most 256 bytes | if useful |
 //! | [`disconnect_origin`](DISCONNECT_ORIGIN) | [`ConnectType`](crate::ConnectType) | if another line reports the cause |
-//! | [`exit_code`](EXIT_CODE) | integer | where a process ended |
-//! | [`connection_method`](CONNECTION_METHOD) | [`ConnectionMethod`](crate::ConnectionMethod) | where known |
-//! | [`connection_duration_ms`](CONNECTION_DURATION_MS) | integer | where a guard saw it |
-//! | [`peer_silence_ms`](PEER_SILENCE_MS) | integer | where a tracked stream saw it |
-//! | [`bytes_received`](BYTES_RECEIVED), [`bytes_sent`](BYTES_SENT) | integers | where a tracked stream counted |
+//! | [`exit_code`](EXIT_CODE) | integer | if a process ended |
+//! | [`connection_method`](CONNECTION_METHOD) | [`ConnectionMethod`](crate::ConnectionMethod) | if known |
+//! | [`connection_duration_ms`](CONNECTION_DURATION_MS) | integer | if a guard saw it |
+//! | [`peer_silence_ms`](PEER_SILENCE_MS) | integer | if a tracked stream saw it |
+//! | [`bytes_received`](BYTES_RECEIVED), [`bytes_sent`](BYTES_SENT) | integers | if a tracked stream counted |
 //! | [`clock_jump_ms`](CLOCK_JUMP_MS) | signed integer | from one second on |
 
 /// The layer that the connection belonged to.
@@ -29,7 +29,7 @@ pub const DISCONNECT_REASON: &str = "disconnect_reason";
 /// Whether this end is part of normal operation: `false` needs a look.
 pub const DISCONNECT_EXPECTED: &str = "disconnect_expected";
 
-/// Which side ended the connection; left out where that is not known, never `""`.
+/// Which side ended the connection; left out if that is not known, never `""`.
 pub const DISCONNECT_INITIATOR: &str = "disconnect_initiator";
 
 /// What was seen, or which timer fired.
@@ -50,7 +50,7 @@ pub const DISCONNECT_DETAIL: &str = "disconnect_detail";
 /// line of its own: there the lines of its connections are the original ones.
 pub const DISCONNECT_ORIGIN: &str = "disconnect_origin";
 
-/// The exit status of the process behind a session: 255 where a signal killed it, as OpenSSH's client
+/// The exit status of the process behind a session: 255 if a signal killed it, as OpenSSH's client
 /// exits.
 pub const EXIT_CODE: &str = "exit_code";
 
@@ -70,6 +70,6 @@ pub const BYTES_RECEIVED: &str = "bytes_received";
 pub const BYTES_SENT: &str = "bytes_sent";
 
 /// How much further the wall clock moved than the monotonic clock while the connection was open, in
-/// milliseconds: the machine slept (not on Windows, [where both go on](crate::guide::guard#what-the-line-holds)), or its
+/// milliseconds: the machine slept (not on Windows, [on which both go on](crate::guide::guard#what-the-line-holds)), or its
 /// clock was set.
 pub const CLOCK_JUMP_MS: &str = "clock_jump_ms";

@@ -64,7 +64,7 @@
 //!   travelled) and [`CloseCode`], under the [keys] of the log schema. They are a contract with dashboards.
 //! - **Record**: [`Disconnect`] holds them, with a detail and numbers. It is a `slog::KV`, reads and writes
 //!   with serde, and has [labels](Disconnect::labels) for metrics.
-//! - **Classification**: one `classify_*` function for each kind of *site* (a place in your code where a
+//! - **Classification**: one `classify_*` function for each kind of *site* (a place in your code at which a
 //!   connection ends), [`CloseCode::reason`] for what a protocol closed with, [`Disconnect::from_error`]
 //!   for what an error explains.
 //! - **One line for each end, with the true cause**: [`Cause`] keeps the first true cause of a connection's end and
@@ -77,7 +77,7 @@
 //! |---|---|
 //! | the transport ended or failed | nothing: [`guard.track(socket, peer)`](DisconnectGuard::track) records it; [`with_goodbye`](TrackedStream::with_goodbye) if a FIN between two messages is the goodbye, [`with_half_close`](TrackedStream::with_half_close) if it ends nothing |
 //! | `?` returned an error | [`inspect_err(\|error\| guard.record_error(error))?`](DisconnectGuard::record_error); for the error of a codec, [`record`](Cause::record) a [`protocol_error`](Disconnect::protocol_error) |
-//! | the peer announced it | [`cause.record(Evidence::Peer, ..)`](Cause::record) with [`from_close_code`](Disconnect::from_close_code) or [`closed_by`](Disconnect::closed_by), where the goodbye is read |
+//! | the peer announced it | [`cause.record(Evidence::Peer, ..)`](Cause::record) with [`from_close_code`](Disconnect::from_close_code) or [`closed_by`](Disconnect::closed_by), in the task that reads the goodbye |
 //! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by), [`network_error`](Disconnect::network_error) or [`new`](Disconnect::new); before it aborts the task: [`cause.record(Evidence::Local, ..)`](Cause::record) |
 //! | this process stops at once | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |
 //! | this process drains | [`process.presume(..)`](Cause::presume) with the same, and the record at the deadline |

@@ -10,6 +10,7 @@ pub use ::slog as __slog;
 use ::slog::{KV, Key, Record, Result, Serializer, Value};
 
 use crate::disconnect::{Facts, Fields};
+use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
     keys,
@@ -43,42 +44,31 @@ impl KV for Disconnect {
             clock_jump_ms,
         } = facts;
 
-        if let Some(detail) = detail {
-            serializer.emit_str(Key::from(keys::DISCONNECT_DETAIL), detail.as_str())?;
+        macro_rules! emit {
+            ($($key:ident: $emit:ident $value:expr;)*) => {$(
+                if let Some(value) = $value {
+                    serializer.$emit(Key::from(keys::$key), value)?;
+                }
+            )*};
         }
-        if let Some(jump) = clock_jump_ms {
-            serializer.emit_i64(Key::from(keys::CLOCK_JUMP_MS), jump)?;
-        }
-        for (key, number) in [
-            (keys::BYTES_SENT, bytes_sent),
-            (keys::BYTES_RECEIVED, bytes_received),
-            (keys::PEER_SILENCE_MS, peer_silence_ms),
-            (keys::CONNECTION_DURATION_MS, connection_duration_ms),
-        ] {
-            if let Some(number) = number {
-                serializer.emit_u64(Key::from(key), number)?;
-            }
-        }
-        if let Some(method) = connection_method {
-            KV::serialize(&method, record, serializer)?;
-        }
-        if let Some(exit_code) = exit_code {
-            serializer.emit_i32(Key::from(keys::EXIT_CODE), exit_code)?;
-        }
-        if let Some(origin) = origin {
-            serializer.emit_str(Key::from(keys::DISCONNECT_ORIGIN), origin.as_str())?;
+        emit! {
+            DISCONNECT_DETAIL: emit_str detail.as_ref().map(Escaped::as_str);
+            CLOCK_JUMP_MS: emit_i64 clock_jump_ms;
+            BYTES_SENT: emit_u64 bytes_sent;
+            BYTES_RECEIVED: emit_u64 bytes_received;
+            PEER_SILENCE_MS: emit_u64 peer_silence_ms;
+            CONNECTION_DURATION_MS: emit_u64 connection_duration_ms;
+            CONNECTION_METHOD: emit_str connection_method.map(ConnectionMethod::as_str);
+            EXIT_CODE: emit_i32 exit_code;
+            DISCONNECT_ORIGIN: emit_str origin.map(ConnectType::as_str);
         }
         if let Some(code) = code {
             KV::serialize(&code, record, serializer)?;
         }
-        if let Some(peer) = peer {
-            serializer.emit_str(Key::from(keys::DISCONNECT_PEER), peer.as_str())?;
-        }
-        if let Some(trigger) = trigger {
-            KV::serialize(&trigger, record, serializer)?;
-        }
-        if let Some(initiator) = initiator {
-            KV::serialize(&initiator, record, serializer)?;
+        emit! {
+            DISCONNECT_PEER: emit_str peer.map(Initiator::as_str);
+            DISCONNECT_TRIGGER: emit_str trigger.map(Trigger::as_str);
+            DISCONNECT_INITIATOR: emit_str initiator.map(Initiator::as_str);
         }
         KV::serialize(&reason, record, serializer)?;
         KV::serialize(&connect_type, record, serializer)
@@ -126,13 +116,14 @@ macro_rules! value_as_text {
 }
 value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 
-/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level where the end is expected and at
-/// another where it is not.
+/// Logs a [`Disconnect`](crate::Disconnect) with slog, at one level if the end is expected and at
+/// another if it is not.
 ///
 /// slog's macros take the level as a constant, so without this macro each line would be written twice. It
-/// takes the logger, the two levels, the record, and then what slog's own macros take: a message with
-/// arguments, and more fields after a semicolon. The callsite (module, file, line) is the caller's own.
-/// The message is not formatted where its level is off.
+/// takes the logger, the two levels, if wanted a third one for an inherited line (one outage under 65 channels need not
+/// be 65 warnings), the record, and then what slog's own macros take: a message with arguments, and more fields after a
+/// semicolon. The callsite (module, file, line) is the caller's own.
+/// The message is not formatted if its level is off.
 ///
 /// # Examples
 ///
@@ -145,7 +136,7 @@ value_as_text!(ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
 /// let copied: std::io::Result<u64> = Ok(42);
 /// let end = classify_channel_close(&copied);
 /// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, end, "channel closed");
-/// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, end,
+/// disconnect_log!(log, expected: Level::Debug, unexpected: Level::Warning, inherited: Level::Debug, end,
 ///     "channel of {} closed", addr; "peer" => addr);
 /// assert!(end.expected());
 /// ```
@@ -159,6 +150,19 @@ macro_rules! disconnect_log {
     (@log $log:expr, $level:expr, $end:ident, [$($message:tt)*] $next:tt $($rest:tt)*) => {
         $crate::disconnect_log!(@log $log, $level, $end, [$($message)* $next] $($rest)*)
     };
+    (
+        $log:expr, expected: $expected:expr, unexpected: $unexpected:expr, inherited: $inherited:expr,
+        $disconnect:expr, $($message:tt)+
+    ) => {{
+        let end: &$crate::Disconnect = &$disconnect;
+        if end.origin().is_some() {
+            $crate::disconnect_log!(@log $log, $inherited, end, [] $($message)+);
+        } else {
+            $crate::disconnect_log!(
+                $log, expected: $expected, unexpected: $unexpected, end, $($message)+
+            );
+        }
+    }};
     (
         $log:expr, expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr,
         $($message:tt)+

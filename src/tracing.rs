@@ -46,11 +46,12 @@ const _: fn(Disconnect) = |end| {
 /// Keys, values and types are those that slog writes; absent fields are absent. It takes the level, the
 /// record, and then whatever `tracing::event!` takes: more fields, and a message. `name:`, `target:` and
 /// `parent:` may stand before the level, in this order. The callsite (module, line, target) is the
-/// caller's own, and nothing is evaluated while the level is off.
+/// caller's own. The record is evaluated once; fields and message only if the level is on. The event goes wherever
+/// `tracing::event!` would, also to `log` through tracing's feature of that name.
 ///
 /// `tracing`'s macros take the level as a constant. `expected:` and `unexpected:` give two of them, one for
-/// an end that is expected and one for any other; the record is then evaluated once, whether or not its
-/// level is on.
+/// an end that is expected and one for any other; `inherited:` behind them gives one for a line whose cause another
+/// line reports (one outage under 65 channels need not be 65 warnings).
 ///
 /// # Examples
 ///
@@ -64,6 +65,7 @@ const _: fn(Disconnect) = |end| {
 /// disconnect_event!(Level::INFO, end, peer = %addr, "channel closed");
 /// disconnect_event!(target: "audit", Level::WARN, end, "channel of {} closed", addr);
 /// disconnect_event!(expected: Level::DEBUG, unexpected: Level::WARN, end, "channel closed");
+/// disconnect_event!(expected: Level::DEBUG, unexpected: Level::WARN, inherited: Level::DEBUG, end, "closed");
 /// assert_eq!(end.report_reason(), "normal close");
 /// ```
 #[macro_export]
@@ -87,6 +89,19 @@ macro_rules! __disconnect_event {
     ([$($options:tt)*] parent: $parent:expr, $($rest:tt)+) => {
         $crate::__disconnect_event!([$($options)* parent: $parent,] $($rest)+)
     };
+    (
+        [$($options:tt)*] expected: $expected:expr, unexpected: $unexpected:expr,
+        inherited: $inherited:expr, $disconnect:expr $(, $($fields:tt)*)?
+    ) => {{
+        let end: &$crate::Disconnect = &$disconnect;
+        if end.origin().is_some() {
+            $crate::__disconnect_event!([$($options)*] $inherited, end $(, $($fields)*)?);
+        } else {
+            $crate::__disconnect_event!(
+                [$($options)*] expected: $expected, unexpected: $unexpected, end $(, $($fields)*)?
+            );
+        }
+    }};
     (
         [$($options:tt)*] expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr
         $(, $($fields:tt)*)?

@@ -7,6 +7,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason};
 
 mod ended;
 mod evidence;
+mod learned;
 mod node;
 mod transport;
 
@@ -15,7 +16,8 @@ use node::Node;
 
 pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
-pub(crate) use node::{Assumption, Found};
+pub(crate) use learned::Assumption;
+pub(crate) use node::Found;
 pub(crate) use transport::{Answered, Mark, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
@@ -103,7 +105,7 @@ impl Cause {
 
     /// Records an observation, and returns whether it was kept.
     ///
-    /// Record where the news arrives, first thing: behind a channel, in a task that a runtime drops, it comes too
+    /// Record as soon as the news arrives: behind a channel, in a task that a runtime drops, it comes too
     /// late. `select!` drops the loser before the winner's handler runs, so the record belongs inside the awaited
     /// future.
     ///
@@ -138,8 +140,6 @@ impl Cause {
     /// }
     /// # });
     /// ```
-    // Most sites have nothing to do with the answer.
-    #[allow(clippy::must_use_candidate)]
     pub fn record(&self, evidence: Evidence, disconnect: Disconnect) -> bool {
         let is_of_bytes = matches!(
             disconnect.reason(),
@@ -155,7 +155,7 @@ impl Cause {
 
     /// Records an error, if it explains the end.
     ///
-    /// For a place that has no [guard](crate::DisconnectGuard::record_error) at hand, whose page says what an error
+    /// For a place that has no [guard](crate::DisconnectGuard::record_error) at hand, whose docs list what an error
     /// counts as.
     ///
     /// # Examples
@@ -206,7 +206,7 @@ impl Cause {
     ///   stream would have seen the client leave). If several presumptions stand on a path, the nearest that applies
     ///   counts.
     ///
-    /// One that names nobody (`network` and `unknown` are no sides), one that is not expected, and any for a stream
+    /// One that names no side (`network` and `unknown` are no sides), one that is not expected, and any for a stream
     /// whose peer is not known, explains all of these.
     ///
     /// If a FIN between two messages is the goodbye but a reset never is, the word is

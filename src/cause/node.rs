@@ -7,12 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
+use super::learned::{Assumption, Learned};
 use super::transport::Transport;
 use super::{Cause, Weight};
 use crate::clock::Order;
 use crate::disconnect::Facts;
 use crate::panics::drop_quietly;
-use crate::{ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
+use crate::{ConnectType, Disconnect, Evidence, Initiator};
 
 /// A node of the tree of causes.
 #[derive(Default)]
@@ -46,138 +47,6 @@ pub(super) struct Open {
     pub(super) more_transports: Vec<Arc<Transport>>,
 }
 
-/// What observations left.
-#[derive(Debug, Default)]
-struct Learned {
-    /// With what the cause first knew why it ended.
-    first: Option<Known>,
-    /// The peer's announcement that refined it, and when that came.
-    refined: Option<Box<(Disconnect, u64)>>,
-    /// The best of what explains nothing.
-    weak: Option<Box<Weak>>,
-    /// What all observations know beside the cause, also those that were refused.
-    facts: Facts,
-}
-
-#[derive(Debug)]
-struct Known {
-    end: Disconnect,
-    evidence: Evidence,
-    stamp: u64,
-    /// Set as long as the end is expected and only assumed.
-    assumption: Option<Assumption>,
-}
-
-#[derive(Debug)]
-struct Weak {
-    end: Disconnect,
-    stamp: u64,
-    is_text: bool,
-}
-
-/// Who assumed what an end of file, a reset or a broken pipe means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Assumption {
-    /// The stream, for a protocol in which a FIN is the goodbye.
-    Goodbye,
-    /// The site, for the phase.
-    Presumption,
-}
-
-impl Learned {
-    /// Takes in an observation, and returns whether it was kept.
-    fn learn(
-        &mut self,
-        order: &mut Order,
-        weight: Weight,
-        mut end: Disconnect,
-        assumption: Option<Assumption>,
-    ) -> bool {
-        let facts = mem::take(&mut end.fields.facts);
-        let is_kept = !end.explains_nothing() && self.keep(order, weight, end, assumption);
-        self.facts = if is_kept {
-            facts.or(self.facts)
-        } else {
-            self.facts.or(facts)
-        };
-        is_kept
-    }
-
-    fn keep(
-        &mut self,
-        order: &mut Order,
-        weight: Weight,
-        end: Disconnect,
-        assumption: Option<Assumption>,
-    ) -> bool {
-        if self.refute(weight, &end) {
-            return true;
-        }
-        let evidence = match weight {
-            Weight::Known(evidence) | Weight::Refuting(evidence) => evidence,
-            Weight::NothingNew | Weight::Text => {
-                let is_text = weight == Weight::Text;
-                let is_better = |weak: &Weak| is_text && !weak.is_text;
-                if self.weak.as_deref().is_none_or(is_better) {
-                    let stamp = order.stamp();
-                    self.weak = Some(Box::new(Weak {
-                        end,
-                        stamp,
-                        is_text,
-                    }));
-                }
-                return false;
-            }
-        };
-        match &self.first {
-            None => {
-                let assumption = assumption.filter(|_| end.expected());
-                self.first = Some(Known {
-                    end,
-                    evidence,
-                    stamp: order.stamp(),
-                    assumption,
-                });
-                // What an error's text refutes, it may have refuted before.
-                if let Some(weak) = self.weak.take_if(|weak| weak.is_text) {
-                    self.refute(Weight::Text, &weak.end);
-                }
-                true
-            }
-            Some(first) => {
-                let is_refined = evidence == Evidence::Peer
-                    && first.evidence == Evidence::Transport
-                    && self.refined.is_none();
-                if is_refined {
-                    self.refined = Some(Box::new((end, order.stamp())));
-                }
-                is_refined
-            }
-        }
-    }
-
-    /// Corrects an expected end that was only assumed, once. The correction takes its place, time and evidence.
-    fn refute(&mut self, weight: Weight, end: &Disconnect) -> bool {
-        let Some(first) = &mut self.first else {
-            return false;
-        };
-        let is_refuted = match weight {
-            Weight::Refuting(_) => first.assumption.is_some(),
-            Weight::Text => first.assumption == Some(Assumption::Goodbye),
-            Weight::NothingNew | Weight::Known(_) => false,
-        };
-        let is_of_this_peer = end.peer().is_none() || end.peer() == first.end.peer();
-        if !is_refuted || !is_of_this_peer {
-            return false;
-        }
-        let assumed = mem::replace(&mut first.end, end.clone());
-        first.end.fields.trigger = end.trigger().or(assumed.trigger());
-        first.end.fields.peer = assumed.peer();
-        first.assumption = None;
-        true
-    }
-}
-
 /// A record that a cause found on its path.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
@@ -199,10 +68,16 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// A record that was found here, without the facts of another connection.
-    pub(super) fn found(self, end: &Disconnect) -> Found {
+    /// A record that was found here, with the facts of this very cause and no other's.
+    pub(super) fn found(self, end: &Disconnect, facts: Facts) -> Found {
+        let mut end = end.clone();
+        end.fields.facts = if self.is_inherited {
+            Facts::NONE
+        } else {
+            end.fields.facts.or(facts)
+        };
         Found {
-            end: end.clone(),
+            end,
             is_inherited: self.is_inherited,
             origin: self.origin,
             is_assumed: false,
@@ -259,9 +134,10 @@ impl Cause {
         })
     }
 
-    /// Notes that a guard reports this cause. The layer of the first one counts.
-    pub(crate) fn note_guard(&self, connect_type: ConnectType) {
+    /// Notes that a guard's line reports this. The layer of the first one counts.
+    pub(crate) fn reported_by(self, connect_type: ConnectType) -> Self {
         self.node().layer.get_or_init(|| connect_type);
+        self
     }
 
     pub(crate) fn observe(
@@ -309,17 +185,16 @@ impl Cause {
         let mut peer: Option<(u64, Found)> = None;
         for place in self.path() {
             let state = place.node.lock();
-            let Some((learned, known)) = state
-                .learned
-                .as_ref()
-                .and_then(|learned| Some((learned, learned.first.as_ref()?)))
-            else {
+            let Some(learned) = &state.learned else {
+                continue;
+            };
+            let Some(known) = &learned.first else {
                 continue;
             };
             let below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
             let mut hear = |end: &Disconnect, stamp| {
                 if stamp < below && peer.as_ref().is_none_or(|(earlier, _)| stamp < *earlier) {
-                    peer = Some((stamp, learned.with_own_facts(place, end)));
+                    peer = Some((stamp, place.found(end, learned.facts)));
                 }
             };
             if let Some(refined) = &learned.refined {
@@ -329,7 +204,7 @@ impl Cause {
                 hear(&known.end, known.stamp);
             }
             if known.stamp < below {
-                let mut found = learned.with_own_facts(place, &known.end);
+                let mut found = place.found(&known.end, learned.facts);
                 found.is_assumed = known.assumption.is_some();
                 first = Some((known.stamp, known.evidence, found));
             }
@@ -341,7 +216,7 @@ impl Cause {
         }
     }
 
-    /// Where nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
+    /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
     /// stream that this side shut down.
     fn weak_in(&self, _: &Order) -> Option<Found> {
         let mut best: Option<(bool, u64, Found)> = None;
@@ -358,7 +233,11 @@ impl Cause {
                 .as_ref()
                 .is_none_or(|(is_text, stamp, _)| (weak.is_text, *stamp) > (*is_text, weak.stamp));
             if is_better {
-                best = Some((weak.is_text, weak.stamp, place.found(&weak.end)));
+                best = Some((
+                    weak.is_text,
+                    weak.stamp,
+                    place.found(&weak.end, Facts::NONE),
+                ));
             }
         }
         match best {
@@ -371,34 +250,11 @@ impl Cause {
     /// What this cause's own observations know beside the cause, and when it first knew that.
     pub(crate) fn own_facts(&self) -> (Facts, Option<u64>) {
         let state = self.node().lock();
-        state
-            .learned
-            .as_ref()
-            .map_or((Facts::NONE, None), |learned| {
-                (
-                    learned.facts,
-                    learned.first.as_ref().map(|first| first.stamp),
-                )
-            })
-    }
-}
-
-impl Learned {
-    fn with_own_facts(&self, place: Place<'_>, end: &Disconnect) -> Found {
-        let mut found = place.found(end);
-        if !place.is_inherited {
-            found.end.fields.facts = self.facts;
-        }
-        found
-    }
-}
-
-impl Disconnect {
-    /// A bare `unknown` is not a cause.
-    pub(super) fn explains_nothing(&self) -> bool {
-        self.reason() == DisconnectReason::Unknown
-            && self.trigger().is_none()
-            && self.detail.is_none()
-            && self.code().is_none()
+        let learned = state.learned.as_deref();
+        let first = learned.and_then(|learned| learned.first.as_ref());
+        (
+            learned.map_or(Facts::NONE, |learned| learned.facts),
+            first.map(|first| first.stamp),
+        )
     }
 }

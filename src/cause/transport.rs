@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use super::Cause;
 use super::node::{Found, Node, Open, Place};
+use crate::disconnect::Facts;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 /// One tracked stream, for as long as its cause lives.
@@ -258,12 +259,12 @@ impl Cause {
                     side.is_none_or(|side| !tracked.contains(&side))
                 };
                 if let Some(end) = open.presumption.as_ref().filter(applies) {
-                    return Some(place.found(end));
+                    return Some(place.found(end, Facts::NONE));
                 }
                 let (layer, peer) = open.half_closed.filter(|_| !all.flow())?;
                 let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
                 let end = end.with_trigger(Trigger::EndOfFile);
-                Some(place.found(&end.with_peer(peer.unwrap_or_default())))
+                Some(place.found(&end.with_peer(peer.unwrap_or_default()), Facts::NONE))
             })
         })
     }
@@ -279,7 +280,7 @@ impl Cause {
                     .filter(|peer| peers.all(|other| other == *peer));
                 let this_side = peer.unwrap_or_default().peer(layer);
                 let end = Disconnect::new(layer, DisconnectReason::Graceful);
-                Some(place.found(&end.with_known_initiator(this_side)))
+                Some(place.found(&end.with_known_initiator(this_side), Facts::NONE))
             })
         })
     }

@@ -36,32 +36,27 @@ use crate::{
 /// ```
 impl Disconnect {
     /// Returns the layer that the connection belonged to.
-    #[must_use]
     pub const fn connect_type(&self) -> ConnectType {
         self.fields.connect_type
     }
 
     /// Returns why the connection ended.
-    #[must_use]
     pub const fn reason(&self) -> DisconnectReason {
         self.fields.reason
     }
 
     /// Returns whether this end is part of normal operation, which follows from the
     /// [reason](DisconnectReason::expected) alone.
-    #[must_use]
     pub const fn expected(&self) -> bool {
         self.fields.reason.expected()
     }
 
-    /// Returns the side that ended the connection, where that is known.
-    #[must_use]
+    /// Returns the side that ended the connection, if that is known.
     pub const fn initiator(&self) -> Option<Initiator> {
         self.fields.initiator
     }
 
-    /// Returns what was seen, or which timer fired, where that is known.
-    #[must_use]
+    /// Returns what was seen, or which timer fired, if that is known.
     pub const fn trigger(&self) -> Option<Trigger> {
         self.fields.trigger
     }
@@ -80,13 +75,11 @@ impl Disconnect {
     /// assert_eq!(cause.get().unwrap().peer(), Some(Initiator::Server));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    #[must_use]
     pub const fn peer(&self) -> Option<Initiator> {
         self.fields.peer
     }
 
-    /// Returns the layer where an inherited cause was observed; nothing where the cause is the
-    /// connection's own.
+    /// Returns the layer whose line reports an inherited cause; nothing if this line is the original.
     ///
     /// A guard sets this, and there is no setter.
     ///
@@ -108,37 +101,31 @@ impl Disconnect {
     /// agent.record(Evidence::Local, shutdown);
     /// drop(session);
     /// ```
-    #[must_use]
     pub const fn origin(&self) -> Option<ConnectType> {
         self.fields.origin
     }
 
     /// Returns the free text: one line, at most 256 bytes, never blank.
-    #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_ref().map(Escaped::as_str)
     }
 
     /// Returns the code that the protocol closed with.
-    #[must_use]
     pub const fn code(&self) -> Option<CloseCode> {
         self.fields.code
     }
 
     /// Returns the exit status of the process behind the session.
-    #[must_use]
     pub const fn exit_code(&self) -> Option<i32> {
         self.fields.facts.exit_code
     }
 
-    /// Returns how the packets travelled, where that is known.
-    #[must_use]
+    /// Returns how the packets travelled, if that is known.
     pub const fn connection_method(&self) -> Option<ConnectionMethod> {
         self.fields.facts.connection_method
     }
 
     /// Returns how long the connection was open.
-    #[must_use]
     pub fn connection_duration(&self) -> Option<Duration> {
         self.fields
             .facts
@@ -147,26 +134,22 @@ impl Disconnect {
     }
 
     /// Returns how long the peer had sent nothing when the connection ended.
-    #[must_use]
     pub fn peer_silence(&self) -> Option<Duration> {
         self.fields.facts.peer_silence_ms.map(Duration::from_millis)
     }
 
     /// Returns how many bytes the transport received.
-    #[must_use]
     pub const fn bytes_received(&self) -> Option<u64> {
         self.fields.facts.bytes_received
     }
 
     /// Returns how many bytes the transport sent.
-    #[must_use]
     pub const fn bytes_sent(&self) -> Option<u64> {
         self.fields.facts.bytes_sent
     }
 
     /// Returns how much further the wall clock moved than the monotonic clock while the connection was
     /// open, in milliseconds; never 0.
-    #[must_use]
     pub const fn clock_jump(&self) -> Option<i64> {
         self.fields.facts.clock_jump_ms
     }
@@ -183,7 +166,6 @@ impl Disconnect {
     /// assert_eq!(end.report_reason(), "graceful");
     /// assert_eq!(end.with_detail("normal close").report_reason(), "normal close");
     /// ```
-    #[must_use]
     pub fn report_reason(&self) -> &str {
         self.detail().unwrap_or(self.fields.reason.as_str())
     }
@@ -211,7 +193,6 @@ impl Disconnect {
     ///     ],
     /// );
     /// ```
-    #[must_use]
     pub fn labels(&self) -> [(&'static str, &'static str); 4] {
         let expected = if self.expected() { "true" } else { "false" };
         [

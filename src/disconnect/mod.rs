@@ -13,7 +13,7 @@ pub(crate) use fields::{Facts, Fields};
 
 /// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
-/// A plain value without a lifetime: classify where the connection ends, attach the result to the
+/// A plain value without a lifetime: classify at the place that ends the connection, attach the result to the
 /// log line that is already there. It is a `slog::KV` (feature `slog`), so one value attaches every
 /// field, and it reads and writes with serde (feature `serde`) as a flat map under the same
 /// [keys](crate::keys).

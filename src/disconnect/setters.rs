@@ -127,7 +127,7 @@ impl Disconnect {
         self
     }
 
-    /// Sets the exit status of the process behind the session: 255 where a signal killed it, as
+    /// Sets the exit status of the process behind the session: 255 if a signal killed it, as
     /// OpenSSH's client exits.
     ///
     /// # Examples

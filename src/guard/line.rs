@@ -19,7 +19,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     pub(super) fn line(&self) -> Disconnect {
         let mut end = if thread::panicking() && !self.made_in_a_panic {
             self.known_in_a_panic()
-        } else if let Some(found) = self.own_cause().known_or_weak() {
+        } else if let Some(found) = self.cause.known_or_weak() {
             self.of_this_layer(found)
         } else {
             // Not stored: what is learned a moment later is still a cause for what runs over this.
@@ -33,7 +33,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// knew, or because of what was only assumed.
     fn known_in_a_panic(&self) -> Disconnect {
         let known = || {
-            let found = self.own_cause().known()?;
+            let found = self.cause.known()?;
             let is_passed_over = found.end.expected() && (found.is_inherited || found.is_assumed);
             (!is_passed_over).then(|| self.of_this_layer(found))
         };
@@ -41,7 +41,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
             let panicked = self.unknown(Trigger::Panic).with_detail(PANICKED);
             // Stored, so that what runs over this hears of it; then the rule decides, since a parent may have
             // learned something meanwhile.
-            self.own_cause().record(Evidence::Local, panicked.clone());
+            self.cause.record(Evidence::Local, panicked.clone());
             known().unwrap_or(panicked)
         })
     }
@@ -61,14 +61,14 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// measured.
     fn fill_facts(&self, end: &mut Disconnect) {
         let closed = Moment::now();
-        let (observed, first_knew) = self.own_cause().own_facts();
+        let (observed, first_knew) = self.cause.own_facts();
         let ended = first_knew.unwrap_or(closed.monotonic);
         let since = |from| (from > 0).then(|| clock::milliseconds(from, ended));
         let open = since(self.opened.monotonic);
         // No silence is longer than the connection.
-        let heard = self.own_cause().last_heard(end.peer());
+        let heard = self.cause.last_heard(end.peer());
         let silence = heard.and_then(|heard| since(heard).or(open).min(open));
-        let bytes = self.own_cause().bytes();
+        let bytes = self.cause.bytes();
         let jump = self.opened.jump_until(closed);
         let measured = Facts {
             connection_duration_ms: open,

@@ -2,7 +2,6 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
 use std::thread;
 
 use crate::clock::Moment;
@@ -66,8 +65,7 @@ where
     F: FnOnce(Disconnect),
 {
     connect_type: ConnectType,
-    /// Made when it is first asked for, unless it was given.
-    cause: OnceLock<Cause>,
+    cause: Cause,
     opened: Moment,
     /// `None` once the guard has logged or was finished.
     emit: Option<F>,
@@ -119,7 +117,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     pub fn new(connect_type: ConnectType, emit: F) -> Self {
         Self {
             connect_type,
-            cause: OnceLock::new(),
+            cause: Cause::default().reported_by(connect_type),
             opened: Moment::now(),
             emit: Some(emit),
             made_in_a_panic: thread::panicking(),
@@ -154,7 +152,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// drop(session);
     /// ```
     pub fn with_cause(mut self, cause: Cause) -> Self {
-        self.cause = self.noted(cause).into();
+        self.cause = cause.reported_by(self.connect_type);
         self
     }
 
@@ -176,17 +174,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// ```
     #[must_use]
     pub fn cause(&self) -> Cause {
-        self.own_cause().clone()
-    }
-
-    fn own_cause(&self) -> &Cause {
-        self.cause.get_or_init(|| self.noted(Cause::default()))
-    }
-
-    /// A cause that this guard reports.
-    fn noted(&self, cause: Cause) -> Cause {
-        cause.note_guard(self.connect_type);
-        cause
+        self.cause.clone()
     }
 
     /// Wraps the connection's transport, so that the cause learns what it does.
@@ -258,7 +246,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// assert_eq!(reason_of(b"\x02h"), DisconnectReason::NetworkError, "cut");
     /// ```
     pub fn record_error(&self, error: &(dyn Error + 'static)) {
-        self.own_cause().record_error(self.connect_type, error);
+        self.cause.record_error(self.connect_type, error);
     }
 
     /// Logs the end as a decision of this side, or with the better cause that was recorded before.
@@ -286,7 +274,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// guard.close(idle.with_trigger(Trigger::IdleTimeout));
     /// ```
     pub fn close(mut self, disconnect: Disconnect) {
-        self.own_cause().record(Evidence::Local, disconnect);
+        self.cause.record(Evidence::Local, disconnect);
         if let Err(panic) = self.emit() {
             if thread::panicking() {
                 drop_quietly(panic);
@@ -314,8 +302,6 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// // warn!(log, "disconnected, retrying in 3 s"; end)
     /// # Ok::<(), io::Error>(())
     /// ```
-    // A connection that lives on elsewhere has no use for it.
-    #[allow(clippy::must_use_candidate)]
     pub fn finish(mut self) -> Disconnect {
         self.emit = None;
         self.line()
@@ -355,7 +341,7 @@ impl<F: FnOnce(Disconnect)> fmt::Debug for DisconnectGuard<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DisconnectGuard")
             .field("connect_type", &self.connect_type)
-            .field("cause", self.own_cause())
+            .field("cause", &self.cause)
             .finish_non_exhaustive()
     }
 }

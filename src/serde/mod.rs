@@ -1,6 +1,6 @@
 //! serde: the record as a flat map, each enum as its text.
 //!
-//! Reading is lenient where a newer writer may know more than this crate, and strict where a value
+//! Reading is lenient if a newer writer may know more than this crate, and strict if a value
 //! makes no sense at all.
 
 mod go;

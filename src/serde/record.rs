@@ -15,8 +15,8 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
 /// Reads a map of any size, such as a whole JSON log line, and takes what is in the [keys].
 ///
 /// - `connect_type` and `disconnect_reason` must be there; every other field may be missing, `null`
-///   or, where it is a text, `""`. Other keys are ignored.
-/// - The record may also stand under `fields`, where tracing's JSON formatter and the Go agents' JSON
+///   or, if it is a text, `""`. Other keys are ignored.
+/// - The record may also stand under `fields`, in which tracing's JSON formatter and the Go agents' JSON
 ///   sink put it. A whole record at the top wins; the two are never mixed.
 /// - A reason that this crate does not know reads as `unknown`, the free texts of Go agents as the
 ///   reason that they mean; either way the text becomes the detail unless there is one. An initiator or
@@ -197,7 +197,7 @@ keys! {
     BytesReceived = keys::BYTES_RECEIVED,
     BytesSent = keys::BYTES_SENT,
     ClockJumpMs = keys::CLOCK_JUMP_MS,
-    // Where tracing and Go's slogjson put the record.
+    // In which tracing and Go's slogjson put the record.
     Fields = "fields",
     ArbitraryNumber = "$serde_json::private::Number",
 }

@@ -39,7 +39,7 @@ use observer::{EndOfFile, Observer};
 /// # Limits
 ///
 /// An `UnexpectedEof` error is never an expected end: it may be a truncation. The
-/// [read timeout](std::net::TcpStream::set_read_timeout) of a blocking socket is a `WouldBlock` on Unix; on Windows
+/// [read timeout](::std::net::TcpStream::set_read_timeout) of a blocking socket is a `WouldBlock` on Unix; on Windows
 /// it has the code with which TCP gives up (`WSAETIMEDOUT`), so there a `TimedOut` of a `std::io` stream records
 /// nothing. If the program does not read on, [`record_error`](crate::DisconnectGuard::record_error) counts it.
 ///

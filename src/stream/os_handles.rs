@@ -1,4 +1,4 @@
-//! The operating system's handle, where the stream has one.
+//! The operating system's handle, if the stream has one.
 
 macro_rules! handles {
     ($($(#[$attribute:meta])* $borrow:ident::$borrow_method:ident -> $borrowed:ident,

@@ -4,7 +4,7 @@ use crate::escaped::Escaped;
 
 /// The error of parsing a word of the vocabulary or a close code.
 ///
-/// Names the key, shows the text (escaped, and cut where it is long), and lists what would have
+/// Names the key, shows the text (escaped, and cut if it is long), and lists what would have
 /// been accepted.
 ///
 /// # Examples

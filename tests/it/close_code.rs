@@ -97,6 +97,20 @@ const HTTP3: Meanings = &[
     (Always(Rejected), &[0x107, 0x10b]),
     (Always(Unknown), &[0x102]),
 ];
+const MQTT: Meanings = &[
+    (Deliberate, &[0, 4, 0x8e]),
+    (GoingAway, &[0x8b, 0x9c, 0x9d]),
+    (Always(NetworkError), &[0x8d]),
+    (Always(ProtocolError), &[0x81, 0x82, 0x84, 0x93, 0x94, 0x95, 0x99]),
+    (
+        Always(Rejected),
+        &[
+            0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x8f, 0x90, 0x96, 0x97, 0x98, 0x9a, 0x9b, 0x9e, 0x9f,
+            0xa0, 0xa1, 0xa2,
+        ],
+    ),
+    (Always(Unknown), &[0x80, 0x83]),
+];
 
 #[track_caller]
 fn check(meanings: Meanings, number: impl TryInto<u64>, code: CloseCode) {
@@ -122,6 +136,7 @@ fn each_number_means_what_its_protocol_makes_of_it_and_all_others_nothing() {
         let [a, b, c, d, ..] = number.to_le_bytes();
         let long = u32::from_le_bytes([a, b, c, d]);
         check(TLS, a, CloseCode::Tls(a));
+        check(MQTT, a, CloseCode::Mqtt(a));
         check(WEBSOCKET, u16::from_le_bytes([a, b]), CloseCode::WebSocket(u16::from_le_bytes([a, b])));
         check(SSH, long, CloseCode::Ssh(long));
         check(GRPC, long.cast_signed(), CloseCode::Grpc(long.cast_signed()));
@@ -149,7 +164,7 @@ fn a_quic_crypto_error_is_the_tls_alert_in_its_low_byte() {
 type Code = fn(u64) -> CloseCode;
 
 /// Those that no crate of the examples' tests names, from a number on.
-const NAMES: [(Code, u64, &str); 6] = [
+const NAMES: [(Code, u64, &str); 10] = [
     (
         websocket,
         1000,
@@ -170,12 +185,34 @@ const NAMES: [(Code, u64, &str); 6] = [
          H3_REQUEST_INCOMPLETE, H3_MESSAGE_ERROR, H3_CONNECT_ERROR, H3_VERSION_FALLBACK",
     ),
     (CloseCode::Http3, 0x33, "H3_DATAGRAM_ERROR"),
+    (mqtt, 0, "Normal disconnection"),
+    (mqtt, 4, "Disconnect with Will Message"),
+    (
+        mqtt,
+        0x80,
+        "Unspecified error, Malformed Packet, Protocol Error, Implementation specific error, Unsupported Protocol \
+         Version, Client Identifier not valid, Bad User Name or Password, Not authorized, Server unavailable, \
+         Server busy, Banned, Server shutting down, Bad authentication method, Keep Alive timeout, Session taken \
+         over, Topic Filter invalid, Topic Name invalid",
+    ),
+    (
+        mqtt,
+        0x93,
+        "Receive Maximum exceeded, Topic Alias invalid, Packet too large, Message rate too high, Quota exceeded, \
+         Administrative action, Payload format invalid, Retain not supported, QoS not supported, Use another \
+         server, Server moved, Shared Subscriptions not supported, Connection rate exceeded, Maximum connect time, \
+         Subscription Identifiers not supported, Wildcard Subscriptions not supported",
+    ),
     (
         CloseCode::Http3,
         0x200,
         "QPACK_DECOMPRESSION_FAILED, QPACK_ENCODER_STREAM_ERROR, QPACK_DECODER_STREAM_ERROR",
     ),
 ];
+
+fn mqtt(number: u64) -> CloseCode {
+    CloseCode::Mqtt(number.try_into().expect("8 bits"))
+}
 
 fn websocket(number: u64) -> CloseCode {
     CloseCode::WebSocket(number.try_into().expect("16 bits"))
@@ -216,6 +253,7 @@ fn the_text_is_the_protocol_and_the_number() {
         (CloseCode::Quic(u64::MAX), "quic:18446744073709551615"),
         (CloseCode::QuicApplication(7), "quic_app:7"),
         (CloseCode::Http3(256), "http3:256"),
+        (CloseCode::Mqtt(141), "mqtt:141"),
     ];
     for (code, text) in rows {
         assert_eq!(code.to_string(), text);
@@ -228,7 +266,7 @@ fn no_other_text_is_a_code() {
     let words = ": ssh ssh: :11 11 SSH:11 ssh:+11 ssh:011 ssh:-1 ssh:--1 ssh:11:12 ssh:0x0b ssh:1_1 ssh:1.0 \
                  ssh:4294967296 websocket:65536 websocket:-1000 grpc:-0 grpc:00 grpc:+14 grpc:2147483648 \
                  grpc:-2147483649 http2:\u{663} http2:-8 tls:256 tls:-1 quic:18446744073709551616 quic:-1 \
-                 quic_app: quicapp:7 quic-app:7 http3:0x100 http:8 smtp:421";
+                 quic_app: quicapp:7 quic-app:7 http3:0x100 mqtt:256 http:8 smtp:421";
     for text in words.split(' ').chain(["", " ssh:11", "ssh: 11", "ssh:11 "]) {
         assert!(text.parse::<CloseCode>().is_err(), "accepted {text:?}");
     }

@@ -43,6 +43,21 @@ fn the_alert_table_links_every_reason_to_its_variant() {
 }
 
 #[test]
+fn the_table_of_jumps_has_every_trigger() {
+    let page = include_str!("../../src/pages/operations.md");
+    let (alerts, _) = page.split_once("## Prometheus").expect("the tables before it");
+    let mut words: Vec<_> = alerts
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .flat_map(|(words, _)| words.split("`, `"))
+        .collect();
+    words.sort_unstable();
+    let mut triggers: Vec<_> = Trigger::VARIANTS.iter().map(|trigger| trigger.as_str()).collect();
+    triggers.sort_unstable();
+    assert_eq!(words, triggers);
+}
+
+#[test]
 fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
     for (word, docs) in documented_variants() {
         let text = docs.join(" ");
@@ -66,14 +81,14 @@ fn rows() -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 #[test]
-fn the_table_of_reasons_is_the_enum() {
-    let documented: Vec<_> = rows()
-        .filter(|row| matches!(row[1], "true" | "false"))
-        .map(|row| (row[0], row[1] == "true"))
-        .collect();
-    let actual: Vec<_> =
-        DisconnectReason::VARIANTS.iter().map(|reason| (reason.as_str(), reason.expected())).collect();
-    assert_eq!(documented, actual);
+fn the_row_of_reasons_is_the_enum() {
+    let row = rows().find(|row| row[0] == "disconnect_reason").expect("the row");
+    let (expected, others) = row[1].split_once("to look at: ").expect("two lists");
+    for (list, is_expected) in [(expected, true), (others, false)] {
+        let words = list.split('`').skip(1).step_by(2);
+        let reasons = DisconnectReason::VARIANTS.iter().filter(|reason| reason.expected() == is_expected);
+        assert!(words.eq(reasons.map(|reason| reason.as_str())), "{list}");
+    }
 }
 
 #[test]

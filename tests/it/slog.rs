@@ -209,6 +209,20 @@ fn a_level_follows_from_whether_the_end_was_expected() {
     assert_eq!(lines[0].fields, BARE);
 }
 
+#[test]
+fn an_inherited_line_may_have_a_level_of_its_own() {
+    let inherited = full();
+    let lines = logged(|log| {
+        for end in [&inherited, &bare(), &network_error()] {
+            disconnect_log!(
+                log, expected: Level::Info, unexpected: Level::Error, inherited: Level::Debug, end, "closed"
+            );
+        }
+    });
+    let levels: Vec<_> = lines.iter().map(|line| line.level).collect();
+    assert_eq!(levels, [Level::Debug, Level::Info, Level::Error]);
+}
+
 /// What slog's own macros take: arguments, by name too, captured ones, fields, and commas at the end.
 #[test]
 fn a_levelled_line_takes_arguments_and_fields_as_any_other() {

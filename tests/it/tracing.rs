@@ -101,6 +101,20 @@ fn a_level_follows_from_whether_the_end_was_expected() {
 }
 
 #[test]
+fn an_inherited_line_may_have_a_level_of_its_own() {
+    let lines = json_lines(|| {
+        for end in [&full(), &bare(), &network_error()] {
+            disconnect_event!(
+                target: "audit", expected: Level::INFO, unexpected: Level::ERROR, inherited: Level::WARN,
+                end, "closed"
+            );
+        }
+    });
+    let levels: Vec<_> = lines.iter().map(|line| line["level"].clone()).collect();
+    assert_eq!(levels, ["WARN", "INFO", "ERROR"]);
+}
+
+#[test]
 fn two_levels_take_the_options_fields_and_arguments_of_one() {
     let (peer, tries) = ("ws", 3);
     let lines = json_lines(|| {

@@ -195,7 +195,7 @@ fn a_parse_error_names_the_key_the_text_and_all_that_is_accepted() {
     check_error::<CloseCode>(
         "smtp:421",
         "invalid disconnect_code \"smtp:421\": expected one of ssh:<u32>, websocket:<u16>, \
-         grpc:<i32>, http2:<u32>, tls:<u8>, quic:<u64>, quic_app:<u64>, http3:<u64>",
+         grpc:<i32>, http2:<u32>, tls:<u8>, quic:<u64>, quic_app:<u64>, http3:<u64>, mqtt:<u8>",
     );
 }
 

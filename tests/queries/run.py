@@ -1,6 +1,7 @@
 """Runs the queries of the operations page, and holds their counts against the report's.
 
-Needs the Python packages duckdb and chdb, and promtool; .ci/run installs all three.
+Needs the Python packages duckdb and chdb, the npm packages @grafana/lezer-logql and @lezer/lr beside them, and promtool;
+.ci/run installs them all.
 """
 
 import collections
@@ -11,13 +12,48 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import chdb.session
 import duckdb
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = Path(sys.prefix)
+FORMATS = ROOT / "tests" / "queries" / "formats.jsonl"
 PAGE = (ROOT / "src" / "pages" / "operations.md").read_text()
+
+# What Go agents write as a reason, and what it means: reason, trigger.
+GO_TEXTS = {
+    "normal exit": ("graceful", ""),
+    "normal close": ("graceful", ""),
+    "server shut down": ("server_shutdown", ""),
+    "process exited with error status: 1": ("process_exited", ""),
+    "process exited with error status: -1": ("unknown", ""),
+    "process exited with error status: 11": ("process_exited", ""),
+    "unsupported subsystem: x11": ("rejected", ""),
+    "file transfer blocked by policy": ("rejected", ""),
+    "read tcp 10.0.0.7:22->10.0.0.9:4711: read: connection reset by peer": ("network_error", "reset"),
+    "write tcp 10.0.0.7:22->10.0.0.9:4711: write: broken pipe": ("network_error", "broken_pipe"),
+    "EOF": ("network_error", "end_of_file"),
+    "read session: unexpected EOF": ("network_error", "end_of_file"),
+    "read tcp 10.0.0.7:22->10.0.0.9:4711: i/o timeout": ("network_error", "deadline"),
+    "accept: use of closed network connection": ("network_error", "aborted"),
+    "read tcp 10.0.0.7:22: read: connection timed out": ("network_error", "timed_out"),
+    "dial tcp 10.0.0.1:443: connect: no route to host": ("network_error", "unreachable"),
+    "dial tcp 10.0.0.1:443: connect: network is unreachable": ("network_error", "unreachable"),
+    "dial tcp 10.0.0.1:443: connect: connection refused": ("network_error", "refused"),
+    "yamux: keepalive timeout": ("network_error", "keepalive_timeout"),
+    "wsarecv: An existing connection was forcibly closed by the remote host.": ("network_error", "reset"),
+    "wsasend: An established connection was aborted by the software in your host machine.": (
+        "network_error", "aborted"),
+    "read tcp 10.0.0.7:22: The semaphore timeout period has expired.": ("network_error", "timed_out"),
+    "connection reset by peer, again": ("unknown", ""),
+    "wait: no child processes": ("unknown", ""),
+}
+EXPECTED = {"graceful", "client_closed", "server_shutdown", "workspace_stopped"}
+UNEXPECTED = {"network_error", "protocol_error", "control_plane_lost", "process_exited", "rejected", "unknown"}
+GO_TEXTS |= {word: (word, "") for word in EXPECTED | UNEXPECTED}
 
 # Connect type, reason, expected, initiator, trigger, code.
 KINDS = [
@@ -36,10 +72,18 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
-def query(title):
-    found = [block for block in blocks("sql") if block.startswith(f"-- {title}\n")]
-    assert len(found) == 1, f"{len(found)} queries are called {title!r}"
-    return found[0].strip().removesuffix(";")
+def statements(title):
+    """The statements of the one SQL block that begins with this comment."""
+    (block,) = [block for block in blocks("sql") if block.startswith(f"-- {title}\n")]
+    return [statement for statement in re.split(r";\n|; --.*\n", block) if statement.strip()]
+
+
+def question(title):
+    """The one query whose comment begins with this question."""
+    (found,) = [
+        query for query in blocks("sql")[-1].split(";\n") if query.strip().startswith(f"-- {title}?")
+    ]
+    return found
 
 
 def record(kind, **numbers):
@@ -47,6 +91,7 @@ def record(kind, **numbers):
     fields = {
         "connect_type": connect_type, "disconnect_reason": reason, "disconnect_expected": expected,
         "disconnect_initiator": initiator, "disconnect_trigger": trigger, "disconnect_code": code,
+        "disconnect_peer": "client" if reason == "network_error" else None,
         "disconnect_detail": f"detail\n{random.randrange(3)}", **numbers,
     }
     return {key: value for key, value in fields.items() if value is not None}
@@ -66,6 +111,7 @@ def write_log(path):
     start = datetime.datetime(2026, 1, 2, 3, 4, 5)
     ends = []
     for number in range(5000):
+        kind = random.choice(KINDS)
         numbers = {"connection_duration_ms": random.randrange(1000, 100_000)}
         if number % 7 == 0:
             numbers["peer_silence_ms"] = random.randrange(1000, 90_000)
@@ -73,8 +119,10 @@ def write_log(path):
             numbers["disconnect_origin"] = "server_to_agent"
         if number % 500 == 0:
             numbers["clock_jump_ms"] = 3_600_000
+        if number % 500 == 250:
+            numbers["clock_jump_ms"] = -5000
         time = start + datetime.timedelta(seconds=random.uniform(0, 24 * 3600))
-        ends.append((time, record(random.choice(KINDS), **numbers)))
+        ends.append((time, record(kind, **numbers)))
     for number in range(200):
         silence = 60_000 + random.randrange(200)
         time = start + datetime.timedelta(hours=24, seconds=number * 17)
@@ -97,36 +145,141 @@ def reported(log):
     return report, counts
 
 
-def check(ask, engine, ends, reported_counts):
-    """The queries of one engine, against what was written and what the report counted."""
+def duckdb_over(*logs):
+    """Answers queries over these files, as the page sets DuckDB up."""
+    connection = duckdb.connect()
+    for statement in statements("duckdb: read lines") + statements("both: the ends"):
+        connection.execute(statement.replace("'agent*.log'", str([str(log) for log in logs])))
+    return lambda query: connection.execute(query).fetchall()
+
+
+def clickhouse_over(*logs):
+    """The same of ClickHouse's engine."""
+    session = chdb.session.Session()
+    session.query("CREATE DATABASE logs")
+    session.query("USE logs")
+    for statement in statements("clickhouse: read lines") + statements("both: the ends"):
+        session.query(statement)
+    for log in logs:
+        session.query(f"INSERT INTO lines (line) FROM INFILE '{log}' FORMAT LineAsString")
+    return lambda query: json.loads(str(session.query(query, "JSONCompact")))["data"]
+
+
+def check_counts(ask, ends, reported_counts):
+    """The questions about a day of ends, against what was written and what the report counted."""
     counts, original = collections.Counter(), 0
-    for connect_type, reason, initiator, _trigger, count, originals in ask("how many ends, and how many original ones"):
+    for connect_type, reason, initiator, _trigger, peer, count, originals in ask(
+        question("How many ends, and how many original ones")
+    ):
+        assert peer == ("client" if reason == "network_error" else ""), peer
         counts[connect_type, reason, initiator] += int(count)
         original += int(originals)
     assert counts == reported_counts, counts
     assert original == sum("disconnect_origin" not in end for end in ends)
 
-    rows = ask("which ends came after a round number of silent seconds")
-    assert [(int(row[0]), row[1], row[2], int(row[3])) for row in rows] == [
-        (60, "agent_to_client", "end_of_file", 200),
+    ((lines, json_lines, with_key, found, with_time),) = ask(question("Were ends and their times found among the lines"))
+    assert int(lines) == int(json_lines) > len(ends)
+    assert int(with_key) == int(found) == int(with_time) == len(ends)
+
+    rows = ask(question("Which ends came after a round number of silent seconds"))
+    assert [(int(row[0]), *row[1:4], int(row[4])) for row in rows] == [
+        (60, "agent_to_client", "client", "end_of_file", 200),
     ], rows
 
-    rows = ask("how long do connections live")
-    assert sum(int(row[1]) for row in rows) == len(ends)
-    assert all(1 <= float(row[2]) <= float(row[3]) <= 100 for row in rows), rows
-
-    rows = ask("which trigger jumped in the last hour")
+    rows = ask(question("Which trigger jumped in the last hour"))
     assert [row[0] for row in rows] == ["end_of_file"] and 200 <= int(rows[0][1]) < 220, rows
 
-    ((_machine, count, longest),) = ask("which machine slept")
+    ((_machine, count, longest),) = ask(question("Which machine slept"))
     assert int(count) == 10 and float(longest) == 3600
-    print(f"{engine}: every query gives what was written, and the same counts as the report")
 
 
-def check_duckdb(log, ends, counts):
-    connection = duckdb.connect()
-    connection.execute(query("duckdb: the ends").replace("agent*.log", str(log.parent / "agent*.log")))
-    check(lambda title: connection.execute(query(f"duckdb: {title}")).fetchall(), "duckdb", ends, counts)
+def check_formats(ask):
+    """One end in the format of each logger, and three lines that hold none."""
+    rows = ask("SELECT DISTINCT connect_type, reason, expected, trigger FROM ends")
+    assert [tuple(row) for row in rows] == [("agent_to_client", "network_error", False, "reset")], rows
+    lines = FORMATS.read_text().splitlines()
+    loggers = [line.split('"')[3] for line in lines[:12]]
+    assert sorted(row[0] for row in ask("SELECT machine FROM ends")) == sorted(loggers)
+    # Google's has whole seconds.
+    instant = "2026-05-13 17:42:21.701"
+    other = ask(f"SELECT machine FROM ends WHERE ts IS NULL OR date_trunc('millisecond', ts) != '{instant}'")
+    assert [row[0] for row in other] == ["slogstackdriver"], other
+    assert ask("SELECT machine FROM ends WHERE ts = '2026-05-13 17:42:21'") != []
+    # A text line, and a record in a place that is not looked at.
+    (row,) = ask(question("Were ends and their times found among the lines"))
+    assert int(row[0]) == len(lines) == 15 and int(row[3]) == int(row[4]) == 12, row
+    assert int(row[2]) > int(row[3]), row
+
+
+def check_go_texts(ask):
+    rows = ask("SELECT machine, reason, trigger, expected, detail FROM ends")
+    assert len(rows) == len(GO_TEXTS)
+    for text, reason, trigger, expected, detail in rows:
+        assert (reason, trigger) == GO_TEXTS[text], (text, reason, trigger)
+        assert expected == (reason in EXPECTED), text
+        assert detail == ("" if text == reason else text), (text, detail)
+
+
+def check_agents(ask):
+    """Two agents: what went wrong and whose it was, how old connections got, how long they were away."""
+    rows = ask(question("Which machine, and whose"))
+    assert [(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows] == [
+        ("timed_out", "ws-07", "amira", 9, 90), ("timed_out", "ws-02", "jo", 1, 10),
+    ], rows
+    rows = ask(question("How often and how long was an agent away"))
+    assert [(row[0], int(row[1]), float(row[2]), float(row[3])) for row in rows] == [("ws-07", 2, 100, 90)], rows
+    rows = ask(question("At which age do connections end, the expected ends too"))
+    assert [(row[1], row[4], row[5], int(row[6]), int(row[7])) for row in rows[:1]] == [
+        ("graceful", "websocket:1000", "ConnectionExpired: Reconnect to continue", 60, 4),
+    ], rows
+    rows = ask(question("Which half-open links were replaced after half a minute or more"))
+    assert [(row[0], int(row[1]), float(row[2])) for row in rows] == [("ws-02", 1, 45)], rows
+
+
+def write_agents(path):
+    start = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    lines = []
+
+    def write(seconds, machine, user, reason, **fields):
+        fields = {f"disconnect_{key}" if key in ("trigger", "code", "detail") else key: value for key, value in fields.items()}
+        time = (start + datetime.timedelta(seconds=seconds)).isoformat() + "Z"
+        lines.append({"msg": "closed", "ts": time, "host": machine, "user": user,
+            "connect_type": "agent_to_client", "disconnect_reason": reason, **fields})
+
+    for number in range(10):
+        machine, user = ("ws-02", "jo") if number == 4 else ("ws-07", "amira")
+        write(number, machine, user, "network_error", trigger="timed_out")
+    # An hour each, by the server: back at once, after 10 s, and after 90 s. A second connection fills a gap of 20 s.
+    for seconds in (3600, 7200, 10810, 14500):
+        write(seconds, "ws-07", "amira", "graceful", connect_type="server_to_agent", code="websocket:1000",
+            detail="ConnectionExpired: Reconnect to continue", connection_duration_ms=3_600_000)
+    write(14540, "ws-07", "amira", "network_error", connect_type="server_to_agent", trigger="reset",
+        connection_duration_ms=20_000, disconnect_origin="server_to_agent")
+    write(14560, "ws-07", "amira", "network_error", connect_type="server_to_agent", trigger="reset",
+        connection_duration_ms=60_000, disconnect_origin="server_to_agent")
+    write(99, "ws-02", "jo", "graceful", trigger="superseded", peer_silence_ms=45_000)
+    write(100, "ws-02", "jo", "graceful", trigger="superseded", peer_silence_ms=10)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def check_sql(directory, log, ends, counts):
+    texts, agents = directory / "texts.log", directory / "agents.log"
+    texts.write_text("".join(
+        json.dumps({"host": text, "fields": {"connect_type": "agent_to_client", "disconnect_reason": text}}) + "\n"
+        for text in GO_TEXTS
+    ))
+    # What the library makes of them.
+    meanings = collections.Counter()
+    for kind in reported(texts)[0]["kinds"]:
+        meanings[kind["disconnect_reason"], kind["disconnect_trigger"] or ""] += kind["count"]
+    assert meanings == collections.Counter(GO_TEXTS.values()), meanings
+    write_agents(agents)
+    for engine, over in (("duckdb", duckdb_over), ("clickhouse", clickhouse_over)):
+        check_counts(over(log), ends, counts)
+        check_formats(over(FORMATS))
+        check_go_texts(over(texts))
+        check_agents(over(agents))
+        print(f"{engine}: every query gives what was written, and the same counts as the report")
 
 
 def check_idle_proxy(directory):
@@ -134,28 +287,34 @@ def check_idle_proxy(directory):
     command = ["cargo", "run", "--quiet", "--locked", "-p", "disconnect-report", "--example", "idle_proxy"]
     log = directory / "agent-idle.log"
     log.write_bytes(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-    connection = duckdb.connect()
-    connection.execute(query("duckdb: the ends").replace("agent*.log", str(log)))
-    sql = query("duckdb: which ends came after a round number of silent seconds")
-    rows = connection.execute(sql).fetchall()
-    assert rows == [(2, "agent_to_client", "end_of_file", 8)], rows
+    rows = duckdb_over(log)(question("Which ends came after a round number of silent seconds"))
+    assert rows == [(2, "agent_to_client", "client", "end_of_file", 8)], rows
     print("duckdb: a proxy that drops idle connections after two seconds is found")
 
 
-def check_clickhouse(log, ends, report, counts):
-    session = chdb.session.Session()
-    session.query("CREATE DATABASE logs")
-    session.query("USE logs")
-    for title in ["the table", "the lines", "from lines to ends"]:
-        session.query(query(f"clickhouse: {title}"))
-    session.query(f"INSERT INTO lines FROM INFILE '{log}' FORMAT LineAsString")
+def check_logql():
+    queries = [query.strip() for query in blocks("logql")[0].split("\n\n")]
+    assert len(queries) == 4
+    script = (ROOT / "tests" / "queries" / "logql.mjs").read_text()
+    command = ["node", "--input-type=module", "--eval", script, "--"]
+    subprocess.run(command + queries, cwd=PACKAGES, check=True)
+    # A test that can't fail is none.
+    broken = subprocess.run(command + [queries[0].replace("| json", "| jso")], cwd=PACKAGES, capture_output=True)
+    assert broken.returncode == 1, broken
+    print("loki: every query is LogQL")
 
-    def ask(title):
-        return json.loads(str(session.query(query(f"clickhouse: {title}"), "JSONCompact")))["data"]
 
-    check(ask, "clickhouse", ends, counts)
-    peak = max(int(count) for _, count in ask("when the ends to look at clustered"))
-    assert 0 < peak <= report["unexpected"]
+def exported():
+    """What the sample exports before anything was lost: value by series."""
+    command = ["cargo", "run", "--quiet", "--locked", "-p", "recipes", "--bin", "metrics", "--", "--port", "0"]
+    sample = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        url = sample.stdout.readline().split()[1]
+        text = urllib.request.urlopen(url).read().decode()
+    finally:
+        sample.kill()
+        sample.wait()
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("disconnects_total{"))
 
 
 def check_prometheus(directory):
@@ -163,23 +322,33 @@ def check_prometheus(directory):
     (text,) = blocks("yaml")
     rules.write_text(text)
     labels = 'connect_type="agent_to_client",disconnect_reason="network_error",disconnect_expected="false",disconnect_initiator="network"'
-    lost = 'connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="network"'
-    tests = {
-        "rule_files": [str(rules)],
-        "evaluation_interval": "1m",
-        "tests": [{
+    jump = f"disconnects_total{{{labels}}}"
+    begins = exported()
+
+    def lost(initiator):
+        """A day without an event, as the sample begins it, and the first event."""
+        series = f'disconnects_total{{connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="{initiator}"}}'
+        return {
             "interval": "1m",
-            "input_series": [
-                # A quiet day, then fifty a minute.
-                {"series": f"disconnects_total{{{labels}}}", "values": "0+1x1440 1490+50x60"},
-                {"series": f"disconnects_total{{{lost}}}", "values": "0x1440 1x60"},
-            ],
+            "input_series": [{"series": series, "values": f"{begins.get(series, '_')}x1439 1x60"}],
             "alert_rule_test": [
-                {"eval_time": "23h", "alertname": "UnexpectedDisconnectsJump", "exp_alerts": []},
                 {"eval_time": "23h", "alertname": "ControlPlaneLost", "exp_alerts": []},
                 {"eval_time": "24h2m", "alertname": "ControlPlaneLost", "exp_alerts": [
                     {"exp_annotations": {"summary": "An agent lost its server."}},
                 ]},
+                {"eval_time": "24h10m", "alertname": "ControlPlaneLost", "exp_alerts": []},
+            ],
+        }
+
+    tests = {
+        "rule_files": [str(rules)],
+        "evaluation_interval": "1m",
+        "tests": [lost(initiator) for initiator in ("client", "agent", "server", "network", "unknown")] + [{
+            "interval": "1m",
+            # A quiet day, then fifty a minute.
+            "input_series": [{"series": jump, "values": "0+1x1440 1490+50x60"}],
+            "alert_rule_test": [
+                {"eval_time": "23h", "alertname": "UnexpectedDisconnectsJump", "exp_alerts": []},
                 {"eval_time": "24h30m", "alertname": "UnexpectedDisconnectsJump", "exp_alerts": [{
                     "exp_labels": {"connect_type": "agent_to_client", "disconnect_reason": "network_error"},
                     "exp_annotations": {
@@ -203,8 +372,8 @@ def main():
         ends = write_log(log)
         report, counts = reported(log)
         assert sum(counts.values()) == report["ends"] == len(ends)
-        check_duckdb(log, ends, counts)
-        check_clickhouse(log, ends, report, counts)
+        check_sql(directory, log, ends, counts)
+        check_logql()
         check_prometheus(directory)
         check_idle_proxy(directory)
 

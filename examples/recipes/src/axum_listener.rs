@@ -32,7 +32,10 @@ impl<F: Fn(Disconnect) + Clone + Send + Sync + 'static> Listener for Attributed<
         let guard =
             DisconnectGuard::boxed(ClientToServer, self.log.clone()).with_cause(self.agent.child());
         guard.cause().presume(client_left());
-        (guard.track(socket).carrying(guard), address)
+        (
+            guard.track(socket, Initiator::Client).carrying(guard),
+            address,
+        )
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {

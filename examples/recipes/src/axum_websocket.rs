@@ -63,10 +63,9 @@ pub async fn session(
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    // Of the transport, which the tracked stream has seen, or of the protocol:
-                    // a text, and no reason.
-                    let end = Disconnect::from_error(ClientToServer, &error);
-                    cause.record(Evidence::Presumed, end);
+                    // Of the protocol; if it is the transport's, the tracked stream was first.
+                    let end = Disconnect::protocol_error(ClientToServer, Initiator::Client);
+                    cause.record(Evidence::Local, end.with_detail(error.to_string()));
                     break 1002;
                 }
                 None => return,

@@ -10,9 +10,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
-};
+use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -40,7 +38,7 @@ pub async fn serve<S, B>(
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
     let cause = guard.cause();
     // hyper owns the socket, and an upgrade moves it elsewhere: the guard goes with it.
-    let stream = guard.track(socket).carrying(guard);
+    let stream = guard.track(socket, Initiator::Client).carrying(guard);
 
     let client_left = Disconnect::closed_by(ClientToServer, Initiator::Client);
     // A client that leaves before its first request, or between two, just leaves.
@@ -66,8 +64,6 @@ pub async fn serve<S, B>(
         .header_read_timeout(idle) // counts between two requests as well
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection.with_upgrades());
-    // A presumption must not explain an aborted task. Made last, so it is dropped first.
-    let presumption = TakenBackOnDrop(cause.clone());
     let served = tokio::select! {
         served = connection.as_mut() => served,
         // Recorded once, where it was decided. hyper finishes the response that it is writing.
@@ -76,7 +72,6 @@ pub async fn serve<S, B>(
             timeout(PATIENCE, connection.as_mut()).await.unwrap_or(Ok(()))
         }
     };
-    std::mem::forget(presumption); // the connection ends by itself now
 
     match served {
         Ok(()) => {} // the stream and the presumption know, or it lives on as an upgrade
@@ -86,27 +81,11 @@ pub async fn serve<S, B>(
         }
         // hyper has answered 400, or 431 for too much.
         Err(error) if error.is_parse() => {
-            let end = Disconnect::new(ClientToServer, DisconnectReason::ProtocolError);
-            let end = end
-                .with_initiator(Initiator::Client)
-                .with_detail(error.to_string());
-            cause.record(Evidence::Local, end);
+            let end = Disconnect::protocol_error(ClientToServer, Initiator::Client);
+            cause.record(Evidence::Local, end.with_detail(error.to_string()));
         }
         // Of the transport, which the tracked stream has seen, or of the service: a text is
         // better than none.
-        Err(error) => {
-            cause.record(
-                Evidence::Presumed,
-                Disconnect::from_error(ClientToServer, &error),
-            );
-        }
-    }
-}
-
-struct TakenBackOnDrop(Cause);
-
-impl Drop for TakenBackOnDrop {
-    fn drop(&mut self) {
-        self.0.presume(None);
+        Err(error) => cause.record_error(ClientToServer, &error),
     }
 }

@@ -74,7 +74,7 @@ where
             Some(Ok(_)) | None => self.close(complete),
             Some(Err(error)) => {
                 if let Some(guard) = self.guard.take() {
-                    guard.failed(&**error);
+                    guard.record_error(&**error);
                 }
             }
         }

@@ -110,13 +110,13 @@ fn observe(cause: &Cause, reason: &ConnectionError) {
         }
         // Stateless: the peer has restarted, and does not know us any more.
         ConnectionError::Reset => {
-            let end = new(DisconnectReason::NetworkError).with_initiator(Initiator::Network);
-            (Evidence::Transport, end.with_trigger(Trigger::Reset))
+            let end = Disconnect::network_error(ClientToServer, Trigger::Reset);
+            (Evidence::Transport, end)
         }
         // QUIC's own idle timer: the peer was not heard. A policy of ours is another matter.
         ConnectionError::TimedOut => {
-            let end = new(DisconnectReason::NetworkError).with_initiator(Initiator::Network);
-            (Evidence::Transport, end.with_trigger(Trigger::TimedOut))
+            let end = Disconnect::network_error(ClientToServer, Trigger::TimedOut);
+            (Evidence::Transport, end)
         }
         // The task that called `close` has recorded why.
         ConnectionError::LocallyClosed => return,
@@ -156,7 +156,8 @@ async fn stream(
             // It has sent all, and so have we.
             Ok(None) => {
                 let end = Disconnect::closed_by(ClientToServer, Initiator::Client);
-                return guard.close_as(Evidence::Peer, end);
+                guard.cause().record(Evidence::Peer, end);
+                return;
             }
             Ok(Some(length)) => match send.write_all(&answer(&buffer[..length])).await {
                 Ok(()) => continue,
@@ -172,7 +173,7 @@ async fn stream(
             Ok(code) => {
                 let number = CloseCode::QuicApplication(code.into_inner());
                 let end = Disconnect::from_close_code(ClientToServer, number, Initiator::Client);
-                guard.close_as(Evidence::Peer, taught(end, code));
+                guard.cause().record(Evidence::Peer, taught(end, code));
             }
             // The guard inherits it.
             Err(Some(reason)) => observe(&cause, &reason),

@@ -70,9 +70,9 @@ pub async fn serve(socket: TcpStream, site: Site) {
     };
     // Once russh has started its task, only the end of the socket stops that.
     let Ok((socket, second)) = two_handles(socket) else {
-        return guard.disarm(); // the process has no file descriptor left: nothing was served
+        return drop(guard.finish()); // the process has no file descriptor left: nothing was served
     };
-    let stream = guard.track(socket);
+    let stream = guard.track(socket, Initiator::Client);
 
     let connection = async {
         let mut running = run_stream(site.config.clone(), stream, handler).await?;

@@ -88,7 +88,7 @@ pub async fn forward(channel: Channel<Msg>, target: TcpStream, connection: Cause
     // The target's socket is this channel's own. Never a tracked stream over the channel: what
     // it sees is the connection's.
     let (mut from_target, mut to_target) =
-        tokio::io::split(guard.track(target).with_half_close(Initiator::Server));
+        tokio::io::split(guard.track(target, Initiator::Server).with_half_close());
     let (mut from_client, to_client) = channel.split();
     let (client_stopped, target_stopped) = (AtomicBool::new(false), AtomicBool::new(false));
     let down = async {

@@ -34,17 +34,19 @@ pub async fn serve(
     // Before the handshake, so that a client that refuses our certificate has a line.
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
     let cause = guard.cause();
-    let accepted = timeout(PATIENCE, acceptor.accept(guard.track(socket))).await;
+    let accepted = timeout(
+        PATIENCE,
+        acceptor.accept(guard.track(socket, Initiator::Client)),
+    )
+    .await;
     let mut tls = match accepted {
         Ok(Ok(tls)) => tls,
         Ok(Err(error)) => return observe(&cause, &error),
         Err(_) => {
-            let late = Disconnect::new(ClientToServer, DisconnectReason::NetworkError);
-            let late = late.with_initiator(Initiator::Network);
-            return guard.close_as(
-                Evidence::Transport,
-                late.with_trigger(Trigger::HandshakeTimeout),
-            );
+            return guard.close(Disconnect::network_error(
+                ClientToServer,
+                Trigger::HandshakeTimeout,
+            ));
         }
     };
     match session(&mut tls, &cause, idle, answer).await {
@@ -78,8 +80,7 @@ pub async fn serve_under_tracked(
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
     // An end of file is a `close_notify` here. A cut is an `UnexpectedEof` error, which is
     // never expected.
-    let (reason, client) = (DisconnectReason::ClientClosed, Initiator::Client);
-    let mut tls = guard.track(tls).with_end_of_file(reason, client);
+    let mut tls = guard.track(tls, Initiator::Client).with_goodbye();
     let _ = session(&mut tls, &guard.cause(), idle, answer).await;
     let _ = timeout(PATIENCE, tls.shutdown()).await;
 }

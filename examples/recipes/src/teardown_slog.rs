@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
-    disconnect_log,
+    Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger, disconnect_log,
 };
 use slog::{Drain, Level, Logger, o};
 use slog_async::{Async, OverflowStrategy};
@@ -63,10 +62,9 @@ async fn serve(listener: TcpListener, log: Logger) -> io::Result<()> {
     drain.send_replace(true);
     let cut = shutdown.with_trigger(Trigger::Deadline);
     let all_gone = async { while connections.join_next().await.is_some() {} };
-    tokio::select! {
-        () = all_gone => {}
+    if timeout(PATIENCE, all_gone).await.is_err() {
         // What is left is cut: recorded once for all, before the first of them is dropped.
-        () = agent.record_when(sleep(PATIENCE), Evidence::Local, cut) => {}
+        agent.record(Evidence::Local, cut);
     }
     connections.shutdown().await; // aborts them, and waits until each has logged
     Ok(())
@@ -97,9 +95,8 @@ async fn connection(
         );
     })
     .with_cause(cause);
-    let stream = guard.track(socket);
     // In this protocol a FIN is the goodbye.
-    let mut stream = stream.with_end_of_file(DisconnectReason::ClientClosed, Initiator::Client);
+    let mut stream = guard.track(socket, Initiator::Client).with_goodbye();
     let mut buffer = [0; 1024];
     loop {
         let read = tokio::select! {

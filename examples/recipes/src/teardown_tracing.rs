@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
-    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
-    disconnect_event,
+    Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger, disconnect_event,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,12 +34,17 @@ async fn run() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
     let agent = Cause::default();
-    let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
+    // Recorded where the signal arrives, inside the awaited future: a handler behind `=>` would come
+    // too late for a guard that `serve` holds itself.
+    let stopped = async {
+        let signal = tokio::signal::ctrl_c().await;
+        let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
+        agent.record(Evidence::Local, shutdown);
+        signal
+    };
     tokio::select! {
         never = serve(listener, &agent) => never,
-        // Recorded inside the awaited future: a handler behind `=>` would come too late for a
-        // guard that `serve` holds itself.
-        signal = agent.record_when(tokio::signal::ctrl_c(), Evidence::Local, shutdown) => signal,
+        signal = stopped => signal,
     }
 }
 
@@ -59,9 +63,8 @@ async fn connection(socket: TcpStream, cause: Cause) {
         disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, end, "connection closed");
     })
     .with_cause(cause);
-    let stream = guard.track(socket);
     // In this protocol a FIN is the goodbye.
-    let mut stream = stream.with_end_of_file(DisconnectReason::ClientClosed, Initiator::Client);
+    let mut stream = guard.track(socket, Initiator::Client).with_goodbye();
     let mut buffer = [0; 1024];
     loop {
         let request = match timeout(IDLE, stream.read(&mut buffer)).await {

@@ -51,6 +51,7 @@ impl Service<Uri> for Connect {
             Ok(TokioIo::new(TrackedStream::new(
                 socket,
                 ServerToAgent,
+                Initiator::Server,
                 cause,
             )))
         })
@@ -93,10 +94,11 @@ pub async fn read<T>(
             Ok(None) => Status::ok(""),
             Err(status) => status,
         };
-        return match explain(&status, &connection) {
-            Some((evidence, end)) => guard.close_as(evidence, end),
-            None => drop(guard), // it inherits what the tracked stream has recorded
-        };
+        // Else it inherits what the tracked stream has recorded.
+        if let Some((evidence, end)) = explain(&status, &connection) {
+            guard.cause().record(evidence, end);
+        }
+        return;
     }
 }
 

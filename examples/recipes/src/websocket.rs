@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use disconnect_attribution::{
-    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
-    Initiator, TrackedStream, Trigger,
+    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream,
+    Trigger,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -42,16 +42,12 @@ pub async fn serve(
     let guard = DisconnectGuard::new(site.layer, log).with_cause(agent.child());
     // A bare FIN stays a `network_error`: this protocol has a goodbye. Do not presume 1006 for
     // it, which would explain an aborted task as well.
-    match timeout(site.patience, accept_async(guard.track(socket))).await {
+    match timeout(site.patience, accept_async(guard.track(socket, site.peer))).await {
         Ok(Ok(websocket)) => run(websocket, &guard.cause(), site, on_message).await,
         Ok(Err(error)) => observe(&guard.cause(), site, &error),
         Err(_) => {
-            let late = Disconnect::new(site.layer, DisconnectReason::NetworkError);
-            let late = late.with_initiator(Initiator::Network);
-            guard.close_as(
-                Evidence::Transport,
-                late.with_trigger(Trigger::HandshakeTimeout),
-            );
+            let trigger = Trigger::HandshakeTimeout;
+            guard.close(Disconnect::network_error(site.layer, trigger));
         }
     }
 }
@@ -69,7 +65,7 @@ pub async fn dial(
     // comes later.
     let cause = agent.child();
     let socket = TcpStream::connect(address).await?;
-    let stream = TrackedStream::new(socket, site.layer, cause.clone());
+    let stream = TrackedStream::new(socket, site.layer, site.peer, cause.clone());
     let (websocket, _) = client_async(format!("ws://{address}/"), stream).await?;
     let guard = DisconnectGuard::new(site.layer, log).with_cause(cause);
     run(websocket, &guard.cause(), site, on_message).await;
@@ -115,9 +111,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             },
             _ = pings.tick() => {
                 if !is_answered {
-                    let end = Disconnect::new(site.layer, DisconnectReason::NetworkError)
-                        .with_initiator(Initiator::Network)
-                        .with_trigger(Trigger::KeepaliveTimeout);
+                    let trigger = Trigger::KeepaliveTimeout;
+                    let end = Disconnect::network_error(site.layer, trigger);
                     cause.record(Evidence::Transport, end);
                     return; // a goodbye would have no reader
                 }
@@ -154,9 +149,8 @@ pub fn observe(cause: &Cause, site: Site, error: &Error) {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {}
         // What the peer sent makes no sense, or is too much. This side decided that.
         Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) | Error::AttackAttempt => {
-            let end = Disconnect::new(site.layer, DisconnectReason::ProtocolError);
-            let end = end.with_initiator(site.peer).with_detail(error.to_string());
-            cause.record(Evidence::Local, end);
+            let end = Disconnect::protocol_error(site.layer, site.peer);
+            cause.record(Evidence::Local, end.with_detail(error.to_string()));
         }
         _ => {
             // Of the transport, which the tracked stream has seen; or no end at all:

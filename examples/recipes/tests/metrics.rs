@@ -40,11 +40,17 @@ fn a_scrape_shows_the_vocabulary_and_no_free_text() {
         .lines()
         .filter(|line| line.starts_with("disconnects_total{"))
         .collect();
+    // The last five are what an alert waits for, before it happened.
     let expected = [
         r#"disconnects_total{connect_type="agent_to_client",disconnect_reason="client_closed",disconnect_expected="true",disconnect_initiator="client"} 1"#,
         r#"disconnects_total{connect_type="agent_to_client",disconnect_reason="graceful",disconnect_expected="true",disconnect_initiator="unknown"} 1"#,
         r#"disconnects_total{connect_type="agent_to_client",disconnect_reason="process_exited",disconnect_expected="false",disconnect_initiator="unknown"} 3"#,
         r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="network_error",disconnect_expected="false",disconnect_initiator="network"} 1"#,
+        r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="agent"} 0"#,
+        r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="client"} 0"#,
+        r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="network"} 0"#,
+        r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="server"} 0"#,
+        r#"disconnects_total{connect_type="server_to_agent",disconnect_reason="control_plane_lost",disconnect_expected="false",disconnect_initiator="unknown"} 0"#,
     ];
     assert_eq!(series, BTreeSet::from(expected));
     // Four sessions ran under a guard, each for less than a minute.

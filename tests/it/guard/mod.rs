@@ -1,5 +1,6 @@
 //! Exactly one line for every guard, and what it holds.
 
+mod corners;
 mod errors;
 mod line;
 mod numbers;

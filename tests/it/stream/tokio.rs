@@ -54,3 +54,29 @@ async fn vectored_writes_reach_the_socket_as_such() {
     assert_eq!(cause.get(), None);
     assert!(!tracked(Scripted::new(&[])).0.is_write_vectored());
 }
+
+/// A reader that takes bytes back.
+struct TakesBack;
+
+impl AsyncRead for TakesBack {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        buffer.clear();
+        std::task::Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_bytes_back_panics_nothing() {
+    let (mut stream, _cause) = tracked(TakesBack);
+    let mut storage = [0; 16];
+    let mut buffer = ReadBuf::new(&mut storage);
+    buffer.put_slice(b"earlier");
+    std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer))
+        .await
+        .expect("nothing");
+    assert!(buffer.filled().is_empty());
+}

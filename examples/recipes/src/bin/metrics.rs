@@ -9,8 +9,8 @@ use std::process::Command;
 
 use clap::Parser;
 use disconnect_attribution::{
-    CloseCode, ConnectType, Disconnect, DisconnectGuard, Initiator, classify_coordinator_rpc_exit,
-    classify_session_exit,
+    CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Initiator,
+    classify_coordinator_rpc_exit, classify_session_exit,
 };
 use metrics::Unit;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
@@ -29,6 +29,18 @@ fn count(end: &Disconnect) {
     if let Some(duration) = end.connection_duration() {
         let layer = [("connect_type", end.connect_type().as_str())];
         metrics::histogram!("connection_duration_seconds", &layer).record(duration);
+    }
+}
+
+/// Exports what an alert waits for from the start on: a series that begins with its first event shows no increase.
+fn start_at_zero() {
+    for initiator in Initiator::VARIANTS {
+        let lost = Disconnect::new(
+            ConnectType::ServerToAgent,
+            DisconnectReason::ControlPlaneLost,
+        );
+        let labels = lost.with_initiator(*initiator).labels();
+        metrics::counter!("disconnects_total", &labels).increment(0);
     }
 }
 
@@ -52,6 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "disconnects_total",
         "Ended connections by layer, reason and initiator."
     );
+    start_at_zero();
     metrics::describe_histogram!(
         "connection_duration_seconds",
         Unit::Seconds,

@@ -8,7 +8,9 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
+use disconnect_attribution::{
+    Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator,
+};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
@@ -113,6 +115,10 @@ fn is_reset(mut socket: &TcpStream) -> bool {
         .is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
+fn is_closed(mut socket: &TcpStream) -> bool {
+    socket.read_to_end(&mut Vec::new()).is_ok()
+}
+
 fn finish(socket: &TcpStream) {
     socket.shutdown(Shutdown::Write).expect("half closed");
 }
@@ -124,8 +130,16 @@ fn both_proxies_meet<T>(row: &mut Row, start: fn(Legs) -> Running<T>) {
 
     let proxy = start(Legs::new()).up();
     proxy.agent.record(Evidence::Local, shutdown());
-    assert!(is_reset(&proxy.client), "cut");
+    assert!(is_closed(&proxy.client), "a FIN, since it was decided");
+    assert!(is_closed(&proxy.server), "a FIN, since it was decided");
     row.check("shutdown", &proxy.lines.wait());
+
+    let mut proxy = start(Legs::new()).up();
+    finish(&proxy.client);
+    proxy.server.read_to_end(&mut Vec::new()).expect("all");
+    proxy.agent.record(Evidence::Local, shutdown());
+    assert!(is_closed(&proxy.client), "a FIN, since it was decided");
+    row.check("shutdown after a half close", &proxy.lines.wait());
 }
 
 fn a_peer_stops_sending<T>(row: &mut Row, start: fn(Legs) -> Running<T>) {
@@ -181,7 +195,7 @@ fn a_proxy_on_threads_ends_as_its_row_records() {
     both_proxies_meet(&mut row, |legs| legs.on_threads(LONG));
 
     let proxy = Legs::new().on_threads(SHORT).up();
-    assert!(is_reset(&proxy.server), "cut");
+    assert!(is_closed(&proxy.server), "a FIN, since it was decided");
     row.check("idle timeout", &proxy.lines.wait());
 
     let mut proxy = Legs::new().on_threads(LONG).up();
@@ -205,9 +219,19 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
         thread::sleep(SHORT / 2);
         proxy.client.write_all(b"?").expect("sent");
     }
-    assert!(is_reset(&proxy.server), "cut");
+    assert!(is_closed(&proxy.server), "a FIN, since it was decided");
     assert!(started.elapsed() >= SHORT * 7 / 2);
     row.check("idle timeout", &proxy.lines.wait());
+
+    let policy = async {
+        tokio::time::sleep(SHORT).await;
+        let refused = Disconnect::new(ConnectType::ClientToServer, DisconnectReason::Rejected);
+        refused.with_initiator(Initiator::Agent)
+    };
+    let proxy = Legs::new().on_tokio(LONG, policy).up();
+    finish(&proxy.client);
+    assert!(is_closed(&proxy.client), "a FIN, since it was decided");
+    row.check("policy after a half close", &proxy.lines.wait());
 
     let proxy = Legs::new().on_tokio(LONG, pending()).up();
     proxy.proxy.abort();

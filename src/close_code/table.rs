@@ -1,0 +1,126 @@
+//! What a row of a code's table means, and what comes from the rows.
+
+use crate::{DisconnectReason, Initiator};
+
+/// What a code means, before it is known who sent it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Meaning {
+    /// A normal, intended close.
+    Deliberate,
+    /// The sender itself is leaving.
+    GoingAway,
+    /// The same reason, whichever side sent it.
+    Always(DisconnectReason),
+}
+
+impl Meaning {
+    pub(super) const fn reason(self, sender: Initiator) -> DisconnectReason {
+        match (self, sender) {
+            (Self::Deliberate | Self::GoingAway, Initiator::Client) => {
+                DisconnectReason::ClientClosed
+            }
+            (
+                Self::Deliberate,
+                Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown,
+            ) => DisconnectReason::Graceful,
+            (Self::GoingAway, Initiator::Agent | Initiator::Server) => {
+                DisconnectReason::ServerShutdown
+            }
+            (Self::GoingAway, Initiator::Network | Initiator::Unknown) => {
+                DisconnectReason::NetworkError
+            }
+            (Self::Always(reason), _) => reason,
+        }
+    }
+}
+
+/// The last column of a row.
+#[rustfmt::skip]
+macro_rules! meaning {
+    (Deliberate) => { Meaning::Deliberate };
+    (GoingAway) => { Meaning::GoingAway };
+    ($reason:ident) => { Meaning::Always(DisconnectReason::$reason) };
+}
+
+/// The last column of a row, for the docs.
+#[rustfmt::skip]
+macro_rules! meaning_doc {
+    (Deliberate) => { "deliberate" };
+    (GoingAway) => { "going away" };
+    ($reason:ident) => { concat!("[`", stringify!($reason), "`](DisconnectReason::", stringify!($reason), ")") };
+}
+
+/// One row per code: number, name, meaning. The variants, their docs, the look-up, the names and the
+/// logged text all come from the rows.
+macro_rules! close_codes {
+    (
+        $(#[$attribute:meta])*
+        pub enum CloseCode {
+            $(
+                $(#[$variant_attribute:meta])*
+                $variant:ident($integer:ident) as $protocol:literal {
+                    $($code:literal $name:literal $meaning:ident,)*
+                }
+            )*
+        }
+    ) => {
+        $(#[$attribute])*
+        pub enum CloseCode {
+            $(
+                $(#[$variant_attribute])*
+                ///
+                #[doc = concat!("Logged as `", $protocol, ":N`, with `N` in decimal.")]
+                ///
+                /// | code | name | reason |
+                /// |---|---|---|
+                $(#[doc = concat!("| ", stringify!($code), " | ", $name, " | ", meaning_doc!($meaning), " |")])*
+                $variant($integer),
+            )*
+        }
+
+        impl CloseCode {
+            const fn row(self) -> Option<(&'static str, Meaning)> {
+                match self {
+                    $(Self::$variant(code) => match code {
+                        $($code => Some(($name, meaning!($meaning))),)*
+                        _ => None,
+                    },)*
+                }
+            }
+        }
+
+        impl std::fmt::Display for CloseCode {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$variant(code) => write!(f, concat!($protocol, ":{}"), code),)*
+                }
+            }
+        }
+
+        /// Strict: what [`Display`](std::fmt::Display) writes and nothing else.
+        impl std::str::FromStr for CloseCode {
+            type Err = $crate::ParseError;
+
+            fn from_str(text: &str) -> Result<Self, $crate::ParseError> {
+                const ACCEPTED: &[&str] =
+                    &[$(concat!($protocol, ":<", stringify!($integer), ">")),*];
+
+                text.split_once(':')
+                    .filter(|(_, number)| table::is_canonical(number))
+                    .and_then(|(protocol, number)| match protocol {
+                        $($protocol => number.parse().map(Self::$variant).ok(),)*
+                        _ => None,
+                    })
+                    .ok_or_else(|| $crate::ParseError::new(Self::KEY, text, ACCEPTED))
+            }
+        }
+    };
+}
+
+/// Whether `Display` could have written this number; Rust's integers also parse from `+11`, `011` and `-0`.
+pub(super) fn is_canonical(number: &str) -> bool {
+    matches!(
+        number.as_bytes(),
+        b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..]
+    )
+}
