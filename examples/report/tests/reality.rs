@@ -119,7 +119,7 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
     };
     let arrays = with(own, |value| json!([value]));
     for (shape, line) in [
-        ("slog-journald", with(|key| key.to_uppercase(), |value| json!(value.to_string().trim_matches('"')))),
+        ("slog-journald", with(str::to_uppercase, |value| json!(value.to_string().trim_matches('"')))),
         ("Azure", with(|key| format!("{key}_s"), as_is)),
         ("ECS", with(|key| format!("labels.{key}"), as_is)),
         ("fractions", with(own, |value| value.as_f64().map_or(value.clone(), Value::from))),
