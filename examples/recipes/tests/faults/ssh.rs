@@ -337,7 +337,7 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
     let (mut flooding, _held) = stalled.forward();
     let flood = std::thread::spawn(
         move || {
-            while flooding.type_bytes(&[b'y'; 1 << 16]).is_ok() {}
+            while flooding.type_bytes(&[b'y'; 1 << 13]).is_ok() {}
         },
     );
 
