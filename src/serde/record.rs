@@ -43,12 +43,12 @@ impl<'de> Deserialize<'de> for Disconnect {
 
 /// The values under our keys, before they are judged.
 #[derive(Default)]
-pub(super) struct Values([Value; Key::COUNT]);
+pub(super) struct Values<'de>([Value<'de>; Key::COUNT]);
 
-impl Values {
+impl<'de> Values<'de> {
     /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
     /// crate of a program turns it on for all.
-    pub(super) fn read<'de, A: MapAccess<'de>>(mut map: A) -> Result<Value, A::Error> {
+    pub(super) fn read<A: MapAccess<'de>>(mut map: A) -> Result<Value<'de>, A::Error> {
         let mut values = Box::<Self>::default();
         while let Some(AnyKey(key)) = map.next_key()? {
             match key {
@@ -60,7 +60,7 @@ impl Values {
         Ok(Value::Map(values))
     }
 
-    fn take(&mut self, key: Key) -> Value {
+    fn take(&mut self, key: Key) -> Value<'de> {
         mem::take(&mut self.0[key as usize])
     }
 
@@ -124,7 +124,10 @@ impl Values {
         };
         Ok(Disconnect {
             fields,
-            detail: detail.map(Cow::Owned).find_map(Escaped::new),
+            detail: detail
+                .map(Cow::into_owned)
+                .map(Cow::Owned)
+                .find_map(Escaped::new),
         })
     }
 

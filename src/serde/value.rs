@@ -1,5 +1,6 @@
 //! One value at a time: what stands under a key, and each word of the vocabulary.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{
@@ -16,18 +17,18 @@ use crate::{
 /// What stands under a key, read as anything and judged at the end, since only the last of two values
 /// under one key counts.
 #[derive(Default)]
-pub(super) enum Value {
+pub(super) enum Value<'de> {
     #[default]
     Absent,
-    Text(String),
+    Text(Cow<'de, str>),
     Integer(i128),
-    Map(Box<Values>),
+    Map(Box<Values<'de>>),
     /// What no field holds. An error shows its type, and no more of it.
     Other(Unexpected<'static>),
 }
 
-impl Value {
-    pub(super) fn text<E: Error>(self, expected: &str) -> Result<Option<String>, E> {
+impl<'de> Value<'de> {
+    pub(super) fn text<E: Error>(self, expected: &str) -> Result<Option<Cow<'de, str>>, E> {
         match self {
             Self::Absent => Ok(None),
             Self::Text(text) => Ok(Some(text)),
@@ -75,7 +76,7 @@ impl Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
     }
@@ -86,14 +87,14 @@ struct ValueVisitor;
 /// What is read as a value at once.
 macro_rules! values {
     ($($visit:ident($($name:ident: $type:ty)?) $value:expr;)*) => {$(
-        fn $visit<E: Error>(self $(, $name: $type)?) -> Result<Value, E> {
+        fn $visit<E: Error>(self $(, $name: $type)?) -> Result<Value<'de>, E> {
             Ok($value)
         }
     )*};
 }
 
 impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+    type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
@@ -102,7 +103,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
     values! {
         visit_unit() Value::Absent;
         visit_none() Value::Absent;
-        visit_str(text: &str) Value::Text(text.to_owned());
+        visit_borrowed_str(text: &'de str) Value::Text(text.into());
+        visit_str(text: &str) Value::Text(text.to_owned().into());
         visit_i64(integer: i64) Value::Integer(integer.into());
         visit_u64(integer: u64) Value::Integer(integer.into());
         visit_i128(integer: i128) Value::Integer(integer);
@@ -112,24 +114,24 @@ impl<'de> Visitor<'de> for ValueVisitor {
         visit_bytes(_bytes: &[u8]) Value::Other(Unexpected::Other("byte array"));
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
         Value::deserialize(deserializer)
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value<'de>, D::Error> {
         Value::deserialize(inner)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Value<'de>, A::Error> {
         IgnoredAny.visit_seq(items)?;
         Ok(Value::Other(Unexpected::Seq))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
         Values::read(map)
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value<'de>, A::Error> {
         IgnoredAny.visit_enum(data)?;
         Ok(Value::Other(Unexpected::Enum))
     }

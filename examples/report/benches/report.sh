@@ -50,8 +50,9 @@ report=$(cd "$package" && cargo metadata --format-version 1 --no-deps |
 "$python" - "$package/../../src/pages/operations.md" > "$work/query.sql" <<'PY'
 import re, sys
 page = open(sys.argv[1]).read()
-for title in "the ends", "how many ends":
-    print(re.search(rf"```sql\n-- duckdb: {title}[^\n]*\n(.*?)```", page, re.S).group(1))
+for title in "duckdb: read lines", "both: the ends":
+    print(re.search(rf"```sql\n-- {title}\n(.*?)```", page, re.S).group(1))
+print(re.search(r"-- How many ends, and how many original ones\?\n(.*?;)", page, re.S).group(1))
 PY
 cat > "$work/duck.py" <<'PY'
 import duckdb, sys

@@ -1,7 +1,7 @@
 //! Reads agents' logs and shows an on-call engineer what ended, why, and what to look at.
 //!
 //! - `arguments.rs`: what is asked for
-//! - `input.rs`, `gunzip.rs`: files, standard input and gzip, in blocks of whole records
+//! - `input.rs`, `packed.rs`: files, standard input and gzip, in blocks of whole records
 //! - `work.rs`, `scan.rs`: threads that count the blocks
 //! - `read/`: one record, in every format and wrapper
 //! - `tally/`: the counts, in memory that does not grow with the log
@@ -10,8 +10,8 @@
 
 mod arguments;
 mod clean;
-mod gunzip;
 mod input;
+mod packed;
 mod print;
 mod read;
 mod scan;

@@ -103,6 +103,48 @@ fn kind(kind: &Value) -> String {
     keys.iter().filter_map(|key| kind[key].as_str()).collect::<Vec<_>>().join(" ")
 }
 
+/// One end each, at the same time, whatever a collector made of its keys and values.
+#[test]
+fn keys_and_values_are_read_as_collectors_spell_them() {
+    let plain =
+        json!({"connect_type": "agent_to_client", "disconnect_reason": "process_exited", "exit_code": 7});
+    let with = |key: fn(&str) -> String, value: fn(&Value) -> Value| -> Value {
+        plain.as_object().expect("a map").iter().map(|(name, part)| (key(name), value(part))).collect()
+    };
+    let own = |key: &str| key.to_owned();
+    let as_is = |value: &Value| value.clone();
+    let pairs = |key: &str, name: &str| {
+        let pair = |(key_of, part): (&String, &Value)| json!({key: key_of, name: {"stringValue": part}});
+        plain.as_object().expect("a map").iter().map(pair).collect::<Value>()
+    };
+    let arrays = with(own, |value| json!([value]));
+    for (shape, line) in [
+        ("slog-journald", with(str::to_uppercase, |value| json!(value.to_string().trim_matches('"')))),
+        ("Azure", with(|key| format!("{key}_s"), as_is)),
+        ("ECS", with(|key| format!("labels.{key}"), as_is)),
+        ("fractions", with(own, |value| value.as_f64().map_or(value.clone(), Value::from))),
+        ("Elasticsearch's fields", json!({"_source": plain, "fields": arrays})),
+        ("arrays of one", json!({"fields": arrays})),
+        ("a line beside its fields", json!({"message": plain.to_string(), "attributes": plain})),
+        ("a note beside a line", json!({"a": "disconnect_reason=?", "log": plain.to_string()})),
+        ("OTLP's attributes", json!({"attributes": pairs("key", "value")})),
+        ("OTLP's body", json!({"body": {"kvlistValue": {"values": pairs("key", "value")}}})),
+        ("an unknown envelope", json!({"a": [{"b": json!({"c": plain.to_string()}).to_string()}]})),
+    ] {
+        let line = json!({"instant": {"epochSecond": 1_778_694_140, "nanoOfSecond": 701_000_000}, "x": line});
+        for text in [line.to_string(), format!("[0] a: {line}]"), line.to_string().replace("\":", "\"=>")] {
+            let report = support::json_of_input(&[], text.as_bytes());
+            let first = report["kinds"][0]["disconnect_reason"].as_str();
+            assert_eq!(
+                (&report["ends"], first),
+                (&json!(1), Some("process_exited")),
+                "{shape}: {text}\n{report}"
+            );
+            assert_eq!((&report["first"], &report["skipped"]), (&json!(T20), &json!({})), "{shape}: {text}");
+        }
+    }
+}
+
 #[test]
 fn counts_and_codes_that_collectors_turned_into_texts_are_read() {
     assert_eq!(reality(&[], "times-under-other-keys.jsonl")["ends"], 7);

@@ -317,7 +317,7 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
     // Beside the others: it takes its time.
     let stalled = start();
     let (mut flooding, _held) = stalled.forward();
-    let flood = std::thread::spawn(move || while flooding.type_bytes(&[b'y'; 1 << 16]).is_ok() {});
+    let flood = std::thread::spawn(move || while flooding.type_bytes(&[b'y'; 1 << 13]).is_ok() {});
 
     let server = start();
     let (mut client, mut socket) = server.forward();

@@ -4,9 +4,10 @@ use disconnect_attribution::keys;
 use memchr::memchr;
 use serde_json::Value;
 
+use super::head::Head;
 use super::quote::{closing_quote, unquote};
 use super::repair::repair;
-use super::text::{self, Head};
+use super::text;
 use super::value::Around;
 use super::{Reader, Record, Unreadable, has_end, plain};
 use crate::clean::clean;
@@ -87,11 +88,16 @@ impl Reader {
                 first_value(text)?
             }
         };
-        let rest = &text[end..];
+        let mut rest = &text[end..];
         if value.is_string() && !rest.trim().is_empty() {
             return Err("a text in quotes".to_owned());
         }
         self.walk(&value, outer, out);
+        // More may be glued to it.
+        while let Ok((value, end)) = first_value(rest) {
+            self.walk(&value, outer, out);
+            rest = &rest[end..];
+        }
         if self.finder.is_in(rest) {
             self.text(rest, None, outer, out);
         }
@@ -128,6 +134,7 @@ impl Reader {
             let is_own = !is_field || !(self.finder.is_in(between) || self.finder.is_in(&text[end..]));
             if !is_own || !self.finder.is_in(&text[at..end]) {
                 at = end;
+                tries += 1;
                 continue;
             }
             let before = out.len();

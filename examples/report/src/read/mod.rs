@@ -4,11 +4,12 @@
 //! - `plain.rs`: lines as nearly all are
 //! - `line.rs`: a line of any format, in any wrapper
 //! - `value.rs`: JSON, and the lines in its texts
-//! - `text.rs`, `quote.rs`: the scanner of all text formats
+//! - `text.rs`, `head.rs`, `quote.rs`: the scanner of all text formats
 //! - `lines.rs`: what belongs to the line above it
 //! - `repair.rs`: JSON whose texts hold what JSON must not
 //! - `time.rs`: times
 
+mod head;
 mod keys;
 mod line;
 mod lines;

@@ -6,12 +6,10 @@
 use std::borrow::Cow;
 
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, keys};
-use jiff::Timestamp;
 use memchr::memmem;
 use serde::de::value::MapDeserializer;
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::json;
 
 use super::keys::{ALL, group, integer, is_number};
 use super::quote::{closing_quote, unquote};
@@ -65,7 +63,7 @@ pub(super) fn read<'a>(
     let record = fields.into_iter().map(|(name, field)| (name, field.value(name)));
     let disconnect = Disconnect::deserialize(MapDeserializer::new(record))
         .map_err(|error: serde::de::value::Error| error.to_string())?;
-    let head = line.head();
+    let head = line.head(by == Some("msg"));
     let field = |wanted: &str| {
         let field = line.fields.iter().rfind(|field| field.key == wanted)?;
         field.value.as_deref()
@@ -133,40 +131,10 @@ fn is_cut_or_glued(key: &str, value: &str) -> bool {
         }
 }
 
-/// What stands before the fields of a line.
-#[derive(Debug)]
-pub(super) struct Head {
-    pub(super) time: Option<Timestamp>,
-    pub(super) message: String,
-    fields: Vec<(String, String)>,
-}
-
-impl Head {
-    /// The head of a line that goes on as JSON.
-    pub(super) fn of(text: &str) -> Self {
-        let line = Line::of(text);
-        let fields = line
-            .fields
-            .iter()
-            .filter_map(|field| Some((field.key.to_owned(), field.value.as_deref()?.to_owned())));
-        let fields = fields.collect();
-        Self { fields, ..line.head() }
-    }
-
-    /// As what stands around the JSON.
-    pub(super) fn into_value(self) -> serde_json::Value {
-        let mut value = json!({"time": self.time, "msg": self.message});
-        for (key, text) in self.fields {
-            value[key] = text.into();
-        }
-        value
-    }
-}
-
 /// A field of a line.
-struct Field<'a> {
-    key: &'a str,
-    value: Option<Cow<'a, str>>,
+pub(super) struct Field<'a> {
+    pub(super) key: &'a str,
+    pub(super) value: Option<Cow<'a, str>>,
     is_quoted: bool,
     /// Whether a quote was not where a writer puts it.
     is_damaged: bool,
@@ -219,13 +187,13 @@ impl<'de> Deserializer<'de> for FieldValue<'_> {
 }
 
 /// A line, taken apart.
-struct Line<'a> {
-    text: &'a str,
+pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
     at: usize,
-    fields: Vec<Field<'a>>,
+    pub(super) fields: Vec<Field<'a>>,
     /// Where the message starts, as far as is known, and the first field after it.
-    words: usize,
-    first_key: Option<usize>,
+    pub(super) words: usize,
+    pub(super) first_key: Option<usize>,
     /// The first field of a span that is not over.
     span: usize,
 }
@@ -235,7 +203,7 @@ impl<'a> Line<'a> {
         Self { text, at: 0, fields: Vec::with_capacity(16), words: 0, first_key: None, span: 0 }
     }
 
-    fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str) -> Self {
         let mut line = Self::new(text);
         while line.field().is_some() {}
         line
@@ -370,70 +338,6 @@ impl<'a> Line<'a> {
             ..Field::text(key, "")
         }
     }
-
-    /// What stands before the fields. The last time before the level is the line's own, whatever wrapped it.
-    fn head(&self) -> Head {
-        let end = self.first_key.unwrap_or(self.text.len());
-        let level = level(&self.text[..end]);
-        let before = level.as_ref().map_or(end, |level| level.start);
-        let (mut at, mut time) = (0, None);
-        while let Some((range, found)) = time::first(&self.text[at..end]) {
-            if time.is_some() && (level.is_none() || at + range.start > before) {
-                break;
-            }
-            time = found.or(time);
-            at += range.end;
-        }
-        let unix = || {
-            let (count, _) = self.text.trim_start().split_once(' ')?;
-            let digits = count.split_once('.')?.0.len();
-            (digits == 10).then(|| time::of_text(count)).flatten()
-        };
-        let words = level.map_or(at, |level| level.end).max(self.words).min(end);
-        Head { time: time.or_else(unix), message: message(&self.text[words..end]), fields: Vec::new() }
-    }
-}
-
-/// The words that loggers write as a level.
-const LEVELS: [&str; 15] = [
-    "trace", "debug", "info", "warn", "warning", "error", "notice", "debg", "trce", "erro", "crit",
-    "critical", "fatal", "inf", "wrn",
-];
-
-/// Where the level stands in what is before the fields: in brackets or capitals, or else between tabs.
-fn level(words: &str) -> Option<std::ops::Range<usize>> {
-    let (mut at, mut between_tabs) = (0, None);
-    for word in words.split([' ', '\t']) {
-        let range = at..at + word.len();
-        let bare = word.trim_matches(['[', ']', ':', '|']);
-        let is_bracketed = word.starts_with('[') && word.ends_with(']') && (1..=5).contains(&bare.len());
-        let is_upper = bare.bytes().all(|byte| byte.is_ascii_uppercase());
-        let is_level = || LEVELS.iter().any(|level| level.eq_ignore_ascii_case(bare));
-        if is_bracketed || is_upper && is_level() {
-            return Some(range);
-        }
-        let is_column = words[..at].ends_with('\t') && words[range.end..].starts_with('\t');
-        if is_column && is_level() {
-            between_tabs = Some(range.clone());
-        }
-        at = range.end + 1;
-    }
-    between_tabs
-}
-
-/// The message in what stands between level and fields: without the names of loggers, targets and spans, which
-/// end in a colon or a bracket, and without what else stands before a last tab.
-fn message(words: &str) -> String {
-    let mut words = words.trim();
-    words = words.rsplit('\t').next().unwrap_or_default();
-    words = words.rsplit("]: ").next().unwrap_or_default().trim_start_matches("- ");
-    while let Some((word, rest)) = words.split_once(' ') {
-        if !word.ends_with([':', ']']) {
-            break;
-        }
-        words = rest.trim_start();
-    }
-    words.trim_matches('"').to_owned()
 }
 
 /// What loggers put between fields. They quote a value that holds any other white space.

@@ -215,7 +215,9 @@ fn pairs(items: &[Value]) -> Option<Map<String, Value>> {
 
 /// A text as the list of its bytes, as journald writes one that a terminal would act on.
 fn bytes(items: &[Value]) -> Option<String> {
-    let byte = |item: &Value| item.as_u64()?.try_into().ok();
+    // What is no byte was one before something damaged it.
+    let byte =
+        |item: &Value| Some(item.as_number()?.as_u64().and_then(|byte| byte.try_into().ok()).unwrap_or(b'?'));
     let bytes: Vec<u8> = items.iter().map(byte).collect::<Option<_>>()?;
     let is_text = bytes.len() > keys::DISCONNECT_REASON.len();
     is_text.then(|| String::from_utf8_lossy(&bytes).into_owned())

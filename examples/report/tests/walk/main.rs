@@ -30,12 +30,13 @@ fn the_walk_gives_the_golden_report() {
 }
 
 /// What makes ends one kind.
-const KIND: [&str; 5] = [
+const KIND: [&str; 6] = [
     "connect_type",
     "disconnect_reason",
     "disconnect_expected",
     "disconnect_initiator",
     "disconnect_trigger",
+    "disconnect_peer",
 ];
 
 #[test]
