@@ -34,6 +34,10 @@ pub(crate) enum Mark {
     Spoke = 16,
     /// The stream was dropped or unwrapped.
     Gone = 32,
+    /// An earlier stream in this place had [`Stopped`](Self::Stopped).
+    HadStopped = 64,
+    /// An earlier stream in this place was [`ShutDown`](Self::ShutDown).
+    WasShutDown = 128,
 }
 
 impl Transport {
@@ -63,9 +67,19 @@ impl Transport {
         self.marks.fetch_and(!(mark as u8), Ordering::Relaxed);
     }
 
-    /// Begins the life of a later stream of the same peer, which goes on counting.
+    /// Begins the life of a later stream of the same peer, which goes on counting. It may be another handle of the
+    /// same socket, or that socket tracked again.
     pub(super) fn reopen(&self) {
-        self.marks.store(0, Ordering::Relaxed);
+        for (mark, earlier) in [
+            (Mark::Stopped, Mark::HadStopped),
+            (Mark::ShutDown, Mark::WasShutDown),
+        ] {
+            if self.has(mark) {
+                self.set(earlier);
+            }
+        }
+        let lasting = Mark::Spoke as u8 | Mark::HadStopped as u8 | Mark::WasShutDown as u8;
+        self.marks.fetch_and(lasting, Ordering::Relaxed);
     }
 
     #[inline]
@@ -109,17 +123,17 @@ impl<'a> Transports<'a> {
         self.node.transport.get().into_iter().chain(more)
     }
 
-    fn shares(self, transport: &Transport, mark: Mark, unless: Mark) -> bool {
-        let has_mark = |other: &Transport| other.peer == transport.peer && other.has(mark);
-        transport.has(mark) || !transport.has(unless) && self.iter().any(has_mark)
+    fn shares(self, transport: &Transport, mark: Mark, earlier: Mark, unless: Mark) -> bool {
+        let had_mark = |other: &Transport| other.has(mark) || other.has(earlier);
+        transport.has(mark) || !transport.has(unless) && self.of(transport.peer).any(had_mark)
     }
 
     fn has_stopped(self, transport: &Transport) -> bool {
-        self.shares(transport, Mark::Stopped, Mark::Read)
+        self.shares(transport, Mark::Stopped, Mark::HadStopped, Mark::Read)
     }
 
     fn is_shut_down(self, transport: &Transport) -> bool {
-        self.shares(transport, Mark::ShutDown, Mark::Written)
+        self.shares(transport, Mark::ShutDown, Mark::WasShutDown, Mark::Written)
     }
 
     /// Whether bytes may still come in on one, and go out on one.
