@@ -221,13 +221,12 @@ impl Cause {
             .update(|open| *open.half_closed.get_or_insert((connect_type, peer)));
     }
 
-    /// Notes that this side shut a stream down. After a peer's half close that only passes it on.
+    /// Notes that this side shut a stream down before its peer stopped. After another peer's half close that only
+    /// passes it on.
     #[cfg(feature = "tokio")]
-    pub(crate) fn note_shut_down(&self, connect_type: ConnectType, transport: &Transport) {
-        let is_first = !self.has_stopped(transport);
-        transport.set(Mark::ShutDown);
+    pub(crate) fn note_shut_down(&self, connect_type: ConnectType) {
         self.node().update(|open| {
-            if is_first && open.half_closed.is_none() {
+            if open.half_closed.is_none() {
                 open.shut_down.get_or_insert(connect_type);
             }
         });

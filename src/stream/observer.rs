@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+#[cfg(feature = "tokio")]
+use std::task::Poll;
 
 use crate::cause::{Answered, Assumption, Mark, Transport, Weight};
 use crate::error::{Finding, is_end_of_terminal};
@@ -77,15 +79,34 @@ impl Observer {
         }
     }
 
+    /// Watches a shutdown. It counts from its beginning, unless it fails or has to wait: another handle may read
+    /// the answer before it returns.
     #[cfg(feature = "tokio")]
-    pub(super) fn has_shut_down(&self, result: &io::Result<()>) {
-        match result {
-            Err(error) if error.kind() != ErrorKind::NotConnected => self.failed("shutdown", error),
+    pub(super) fn shuts_down(
+        &self,
+        shut_down: impl FnOnce() -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        let transport = self.transport();
+        let was_shut_down = transport.has(Mark::ShutDown);
+        let is_first = !self.cause.has_stopped(transport);
+        transport.set(Mark::ShutDown);
+        let result = shut_down();
+        let is_error = |error: &io::Error| error.kind() != ErrorKind::NotConnected;
+        match &result {
+            Poll::Ready(Err(error)) if is_error(error) => self.failed("shutdown", error),
             // Newer versions of tokio take a `NotConnected` for a shutdown themselves.
-            Ok(()) | Err(_) => self
-                .cause
-                .note_shut_down(self.connect_type, self.transport()),
+            Poll::Ready(_) => {
+                if is_first {
+                    self.cause.note_shut_down(self.connect_type);
+                }
+                return result;
+            }
+            Poll::Pending => {}
         }
+        if !was_shut_down {
+            transport.clear(Mark::ShutDown);
+        }
+        result
     }
 
     #[cold]

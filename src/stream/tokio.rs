@@ -60,8 +60,9 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
-        self.observer.has_shut_down(&result);
-        Poll::Ready(result)
+        let Self {
+            stream, observer, ..
+        } = &mut *self;
+        observer.shuts_down(|| Pin::new(stream).poll_shutdown(context))
     }
 }

@@ -1,8 +1,11 @@
 //! Handles of one socket, one after the other and at the same time.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use disconnect_attribution::TrackedStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Empty, ReadBuf};
 
 use crate::support::{END_OF_FILE, Lines, client_closed, connection, reset, tokio_connection, track, words};
 
@@ -72,4 +75,33 @@ async fn a_second_socket_of_the_same_peer_stands_for_itself() {
     stream.read(&mut [0]).await.expect_err("reset");
     drop(guard);
     assert!(words(&lines.one()).starts_with("agent_to_client ended by network: network_error (reset"));
+}
+
+/// A half whose peer answers a shutdown at once, so that the other half reads that before the call returns.
+struct Answered(TrackedStream<Empty>);
+
+impl AsyncWrite for Answered {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, &mut ReadBuf::new(&mut [0]))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_the_other_half_reads_before_the_shutdown_returns_is_an_answer() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let read = track(&guard, tokio::io::empty());
+    let mut write = track(&guard, Answered(read));
+    write.write_all(b"bye").await.expect("written");
+    write.shutdown().await.expect("shut down");
+    drop(guard);
+    assert_eq!(words(&lines.one()), GRACEFUL);
 }
