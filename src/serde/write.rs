@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::disconnect::{Facts, Fields};
+use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
     keys,
@@ -32,54 +33,35 @@ impl Serialize for Disconnect {
             clock_jump_ms,
         } = facts;
 
-        let text = Value::Text;
-        let values = [
-            (keys::CONNECT_TYPE, Some(text(connect_type.as_str()))),
-            (keys::DISCONNECT_REASON, Some(text(reason.as_str()))),
-            (
-                keys::DISCONNECT_EXPECTED,
-                Some(Value::Bool(reason.expected())),
-            ),
-            (
-                keys::DISCONNECT_INITIATOR,
-                initiator.map(|it| text(it.as_str())),
-            ),
-            (
-                keys::DISCONNECT_TRIGGER,
-                trigger.map(|it| text(it.as_str())),
-            ),
-            (keys::DISCONNECT_PEER, peer.map(|it| text(it.as_str()))),
-            (keys::DISCONNECT_CODE, code.map(Value::Code)),
-            (
-                keys::DISCONNECT_DETAIL,
-                detail.as_ref().map(|it| text(it.as_str())),
-            ),
-            (keys::DISCONNECT_ORIGIN, origin.map(|it| text(it.as_str()))),
-            (
-                keys::EXIT_CODE,
-                exit_code.map(|it| Value::Signed(it.into())),
-            ),
-            (
-                keys::CONNECTION_METHOD,
-                connection_method.map(|it| text(it.as_str())),
-            ),
-            (
-                keys::CONNECTION_DURATION_MS,
-                connection_duration_ms.map(Value::Unsigned),
-            ),
-            (keys::PEER_SILENCE_MS, peer_silence_ms.map(Value::Unsigned)),
-            (keys::BYTES_RECEIVED, bytes_received.map(Value::Unsigned)),
-            (keys::BYTES_SENT, bytes_sent.map(Value::Unsigned)),
-            (keys::CLOCK_JUMP_MS, clock_jump_ms.map(Value::Signed)),
-        ];
-        let present = || {
-            values
-                .iter()
-                .filter_map(|(key, value)| Some((key, value.as_ref()?)))
+        macro_rules! values {
+            ($($key:ident: $kind:ident $value:expr;)*) => {
+                [$((keys::$key, $value.map(Value::$kind)),)*]
+            };
+        }
+        let values = values! {
+            CONNECT_TYPE: Text Some(connect_type.as_str());
+            DISCONNECT_REASON: Text Some(reason.as_str());
+            DISCONNECT_EXPECTED: Bool Some(reason.expected());
+            DISCONNECT_INITIATOR: Text initiator.map(Initiator::as_str);
+            DISCONNECT_TRIGGER: Text trigger.map(Trigger::as_str);
+            DISCONNECT_PEER: Text peer.map(Initiator::as_str);
+            DISCONNECT_CODE: Code code;
+            DISCONNECT_DETAIL: Text detail.as_ref().map(Escaped::as_str);
+            DISCONNECT_ORIGIN: Text origin.map(ConnectType::as_str);
+            EXIT_CODE: Signed exit_code.map(i64::from);
+            CONNECTION_METHOD: Text connection_method.map(ConnectionMethod::as_str);
+            CONNECTION_DURATION_MS: Unsigned connection_duration_ms;
+            PEER_SILENCE_MS: Unsigned peer_silence_ms;
+            BYTES_RECEIVED: Unsigned bytes_received;
+            BYTES_SENT: Unsigned bytes_sent;
+            CLOCK_JUMP_MS: Signed clock_jump_ms;
         };
-        let mut map = serializer.serialize_map(Some(present().count()))?;
-        for (key, value) in present() {
-            map.serialize_entry(key, value)?;
+        let count = values.iter().filter(|(_, value)| value.is_some()).count();
+        let mut map = serializer.serialize_map(Some(count))?;
+        for (key, value) in values {
+            if let Some(value) = value {
+                map.serialize_entry(key, &value)?;
+            }
         }
         map.end()
     }
