@@ -219,30 +219,15 @@ impl Cause {
     /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
     /// stream that this side shut down.
     fn weak_in(&self, _: &Order) -> Option<Found> {
-        let mut best: Option<(bool, u64, Found)> = None;
-        for place in self.path() {
+        let weak = self.path().filter_map(|place| {
             let state = place.node.lock();
-            let Some(weak) = state
-                .learned
-                .as_ref()
-                .and_then(|learned| learned.weak.as_ref())
-            else {
-                continue;
-            };
-            let is_better = best
-                .as_ref()
-                .is_none_or(|(is_text, stamp, _)| (weak.is_text, *stamp) > (*is_text, weak.stamp));
-            if is_better {
-                best = Some((
-                    weak.is_text,
-                    weak.stamp,
-                    place.found(&weak.end, Facts::NONE),
-                ));
-            }
-        }
-        match best {
-            Some((true, _, text)) => Some(text),
-            Some((false, _, nothing_new)) => self.presumed().or(Some(nothing_new)),
+            let weak = state.learned.as_ref()?.weak.as_ref()?;
+            let found = place.found(&weak.end, Facts::NONE);
+            Some((!weak.is_text, weak.stamp, found))
+        });
+        match weak.min_by_key(|(is_nothing_new, stamp, _)| (*is_nothing_new, *stamp)) {
+            Some((false, _, text)) => Some(text),
+            Some((true, _, nothing_new)) => self.presumed().or(Some(nothing_new)),
             None => self.presumed().or_else(|| self.shut_down()),
         }
     }
