@@ -9,7 +9,7 @@ use crate::disconnect::Facts;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 /// One tracked stream, for as long as its cause lives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Transport {
     /// Whose socket it is; `None` if the program does not know.
     pub(crate) peer: Option<Initiator>,
@@ -44,10 +44,7 @@ impl Transport {
     pub(crate) fn new(peer: Option<Initiator>) -> Self {
         Self {
             peer,
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            heard: AtomicU64::new(0),
-            marks: AtomicU8::new(0),
+            ..Self::default()
         }
     }
 
@@ -142,14 +139,12 @@ impl<'a> Transports<'a> {
         self.iter().any(comes_in) && !self.iter().all(|one| self.is_shut_down(one))
     }
 
-    fn spoke(self, peer: Initiator) -> bool {
-        self.of(Some(peer)).any(|one| one.has(Mark::Spoke))
-    }
-
     fn presumed_of(self, peer: Option<Initiator>) -> Option<Disconnect> {
         let end = self.open?.presumption.as_ref()?;
         let applies = match (end.presumed_act_of(), peer) {
-            (Some(side), Some(peer)) => side == peer && !self.spoke(peer),
+            (Some(side), Some(peer)) => {
+                side == peer && !self.of(Some(peer)).any(|one| one.has(Mark::Spoke))
+            }
             (None, _) | (_, None) => true,
         };
         applies.then(|| end.clone())
@@ -303,8 +298,8 @@ impl Cause {
         self.node().with_transports(|all| {
             let peer = all.iter().next()?.peer;
             let moved = |counter: fn(&Transport) -> &AtomicU64| {
-                let counts = all.of(peer).map(|one| counter(one).load(Ordering::Relaxed));
-                counts.into_iter().find(|count| *count > 0).unwrap_or(0)
+                let mut counts = all.of(peer).map(|one| counter(one).load(Ordering::Relaxed));
+                counts.find(|count| *count > 0).unwrap_or(0)
             };
             Some((moved(|one| &one.received), moved(|one| &one.sent)))
         })
