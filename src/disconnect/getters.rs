@@ -127,10 +127,8 @@ impl Disconnect {
 
     /// Returns how long the connection was open.
     pub fn connection_duration(&self) -> Option<Duration> {
-        self.fields
-            .facts
-            .connection_duration_ms
-            .map(Duration::from_millis)
+        let milliseconds = self.fields.facts.connection_duration_ms;
+        milliseconds.map(Duration::from_millis)
     }
 
     /// Returns how long the peer had sent nothing when the connection ended.
