@@ -63,12 +63,8 @@ pub fn classify_coordinator_rpc_exit<T, E: Display + 'static>(
     local_shutdown: bool,
     result: &Result<T, E>,
 ) -> Disconnect {
-    classify_rpc_exit(
-        ConnectType::ServerToAgent,
-        Initiator::Agent,
-        local_shutdown,
-        result,
-    )
+    let (layer, local) = (ConnectType::ServerToAgent, Initiator::Agent);
+    classify_rpc_exit(layer, local, local_shutdown, result)
 }
 
 /// Classifies the end of an RPC, on either side of any layer.
@@ -268,14 +264,11 @@ pub fn classify_session_exit<E: Error + 'static>(
                 Disconnect::new(layer, DisconnectReason::Graceful)
             } else {
                 let end = ended(DisconnectReason::ProcessExited);
+                let exited = "process exited with error status";
                 match status.code() {
                     // `NTSTATUS` of Windows, known by its digits in hex; `ExitStatus` prints it so, too.
-                    Some(code) if code < 0 => {
-                        end.with_text(&format_args!("process exited with error status: {code:#x}"))
-                    }
-                    Some(code) => {
-                        end.with_text(&format_args!("process exited with error status: {code}"))
-                    }
+                    Some(code) if code < 0 => end.with_text(&format_args!("{exited}: {code:#x}")),
+                    Some(code) => end.with_text(&format_args!("{exited}: {code}")),
                     // A signal, and only Unix has those: `status` prints its name there.
                     None => end.with_text(&format_args!("process exited with {status}")),
                 }
