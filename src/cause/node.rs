@@ -235,11 +235,10 @@ impl Cause {
     /// What this cause's own observations know beside the cause, and when it first knew that.
     pub(crate) fn own_facts(&self) -> (Facts, Option<u64>) {
         let state = self.node().lock();
-        let learned = state.learned.as_deref();
-        let first = learned.and_then(|learned| learned.first.as_ref());
-        (
-            learned.map_or(Facts::NONE, |learned| learned.facts),
-            first.map(|first| first.stamp),
-        )
+        let Some(learned) = &state.learned else {
+            return (Facts::NONE, None);
+        };
+        let first = learned.first.as_ref();
+        (learned.facts, first.map(|first| first.stamp))
     }
 }
