@@ -60,9 +60,8 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self {
-            stream, observer, ..
-        } = &mut *self;
-        observer.shuts_down(|| Pin::new(stream).poll_shutdown(context))
+        let this = &mut *self;
+        let shut_down = || Pin::new(&mut this.stream).poll_shutdown(context);
+        this.observer.shuts_down(shut_down)
     }
 }
