@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(feature = "tokio")]
 use std::task::Poll;
 
-use crate::cause::{Answered, Assumption, Mark, Transport, Weight};
+use crate::cause::{Assumption, Mark, Transport, Weight};
 use crate::error::{Finding, is_end_of_terminal};
 use crate::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger};
 
@@ -112,31 +112,26 @@ impl Observer {
     #[cold]
     fn end_of_file(&self) {
         let transport = self.transport();
-        let peer = transport.peer;
-        let presumed = match self.cause.stop(transport) {
-            Err(Answered) => return,
-            Ok(presumed) => presumed,
+        let (layer, peer) = (self.connect_type, transport.peer);
+        // Else it answers the shutdown of this side.
+        let Ok(presumed) = self.cause.stop(transport) else {
+            return;
         };
         let (end, assumption) = match (self.end_of_file, presumed) {
-            (EndOfFile::HalfClose, _) => {
-                return self.cause.note_half_closed(self.connect_type, peer);
+            (EndOfFile::HalfClose, _) => return self.cause.note_half_closed(layer, peer),
+            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => {
+                (end, Some(Assumption::Presumption))
             }
-            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => (
-                end.with_trigger(Trigger::EndOfFile),
-                Some(Assumption::Presumption),
-            ),
             (EndOfFile::Goodbye, None) => {
-                let end = Disconnect::closed_by(self.connect_type, peer.unwrap_or_default());
-                (
-                    end.with_trigger(Trigger::EndOfFile),
-                    Some(Assumption::Goodbye),
-                )
+                let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
+                (end, Some(Assumption::Goodbye))
             }
-            (EndOfFile::Failure, None) => (
-                Disconnect::network_error(self.connect_type, Trigger::EndOfFile),
-                None,
-            ),
+            (EndOfFile::Failure, None) => {
+                let reason = DisconnectReason::NetworkError;
+                (Disconnect::failure(layer, reason), None)
+            }
         };
+        let end = end.with_trigger(Trigger::EndOfFile);
         self.record(Weight::Known(Evidence::Transport), end, assumption);
     }
 
@@ -159,10 +154,8 @@ impl Observer {
             // It stopped before: nothing new.
             return;
         }
-        let presumed = self
-            .cause
-            .presumed_of(transport)
-            .filter(|_| may_be_presumed);
+        let presumed = self.cause.presumed_of(transport);
+        let presumed = presumed.filter(|_| may_be_presumed);
         let assumption = presumed.is_some().then_some(Assumption::Presumption);
         let reason = finding.map_or(DisconnectReason::NetworkError, Finding::reason);
         let mut end = presumed.unwrap_or_else(|| Disconnect::failure(self.connect_type, reason));
