@@ -63,12 +63,8 @@ pub fn classify_coordinator_rpc_exit<T, E: Display + 'static>(
     local_shutdown: bool,
     result: &Result<T, E>,
 ) -> Disconnect {
-    classify_rpc_exit(
-        ConnectType::ServerToAgent,
-        Initiator::Agent,
-        local_shutdown,
-        result,
-    )
+    let (layer, local) = (ConnectType::ServerToAgent, Initiator::Agent);
+    classify_rpc_exit(layer, local, local_shutdown, result)
 }
 
 /// Classifies the end of an RPC, on either side of any layer.
@@ -122,13 +118,9 @@ pub fn classify_rpc_exit<T, E: Display + 'static>(
         Disconnect::new(connect_type, DisconnectReason::Graceful)
             .with_known_initiator(local.peer(connect_type))
     } else {
-        network_error(connect_type).with_initiator(Initiator::Network)
+        Disconnect::failure(connect_type, DisconnectReason::NetworkError)
     };
     with_error_of(result, end)
-}
-
-const fn network_error(connect_type: ConnectType) -> Disconnect {
-    Disconnect::new(connect_type, DisconnectReason::NetworkError)
 }
 
 /// Every error keeps its text, and the trigger that it knows.
@@ -268,14 +260,11 @@ pub fn classify_session_exit<E: Error + 'static>(
                 Disconnect::new(layer, DisconnectReason::Graceful)
             } else {
                 let end = ended(DisconnectReason::ProcessExited);
+                let exited = "process exited with error status";
                 match status.code() {
                     // `NTSTATUS` of Windows, known by its digits in hex; `ExitStatus` prints it so, too.
-                    Some(code) if code < 0 => {
-                        end.with_text(&format_args!("process exited with error status: {code:#x}"))
-                    }
-                    Some(code) => {
-                        end.with_text(&format_args!("process exited with error status: {code}"))
-                    }
+                    Some(code) if code < 0 => end.with_text(&format_args!("{exited}: {code:#x}")),
+                    Some(code) => end.with_text(&format_args!("{exited}: {code}")),
                     // A signal, and only Unix has those: `status` prints its name there.
                     None => end.with_text(&format_args!("process exited with {status}")),
                 }
@@ -335,9 +324,7 @@ pub fn classify_pty_exit<T, E: Display + 'static>(
         Err(_) if local_shutdown => Disconnect::shutdown(layer, Initiator::Agent).with_exit_code(1),
         // How Linux ends a terminal that nothing holds any more.
         Err(error) if error::is_end_of_terminal(error) => graceful,
-        Err(_) => network_error(layer)
-            .with_initiator(Initiator::Network)
-            .with_exit_code(1),
+        Err(_) => Disconnect::failure(layer, DisconnectReason::NetworkError).with_exit_code(1),
     };
     with_error_of(result, end)
 }
@@ -377,6 +364,9 @@ pub fn classify_channel_close<T, E: Display + 'static>(result: &Result<T, E>) ->
     let layer = ConnectType::AgentToClient;
     match result {
         Ok(_) => Disconnect::new(layer, DisconnectReason::Graceful).with_detail("normal close"),
-        Err(_) => with_error_of(result, network_error(layer)),
+        Err(_) => {
+            let end = Disconnect::new(layer, DisconnectReason::NetworkError);
+            with_error_of(result, end)
+        }
     }
 }

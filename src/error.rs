@@ -39,28 +39,20 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 
 /// The error in a value that is only known to be printable.
 pub(crate) fn as_error<E: 'static>(value: &E) -> Option<&(dyn Error + 'static)> {
+    fn plain<T: Error + 'static>(value: &dyn Any) -> Option<&(dyn Error + 'static)> {
+        Some(value.downcast_ref::<T>()?)
+    }
     let value: &dyn Any = value;
-    macro_rules! first_of {
-        ($($(#[$attribute:meta])* $type:ty => $look:expr;)*) => {$(
-            $(#[$attribute])*
-            if let Some(error) = value.downcast_ref::<$type>() {
-                let look: fn(&$type) -> &(dyn Error + 'static) = $look;
-                return Some(look(error));
-            }
-        )*};
-    }
-    first_of! {
-        io::Error => |error| error;
-        Arc<io::Error> => |error| error;
-        Box<dyn Error + Send + Sync> => |error| &**error;
-        Box<dyn Error + Send> => |error| &**error;
-        Box<dyn Error> => |error| &**error;
-        #[cfg(feature = "tokio")]
-        Elapsed => |error| error;
-        #[cfg(feature = "tokio")]
-        JoinError => |error| error;
-    }
-    None
+    let found = plain::<io::Error>(value)
+        .or_else(|| plain::<Arc<io::Error>>(value))
+        .or_else(|| Some(&**value.downcast_ref::<Box<dyn Error + Send + Sync>>()?))
+        .or_else(|| Some(&**value.downcast_ref::<Box<dyn Error + Send>>()?))
+        .or_else(|| Some(&**value.downcast_ref::<Box<dyn Error>>()?));
+    #[cfg(feature = "tokio")]
+    let found = found
+        .or_else(|| plain::<Elapsed>(value))
+        .or_else(|| plain::<JoinError>(value));
+    found
 }
 
 /// What the deciding error of a chain means.
@@ -99,21 +91,16 @@ impl Finding {
         }
         #[cfg(feature = "tokio")]
         if let Some(error) = error.downcast_ref::<JoinError>() {
-            return Some(if error.is_panic() {
-                Self::Panicked
-            } else {
-                Self::Cancelled
-            });
+            let panicked = error.is_panic().then_some(Self::Panicked);
+            return panicked.or(Some(Self::Cancelled));
         }
         Self::of_io(error.downcast_ref()?)
     }
 
     fn of_io(error: &io::Error) -> Option<Self> {
         let code = error.raw_os_error();
-        if let Some((_, trigger)) = SYSTEM_TRIGGERS
-            .iter()
-            .find(|(known, _)| Some(*known) == code)
-        {
+        let known = SYSTEM_TRIGGERS.iter().find(|row| Some(row.0) == code);
+        if let Some((_, trigger)) = known {
             return Some(Self::Transport(*trigger));
         }
         // A library may keep the kind of a system's error, and wrap the error or its text.

@@ -9,7 +9,7 @@
 pub use ::slog as __slog;
 use ::slog::{KV, Key, Record, Result, Serializer, Value};
 
-use crate::disconnect::{Facts, Fields};
+use crate::disconnect::take_apart;
 use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
@@ -23,26 +23,9 @@ use crate::{
 /// that takes the last value. Let machines read JSON.
 impl KV for Disconnect {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        let Disconnect { fields, detail } = self;
-        let &Fields {
-            connect_type,
-            reason,
-            initiator,
-            trigger,
-            peer,
-            code,
-            origin,
-            facts,
-        } = fields;
-        let Facts {
-            exit_code,
-            connection_method,
-            connection_duration_ms,
-            peer_silence_ms,
-            bytes_received,
-            bytes_sent,
-            clock_jump_ms,
-        } = facts;
+        take_apart!(self => detail connect_type reason initiator trigger peer code origin;
+            exit_code connection_method connection_duration_ms peer_silence_ms
+            bytes_received bytes_sent clock_jump_ms);
 
         macro_rules! emit {
             ($($key:ident: $emit:ident $value:expr;)*) => {$(
@@ -103,12 +86,7 @@ kv_under_own_key!(CloseCode ConnectType ConnectionMethod Initiator Trigger);
 macro_rules! value_as_text {
     ($($name:ident)*) => {$(
         impl Value for $name {
-            fn serialize(
-                &self,
-                _record: &Record<'_>,
-                key: Key,
-                serializer: &mut dyn Serializer,
-            ) -> Result {
+            fn serialize(&self, _: &Record<'_>, key: Key, serializer: &mut dyn Serializer) -> Result {
                 serializer.emit_str(key, self.as_str())
             }
         }

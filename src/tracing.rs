@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Disconnect;
-use crate::disconnect::{Facts, Fields};
+use crate::disconnect::take_apart;
 
 /// For the expansion of [`disconnect_event!`](crate::disconnect_event) in crates that use another
 /// version of `tracing`, or none.
@@ -18,27 +18,11 @@ pub fn __milliseconds(duration: Option<Duration>) -> Option<u64> {
 }
 
 /// A new field stops the build here, until the macro has it, which can only call getters.
-const _: fn(Disconnect) = |end| {
-    let Disconnect { fields, detail: _ } = end;
-    let Fields {
-        connect_type: _,
-        reason: _,
-        initiator: _,
-        trigger: _,
-        peer: _,
-        code: _,
-        origin: _,
-        facts,
-    } = fields;
-    let Facts {
-        exit_code: _,
-        connection_method: _,
-        connection_duration_ms: _,
-        peer_silence_ms: _,
-        bytes_received: _,
-        bytes_sent: _,
-        clock_jump_ms: _,
-    } = facts;
+#[allow(unused_variables)]
+const _: fn(&Disconnect) = |end| {
+    take_apart!(end => detail connect_type reason initiator trigger peer code origin;
+        exit_code connection_method connection_duration_ms peer_silence_ms
+        bytes_received bytes_sent clock_jump_ms);
 };
 
 /// Writes a `tracing` event with the fields of a [`Disconnect`](crate::Disconnect).

@@ -55,6 +55,8 @@ impl Learned {
         assumption: Option<Assumption>,
     ) -> bool {
         let facts = mem::take(&mut end.fields.facts);
+        // Of the line that the record was in before, if it was in one.
+        end.fields.origin = None;
         let is_kept = !end.explains_nothing() && self.keep(order, weight, end, assumption);
         self.facts = if is_kept {
             facts.or(self.facts)

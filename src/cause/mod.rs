@@ -18,7 +18,7 @@ pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
 pub(crate) use learned::Assumption;
 pub(crate) use node::Found;
-pub(crate) use transport::{Answered, Mark, Transport};
+pub(crate) use transport::{Mark, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
 ///

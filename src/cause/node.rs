@@ -41,6 +41,8 @@ pub(super) struct Open {
     pub(super) presumption: Option<Disconnect>,
     /// Whose transport was half closed first.
     pub(super) half_closed: Option<(ConnectType, Option<Initiator>)>,
+    /// A peer that had stopped takes nothing any more either.
+    pub(super) has_left: bool,
     /// This side shut a stream down before any peer had stopped.
     pub(super) shut_down: Option<ConnectType>,
     pub(super) waiters: BTreeMap<u64, Waker>,
@@ -219,30 +221,15 @@ impl Cause {
     /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
     /// stream that this side shut down.
     fn weak_in(&self, _: &Order) -> Option<Found> {
-        let mut best: Option<(bool, u64, Found)> = None;
-        for place in self.path() {
+        let weak = self.path().filter_map(|place| {
             let state = place.node.lock();
-            let Some(weak) = state
-                .learned
-                .as_ref()
-                .and_then(|learned| learned.weak.as_ref())
-            else {
-                continue;
-            };
-            let is_better = best
-                .as_ref()
-                .is_none_or(|(is_text, stamp, _)| (weak.is_text, *stamp) > (*is_text, weak.stamp));
-            if is_better {
-                best = Some((
-                    weak.is_text,
-                    weak.stamp,
-                    place.found(&weak.end, Facts::NONE),
-                ));
-            }
-        }
-        match best {
-            Some((true, _, text)) => Some(text),
-            Some((false, _, nothing_new)) => self.presumed().or(Some(nothing_new)),
+            let weak = state.learned.as_ref()?.weak.as_ref()?;
+            let found = place.found(&weak.end, Facts::NONE);
+            Some((!weak.is_text, weak.stamp, found))
+        });
+        match weak.min_by_key(|(is_nothing_new, stamp, _)| (*is_nothing_new, *stamp)) {
+            Some((false, _, text)) => Some(text),
+            Some((true, _, nothing_new)) => self.presumed().or(Some(nothing_new)),
             None => self.presumed().or_else(|| self.shut_down()),
         }
     }
@@ -250,11 +237,10 @@ impl Cause {
     /// What this cause's own observations know beside the cause, and when it first knew that.
     pub(crate) fn own_facts(&self) -> (Facts, Option<u64>) {
         let state = self.node().lock();
-        let learned = state.learned.as_deref();
-        let first = learned.and_then(|learned| learned.first.as_ref());
-        (
-            learned.map_or(Facts::NONE, |learned| learned.facts),
-            first.map(|first| first.stamp),
-        )
+        let Some(learned) = &state.learned else {
+            return (Facts::NONE, None);
+        };
+        let first = learned.first.as_ref();
+        (learned.facts, first.map(|first| first.stamp))
     }
 }

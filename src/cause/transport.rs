@@ -9,7 +9,7 @@ use crate::disconnect::Facts;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, clock};
 
 /// One tracked stream, for as long as its cause lives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Transport {
     /// Whose socket it is; `None` if the program does not know.
     pub(crate) peer: Option<Initiator>,
@@ -34,16 +34,17 @@ pub(crate) enum Mark {
     Spoke = 16,
     /// The stream was dropped or unwrapped.
     Gone = 32,
+    /// An earlier stream in this place had [`Stopped`](Self::Stopped).
+    HadStopped = 64,
+    /// An earlier stream in this place was [`ShutDown`](Self::ShutDown).
+    WasShutDown = 128,
 }
 
 impl Transport {
     pub(crate) fn new(peer: Option<Initiator>) -> Self {
         Self {
             peer,
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            heard: AtomicU64::new(0),
-            marks: AtomicU8::new(0),
+            ..Self::default()
         }
     }
 
@@ -63,9 +64,19 @@ impl Transport {
         self.marks.fetch_and(!(mark as u8), Ordering::Relaxed);
     }
 
-    /// Begins the life of a later stream of the same peer, which goes on counting.
+    /// Begins the life of a later stream of the same peer, which goes on counting. It may be another handle of the
+    /// same socket, or that socket tracked again.
     pub(super) fn reopen(&self) {
-        self.marks.store(0, Ordering::Relaxed);
+        for (mark, earlier) in [
+            (Mark::Stopped, Mark::HadStopped),
+            (Mark::ShutDown, Mark::WasShutDown),
+        ] {
+            if self.has(mark) {
+                self.set(earlier);
+            }
+        }
+        let lasting = Mark::Spoke as u8 | Mark::HadStopped as u8 | Mark::WasShutDown as u8;
+        self.marks.fetch_and(lasting, Ordering::Relaxed);
     }
 
     #[inline]
@@ -109,17 +120,17 @@ impl<'a> Transports<'a> {
         self.node.transport.get().into_iter().chain(more)
     }
 
-    fn shares(self, transport: &Transport, mark: Mark, unless: Mark) -> bool {
-        let has_mark = |other: &Transport| other.peer == transport.peer && other.has(mark);
-        transport.has(mark) || !transport.has(unless) && self.iter().any(has_mark)
+    fn shares(self, transport: &Transport, mark: Mark, earlier: Mark, unless: Mark) -> bool {
+        let had_mark = |other: &Transport| other.has(mark) || other.has(earlier);
+        transport.has(mark) || !transport.has(unless) && self.of(transport.peer).any(had_mark)
     }
 
     fn has_stopped(self, transport: &Transport) -> bool {
-        self.shares(transport, Mark::Stopped, Mark::Read)
+        self.shares(transport, Mark::Stopped, Mark::HadStopped, Mark::Read)
     }
 
     fn is_shut_down(self, transport: &Transport) -> bool {
-        self.shares(transport, Mark::ShutDown, Mark::Written)
+        self.shares(transport, Mark::ShutDown, Mark::WasShutDown, Mark::Written)
     }
 
     /// Whether bytes may still come in on one, and go out on one.
@@ -128,14 +139,12 @@ impl<'a> Transports<'a> {
         self.iter().any(comes_in) && !self.iter().all(|one| self.is_shut_down(one))
     }
 
-    fn spoke(self, peer: Initiator) -> bool {
-        self.of(Some(peer)).any(|one| one.has(Mark::Spoke))
-    }
-
     fn presumed_of(self, peer: Option<Initiator>) -> Option<Disconnect> {
         let end = self.open?.presumption.as_ref()?;
         let applies = match (end.presumed_act_of(), peer) {
-            (Some(side), Some(peer)) => side == peer && !self.spoke(peer),
+            (Some(side), Some(peer)) => {
+                side == peer && !self.of(Some(peer)).any(|one| one.has(Mark::Spoke))
+            }
             (None, _) | (_, None) => true,
         };
         applies.then(|| end.clone())
@@ -207,13 +216,17 @@ impl Cause {
             .update(|open| *open.half_closed.get_or_insert((connect_type, peer)));
     }
 
-    /// Notes that this side shut a stream down. After a peer's half close that only passes it on.
+    /// Notes that a peer that had stopped takes nothing any more either.
+    pub(crate) fn note_left(&self) {
+        self.node().update(|open| open.has_left = true);
+    }
+
+    /// Notes that this side shut a stream down before its peer stopped. After another peer's half close that only
+    /// passes it on.
     #[cfg(feature = "tokio")]
-    pub(crate) fn note_shut_down(&self, connect_type: ConnectType, transport: &Transport) {
-        let is_first = !self.has_stopped(transport);
-        transport.set(Mark::ShutDown);
+    pub(crate) fn note_shut_down(&self, connect_type: ConnectType) {
         self.node().update(|open| {
-            if is_first && open.half_closed.is_none() {
+            if open.half_closed.is_none() {
                 open.shut_down.get_or_insert(connect_type);
             }
         });
@@ -261,7 +274,7 @@ impl Cause {
                 if let Some(end) = open.presumption.as_ref().filter(applies) {
                     return Some(place.found(end, Facts::NONE));
                 }
-                let (layer, peer) = open.half_closed.filter(|_| !all.flow())?;
+                let (layer, peer) = open.half_closed.filter(|_| open.has_left || !all.flow())?;
                 let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
                 let end = end.with_trigger(Trigger::EndOfFile);
                 Some(place.found(&end.with_peer(peer.unwrap_or_default()), Facts::NONE))
@@ -290,8 +303,8 @@ impl Cause {
         self.node().with_transports(|all| {
             let peer = all.iter().next()?.peer;
             let moved = |counter: fn(&Transport) -> &AtomicU64| {
-                let counts = all.of(peer).map(|one| counter(one).load(Ordering::Relaxed));
-                counts.into_iter().find(|count| *count > 0).unwrap_or(0)
+                let mut counts = all.of(peer).map(|one| counter(one).load(Ordering::Relaxed));
+                counts.find(|count| *count > 0).unwrap_or(0)
             };
             Some((moved(|one| &one.received), moved(|one| &one.sent)))
         })

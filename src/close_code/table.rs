@@ -15,21 +15,13 @@ pub(super) enum Meaning {
 
 impl Meaning {
     pub(super) const fn reason(self, sender: Initiator) -> DisconnectReason {
+        use Initiator::{Agent, Client, Network, Server, Unknown};
         match (self, sender) {
-            (Self::Deliberate | Self::GoingAway, Initiator::Client) => {
-                DisconnectReason::ClientClosed
-            }
-            (
-                Self::Deliberate,
-                Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown,
-            ) => DisconnectReason::Graceful,
-            (Self::GoingAway, Initiator::Agent | Initiator::Server) => {
-                DisconnectReason::ServerShutdown
-            }
-            (Self::GoingAway, Initiator::Network | Initiator::Unknown) => {
-                DisconnectReason::NetworkError
-            }
             (Self::Always(reason), _) => reason,
+            (Self::Deliberate | Self::GoingAway, Client) => DisconnectReason::ClientClosed,
+            (Self::Deliberate, Agent | Server | Network | Unknown) => DisconnectReason::Graceful,
+            (Self::GoingAway, Agent | Server) => DisconnectReason::ServerShutdown,
+            (Self::GoingAway, Network | Unknown) => DisconnectReason::NetworkError,
         }
     }
 }

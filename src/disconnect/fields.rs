@@ -2,8 +2,8 @@ use crate::{CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiato
 
 /// Every field of a record but the detail.
 ///
-/// Each adapter takes this apart field by field, without `..`: a new field stops the build of all of
-/// them until each has decided.
+/// Each adapter takes this [apart](take_apart) field by field: a new field stops the build of all of them until
+/// each has decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fields {
     pub(crate) connect_type: ConnectType,
@@ -39,19 +39,27 @@ impl Facts {
         clock_jump_ms: None,
     };
 
-    /// Takes from `others` what is missing here.
+    /// Takes from `other` what is missing here.
     #[must_use]
-    pub(crate) fn or(self, others: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self {
-            exit_code: self.exit_code.or(others.exit_code),
-            connection_method: self.connection_method.or(others.connection_method),
-            connection_duration_ms: self
-                .connection_duration_ms
-                .or(others.connection_duration_ms),
-            peer_silence_ms: self.peer_silence_ms.or(others.peer_silence_ms),
-            bytes_received: self.bytes_received.or(others.bytes_received),
-            bytes_sent: self.bytes_sent.or(others.bytes_sent),
-            clock_jump_ms: self.clock_jump_ms.or(others.clock_jump_ms),
+            exit_code: self.exit_code.or(other.exit_code),
+            connection_method: self.connection_method.or(other.connection_method),
+            connection_duration_ms: self.connection_duration_ms.or(other.connection_duration_ms),
+            peer_silence_ms: self.peer_silence_ms.or(other.peer_silence_ms),
+            bytes_received: self.bytes_received.or(other.bytes_received),
+            bytes_sent: self.bytes_sent.or(other.bytes_sent),
+            clock_jump_ms: self.clock_jump_ms.or(other.clock_jump_ms),
         }
     }
 }
+
+/// Takes a whole record apart, into the names that an adapter lists: its fields, and behind the semicolon its facts.
+macro_rules! take_apart {
+    ($end:expr => $detail:ident $($field:ident)*; $($fact:ident)*) => {
+        let $crate::Disconnect { fields, $detail } = $end;
+        let &$crate::disconnect::Fields { $($field,)* facts } = fields;
+        let $crate::disconnect::Facts { $($fact,)* } = facts;
+    };
+}
+pub(crate) use take_apart;

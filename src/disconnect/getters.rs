@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Facts, Fields};
+use super::take_apart;
 use crate::escaped::Escaped;
 use crate::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
@@ -127,10 +127,8 @@ impl Disconnect {
 
     /// Returns how long the connection was open.
     pub fn connection_duration(&self) -> Option<Duration> {
-        self.fields
-            .facts
-            .connection_duration_ms
-            .map(Duration::from_millis)
+        let milliseconds = self.fields.facts.connection_duration_ms;
+        milliseconds.map(Duration::from_millis)
     }
 
     /// Returns how long the peer had sent nothing when the connection ended.
@@ -195,14 +193,12 @@ impl Disconnect {
     /// ```
     pub fn labels(&self) -> [(&'static str, &'static str); 4] {
         let expected = if self.expected() { "true" } else { "false" };
+        let initiator = self.fields.initiator.unwrap_or_default();
         [
             (ConnectType::KEY, self.fields.connect_type.as_str()),
             (DisconnectReason::KEY, self.fields.reason.as_str()),
             (keys::DISCONNECT_EXPECTED, expected),
-            (
-                Initiator::KEY,
-                self.fields.initiator.unwrap_or_default().as_str(),
-            ),
+            (Initiator::KEY, initiator.as_str()),
         ]
     }
 }
@@ -210,26 +206,9 @@ impl Disconnect {
 /// Writes one readable sentence: `agent_to_client ended by client: graceful (exit code 0)`.
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fields, detail } = self;
-        let &Fields {
-            connect_type,
-            reason,
-            initiator,
-            trigger,
-            peer,
-            code,
-            origin,
-            facts,
-        } = fields;
-        let Facts {
-            exit_code,
-            connection_method,
-            connection_duration_ms,
-            peer_silence_ms,
-            bytes_received,
-            bytes_sent,
-            clock_jump_ms,
-        } = facts;
+        take_apart!(self => detail connect_type reason initiator trigger peer code origin;
+            exit_code connection_method connection_duration_ms peer_silence_ms
+            bytes_received bytes_sent clock_jump_ms);
 
         write!(f, "{connect_type} ended")?;
         if let Some(initiator) = initiator {

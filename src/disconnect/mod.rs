@@ -9,7 +9,7 @@ mod fields;
 mod getters;
 mod setters;
 
-pub(crate) use fields::{Facts, Fields};
+pub(crate) use fields::{Facts, Fields, take_apart};
 
 /// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
@@ -231,12 +231,13 @@ impl Disconnect {
         side: Initiator,
         otherwise: DisconnectReason,
     ) -> Self {
-        match side {
-            Initiator::Client => Self::of_side(connect_type, side, DisconnectReason::ClientClosed),
+        let reason = match side {
+            Initiator::Client => DisconnectReason::ClientClosed,
             Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => {
-                Self::of_side(connect_type, side, otherwise)
+                otherwise
             }
-        }
+        };
+        Self::of_side(connect_type, side, reason)
     }
 
     const fn of_side(connect_type: ConnectType, side: Initiator, reason: DisconnectReason) -> Self {

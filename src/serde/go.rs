@@ -3,26 +3,24 @@
 //! Their SSH lines put the text of a session into `disconnect_reason` (coder/coder, agentssh). The texts
 //! below are the ones that mean something in particular.
 
-use crate::{DisconnectReason, Trigger};
+use crate::DisconnectReason::{self, Graceful, ProcessExited, Rejected, ServerShutdown};
+use crate::Trigger;
 
 /// What Go writes for a signal. A session whose link died is hung up with one, so it is no exit of a command.
 const SIGNALLED: &str = "process exited with error status: -1";
 
 /// Texts that begin like this.
 const BEGINNINGS: [(&str, DisconnectReason); 3] = [
-    (
-        "process exited with error status: ",
-        DisconnectReason::ProcessExited,
-    ),
-    ("unsupported subsystem: ", DisconnectReason::Rejected),
-    ("file transfer blocked", DisconnectReason::Rejected),
+    ("process exited with error status: ", ProcessExited),
+    ("unsupported subsystem: ", Rejected),
+    ("file transfer blocked", Rejected),
 ];
 
 /// Whole texts.
 const TEXTS: [(&str, DisconnectReason); 3] = [
-    ("normal exit", DisconnectReason::Graceful),
-    ("normal close", DisconnectReason::Graceful),
-    ("server shut down", DisconnectReason::ServerShutdown),
+    ("normal exit", Graceful),
+    ("normal close", Graceful),
+    ("server shut down", ServerShutdown),
 ];
 
 /// How an error ends that the operating system, a deadline or a multiplexer's ping caused.

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::mem;
 use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
 
 use super::go;
-use super::value::{TextVisitor, Value};
+use super::value::{TextVisitor, Value, ValueVisitor};
 use crate::disconnect::{Facts, Fields};
 use crate::escaped::Escaped;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
@@ -34,7 +34,7 @@ use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
 /// A missing or unknown connect type, a missing reason, a value of the wrong type.
 impl<'de> Deserialize<'de> for Disconnect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
+        match (ValueVisitor { depth: 0 }).deserialize(deserializer)? {
             Value::Map(values) => values.record_or_nested(),
             other => Err(other.wrong("a map with the fields of a disconnect")),
         }
@@ -48,13 +48,17 @@ pub(super) struct Values<'de>([Value<'de>; Key::COUNT]);
 impl<'de> Values<'de> {
     /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
     /// crate of a program turns it on for all.
-    pub(super) fn read<A: MapAccess<'de>>(mut map: A) -> Result<Value<'de>, A::Error> {
+    pub(super) fn read<A: MapAccess<'de>>(
+        mut map: A,
+        depth: usize,
+    ) -> Result<Value<'de>, A::Error> {
+        let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth });
         let mut values = Box::<Self>::default();
         while let Some(AnyKey(key)) = map.next_key()? {
             match key {
                 None => drop(map.next_value::<IgnoredAny>()?),
-                Some(Key::ArbitraryNumber) => return Ok(map.next_value::<Value>()?.digits()),
-                Some(key) => values.0[key as usize] = map.next_value()?,
+                Some(Key::ArbitraryNumber) => return Ok(next(&mut map)?.digits()),
+                Some(key) => values.0[key as usize] = next(&mut map)?,
             }
         }
         Ok(Value::Map(values))

@@ -2,8 +2,10 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+#[cfg(feature = "tokio")]
+use std::task::Poll;
 
-use crate::cause::{Answered, Assumption, Mark, Transport, Weight};
+use crate::cause::{Assumption, Mark, Transport, Weight};
 use crate::error::{Finding, is_end_of_terminal};
 use crate::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger};
 
@@ -77,45 +79,59 @@ impl Observer {
         }
     }
 
+    /// Watches a shutdown. It counts from its beginning, unless it fails or has to wait: another handle may read
+    /// the answer before it returns.
     #[cfg(feature = "tokio")]
-    pub(super) fn has_shut_down(&self, result: &io::Result<()>) {
-        match result {
-            Err(error) if error.kind() != ErrorKind::NotConnected => self.failed("shutdown", error),
+    pub(super) fn shuts_down(
+        &self,
+        shut_down: impl FnOnce() -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        let transport = self.transport();
+        let was_shut_down = transport.has(Mark::ShutDown);
+        let is_first = !self.cause.has_stopped(transport);
+        transport.set(Mark::ShutDown);
+        let result = shut_down();
+        let is_error = |error: &io::Error| error.kind() != ErrorKind::NotConnected;
+        match &result {
+            Poll::Ready(Err(error)) if is_error(error) => self.failed("shutdown", error),
             // Newer versions of tokio take a `NotConnected` for a shutdown themselves.
-            Ok(()) | Err(_) => self
-                .cause
-                .note_shut_down(self.connect_type, self.transport()),
+            Poll::Ready(_) => {
+                if is_first {
+                    self.cause.note_shut_down(self.connect_type);
+                }
+                return result;
+            }
+            Poll::Pending => {}
         }
+        if !was_shut_down {
+            transport.clear(Mark::ShutDown);
+        }
+        result
     }
 
     #[cold]
     fn end_of_file(&self) {
         let transport = self.transport();
-        let peer = transport.peer;
-        let presumed = match self.cause.stop(transport) {
-            Err(Answered) => return,
-            Ok(presumed) => presumed,
+        let (layer, peer) = (self.connect_type, transport.peer);
+        // Else it answers the shutdown of this side.
+        let Ok(presumed) = self.cause.stop(transport) else {
+            return;
         };
         let (end, assumption) = match (self.end_of_file, presumed) {
-            (EndOfFile::HalfClose, _) => {
-                return self.cause.note_half_closed(self.connect_type, peer);
+            (EndOfFile::HalfClose, _) => return self.cause.note_half_closed(layer, peer),
+            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => {
+                (end, Some(Assumption::Presumption))
             }
-            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => (
-                end.with_trigger(Trigger::EndOfFile),
-                Some(Assumption::Presumption),
-            ),
             (EndOfFile::Goodbye, None) => {
-                let end = Disconnect::closed_by(self.connect_type, peer.unwrap_or_default());
-                (
-                    end.with_trigger(Trigger::EndOfFile),
-                    Some(Assumption::Goodbye),
-                )
+                let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
+                (end, Some(Assumption::Goodbye))
             }
-            (EndOfFile::Failure, None) => (
-                Disconnect::network_error(self.connect_type, Trigger::EndOfFile),
-                None,
-            ),
+            (EndOfFile::Failure, None) => {
+                let reason = DisconnectReason::NetworkError;
+                (Disconnect::failure(layer, reason), None)
+            }
         };
+        let end = end.with_trigger(Trigger::EndOfFile);
         self.record(Weight::Known(Evidence::Transport), end, assumption);
     }
 
@@ -135,13 +151,11 @@ impl Observer {
         let trigger = finding.and_then(Finding::trigger);
         let may_be_presumed = matches!(trigger, Some(Trigger::Reset | Trigger::BrokenPipe));
         if may_be_presumed && self.cause.has_stopped(transport) {
-            // It stopped before: nothing new.
-            return;
+            // It stopped before: nothing new, but that it does not listen on.
+            return self.cause.note_left();
         }
-        let presumed = self
-            .cause
-            .presumed_of(transport)
-            .filter(|_| may_be_presumed);
+        let presumed = self.cause.presumed_of(transport);
+        let presumed = presumed.filter(|_| may_be_presumed);
         let assumption = presumed.is_some().then_some(Assumption::Presumption);
         let reason = finding.map_or(DisconnectReason::NetworkError, Finding::reason);
         let mut end = presumed.unwrap_or_else(|| Disconnect::failure(self.connect_type, reason));

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use crate::escaped::Escaped;
 
 /// The error of parsing a word of the vocabulary or a close code.
@@ -20,11 +18,11 @@ use crate::escaped::Escaped;
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {key} \"{text}\": expected one of {accepted}")]
+#[error("invalid {key} \"{text}\": expected one of {}", accepted.join(", "))]
 pub struct ParseError {
     key: &'static str,
     text: Escaped,
-    accepted: Accepted,
+    accepted: &'static [&'static str],
 }
 
 impl ParseError {
@@ -32,20 +30,7 @@ impl ParseError {
         Self {
             key,
             text: Escaped::copy(text),
-            accepted: Accepted(accepted),
+            accepted,
         }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Accepted(&'static [&'static str]);
-
-impl fmt::Display for Accepted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, word) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{word}")?;
-        }
-        Ok(())
     }
 }

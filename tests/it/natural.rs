@@ -243,6 +243,25 @@ fn a_proxy_that_is_aborted_while_a_leg_flows_is_not_a_client_that_left() {
     );
 }
 
+/// The commonest end of a download through a proxy: the client is gone, and the server goes on sending.
+#[test]
+fn a_client_that_leaves_a_proxy_while_the_server_sends_has_left() {
+    let left = line(|lines| {
+        block_on(async {
+            let guard = guard(lines);
+            let ((client, one), (mut server, other)) = (tokio_pair(), tokio_pair());
+            let mut one = guard.track(one, Initiator::Client).with_half_close();
+            let mut other = guard.track(other, Initiator::Server).with_half_close();
+            drop(client);
+            let send = std::thread::spawn(move || while server.write_all(&[0; 1000]).is_ok() {});
+            assert!(copy_bidirectional(&mut one, &mut other).await.is_err());
+            drop((one, other));
+            send.join().expect("no panic");
+        });
+    });
+    assert_eq!(left, "client_to_server ended by client: client_closed (end_of_file, peer client)");
+}
+
 #[test]
 fn a_client_that_presumes_its_own_close_still_sees_the_server_crash() {
     for crash in [reset as fn(TcpStream), drop] {

@@ -176,3 +176,14 @@ fn silence_is_that_of_the_nearest_transport_and_no_longer_than_the_connection() 
     assert_eq!(session.peer_silence(), session.connection_duration());
     assert_eq!(session.bytes_received(), None);
 }
+
+#[test]
+fn the_origin_of_a_line_stays_with_that_line() {
+    let parent = crate::support::reported(ServerToAgent);
+    parent.record(Evidence::Local, shutdown());
+    let inherited = Lines::default().guard().with_cause(parent.child()).finish();
+    assert_eq!(inherited.origin(), Some(ServerToAgent));
+    let cause = Cause::default();
+    assert!(cause.record(Evidence::Local, inherited));
+    assert_eq!(cause.get().expect("recorded").origin(), None);
+}

@@ -96,3 +96,12 @@ fn yaml_has_tags_and_cbor_has_bytes() {
     let read = map.deserialized::<Disconnect>();
     assert_eq!(read.expect("accepted"), rejected);
 }
+
+/// Each level of them is read as one of ours, as deep as the format allows.
+#[test]
+fn fields_in_fields_do_not_fill_the_stack() {
+    let mut packed = b"\x81\xa6fields".repeat(600);
+    packed.push(0xc0);
+    let read = rmp_serde::from_slice::<Disconnect>(&packed);
+    assert_eq!(read.expect_err("no record").to_string(), "missing field `connect_type`");
+}

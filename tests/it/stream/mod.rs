@@ -1,5 +1,6 @@
 //! A tracked stream records how its transport ended, and changes nothing else: over std's traits and tokio's alike.
 
+mod handles;
 mod oracle;
 mod platforms;
 mod random;
