@@ -3,6 +3,7 @@
 mod errors;
 mod line;
 mod numbers;
+mod race;
 mod ways_out;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
