@@ -210,12 +210,13 @@ impl Cause {
     #[cfg(feature = "tokio")]
     pub(crate) fn note_shut_down(&self, connect_type: ConnectType, transport: &Transport) {
         let is_first = !self.has_stopped(transport);
-        transport.set(Mark::ShutDown);
         self.node().update(|open| {
             if is_first && open.half_closed.is_none() {
                 open.shut_down.get_or_insert(connect_type);
             }
         });
+        // Last: another handle that finds the mark finds what it stands for.
+        transport.set(Mark::ShutDown);
     }
 
     pub(super) fn set_presumption(&self, end: Option<Disconnect>) {
@@ -233,10 +234,8 @@ impl Cause {
             .with_transports(|all| all.presumed_of(transport.peer))
     }
 
-    /// Notes a transport's end of file, and returns what was presumed of it; `Err` if it only answers this side's
-    /// shutdown.
-    pub(crate) fn stop(&self, transport: &Transport) -> Result<Option<Disconnect>, Answered> {
-        transport.set(Mark::Stopped);
+    /// What was presumed of a transport's end of file; `Err` if it only answers this side's shutdown.
+    pub(crate) fn stopped(&self, transport: &Transport) -> Result<Option<Disconnect>, Answered> {
         self.node().with_transports(|all| {
             if all.is_shut_down(transport) {
                 return Err(Answered);

@@ -90,9 +90,15 @@ impl Observer {
 
     #[cold]
     fn end_of_file(&self) {
+        self.learn_end_of_file();
+        // Last: another handle that finds the mark finds what it stands for.
+        self.transport().set(Mark::Stopped);
+    }
+
+    fn learn_end_of_file(&self) {
         let transport = self.transport();
         let peer = transport.peer;
-        let presumed = match self.cause.stop(transport) {
+        let presumed = match self.cause.stopped(transport) {
             Err(Answered) => return,
             Ok(presumed) => presumed,
         };
