@@ -362,11 +362,11 @@ pub fn classify_pty_exit<T, E: Display + 'static>(
 #[must_use]
 pub fn classify_channel_close<T, E: Display + 'static>(result: &Result<T, E>) -> Disconnect {
     let layer = ConnectType::AgentToClient;
-    match result {
-        Ok(_) => Disconnect::new(layer, DisconnectReason::Graceful).with_detail("normal close"),
-        Err(_) => {
-            let end = Disconnect::new(layer, DisconnectReason::NetworkError);
-            with_error_of(result, end)
-        }
+    if result.is_ok() {
+        return Disconnect::new(layer, DisconnectReason::Graceful).with_detail("normal close");
     }
+    with_error_of(
+        result,
+        Disconnect::new(layer, DisconnectReason::NetworkError),
+    )
 }

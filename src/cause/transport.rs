@@ -221,15 +221,29 @@ impl Cause {
         self.node().update(|open| open.has_left = true);
     }
 
-    /// Notes that this side shut a stream down before its peer stopped. After another peer's half close that only
-    /// passes it on.
+    /// Notes that this side shuts a stream down, and returns whether no peer had stopped before: after another
+    /// peer's half close that only passes it on. The mark comes last: who finds it finds the note.
     #[cfg(feature = "tokio")]
-    pub(crate) fn note_shut_down(&self, connect_type: ConnectType) {
-        self.node().update(|open| {
-            if open.half_closed.is_none() {
-                open.shut_down.get_or_insert(connect_type);
+    pub(crate) fn note_shut_down(&self, connect_type: ConnectType, transport: &Transport) -> bool {
+        let is_first = !self.has_stopped(transport);
+        let is_noted = self.node().update(|open| {
+            let is_noted = is_first && open.half_closed.is_none() && open.shut_down.is_none();
+            if is_noted {
+                open.shut_down = Some(connect_type);
             }
+            is_noted
         });
+        transport.set(Mark::ShutDown);
+        is_noted
+    }
+
+    /// Takes that back, since it failed or has to wait.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget_shut_down(&self, transport: &Transport, was_noted: bool) {
+        transport.clear(Mark::ShutDown);
+        if was_noted {
+            self.node().update(|open| open.shut_down = None);
+        }
     }
 
     pub(super) fn set_presumption(&self, end: Option<Disconnect>) {
@@ -247,10 +261,8 @@ impl Cause {
             .with_transports(|all| all.presumed_of(transport.peer))
     }
 
-    /// Notes a transport's end of file, and returns what was presumed of it; `Err` if it only answers this side's
-    /// shutdown.
-    pub(crate) fn stop(&self, transport: &Transport) -> Result<Option<Disconnect>, Answered> {
-        transport.set(Mark::Stopped);
+    /// What was presumed of a transport's end of file; `Err` if it only answers this side's shutdown.
+    pub(crate) fn stopped(&self, transport: &Transport) -> Result<Option<Disconnect>, Answered> {
         self.node().with_transports(|all| {
             if all.is_shut_down(transport) {
                 return Err(Answered);

@@ -88,33 +88,33 @@ impl Observer {
     ) -> Poll<io::Result<()>> {
         let transport = self.transport();
         let was_shut_down = transport.has(Mark::ShutDown);
-        let is_first = !self.cause.has_stopped(transport);
-        transport.set(Mark::ShutDown);
+        let is_noted = self.cause.note_shut_down(self.connect_type, transport);
         let result = shut_down();
         let is_error = |error: &io::Error| error.kind() != ErrorKind::NotConnected;
         match &result {
             Poll::Ready(Err(error)) if is_error(error) => self.failed("shutdown", error),
             // Newer versions of tokio take a `NotConnected` for a shutdown themselves.
-            Poll::Ready(_) => {
-                if is_first {
-                    self.cause.note_shut_down(self.connect_type);
-                }
-                return result;
-            }
+            Poll::Ready(_) => return result,
             Poll::Pending => {}
         }
         if !was_shut_down {
-            transport.clear(Mark::ShutDown);
+            self.cause.forget_shut_down(transport, is_noted);
         }
         result
     }
 
     #[cold]
     fn end_of_file(&self) {
+        self.learn_end_of_file();
+        // Last: another handle that finds the mark finds what it stands for.
+        self.transport().set(Mark::Stopped);
+    }
+
+    fn learn_end_of_file(&self) {
         let transport = self.transport();
         let (layer, peer) = (self.connect_type, transport.peer);
         // Else it answers the shutdown of this side.
-        let Ok(presumed) = self.cause.stop(transport) else {
+        let Ok(presumed) = self.cause.stopped(transport) else {
             return;
         };
         let (end, assumption) = match (self.end_of_file, presumed) {

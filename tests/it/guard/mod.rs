@@ -4,6 +4,7 @@ mod corners;
 mod errors;
 mod line;
 mod numbers;
+mod race;
 mod ways_out;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
