@@ -7,23 +7,16 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::thread;
 
-use disconnect_attribution::{
-    Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator,
-};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
 use slog::{Drain, Logger, info, o};
 
 const LAYER: ConnectType = ConnectType::AgentToClient;
 
 fn main() -> io::Result<()> {
-    let log = Logger::root(
-        Mutex::new(slog_json::Json::default(io::stdout())).fuse(),
-        o!(),
-    );
+    let log = Logger::root(Mutex::new(slog_json::Json::default(io::stdout())).fuse(), o!());
     // One cause for the process. Each connection has a child, so a shutdown is recorded once.
     let agent = Cause::default();
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:2222".to_owned());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2222".to_owned());
     let listener = TcpListener::bind(address)?;
     eprintln!("listening on {}", listener.local_addr()?);
     for socket in listener.incoming() {
@@ -36,8 +29,8 @@ fn main() -> io::Result<()> {
             }
         };
         thread::spawn(move || {
-            let guard = DisconnectGuard::new(LAYER, |end| info!(log, "connection closed"; end))
-                .with_cause(cause);
+            let guard =
+                DisconnectGuard::new(LAYER, |end| info!(log, "connection closed"; end)).with_cause(cause);
             serve(&guard, socket).inspect_err(|error| guard.record_error(error))
         });
     }

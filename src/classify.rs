@@ -313,10 +313,7 @@ pub fn classify_session_exit<E: Error + 'static>(
 /// assert_eq!(end.exit_code(), Some(1));
 /// ```
 #[must_use]
-pub fn classify_pty_exit<T, E: Display + 'static>(
-    local_shutdown: bool,
-    result: &Result<T, E>,
-) -> Disconnect {
+pub fn classify_pty_exit<T, E: Display + 'static>(local_shutdown: bool, result: &Result<T, E>) -> Disconnect {
     let layer = ConnectType::AgentToClient;
     let graceful = Disconnect::new(layer, DisconnectReason::Graceful);
     let end = match result {
@@ -365,8 +362,5 @@ pub fn classify_channel_close<T, E: Display + 'static>(result: &Result<T, E>) ->
     if result.is_ok() {
         return Disconnect::new(layer, DisconnectReason::Graceful).with_detail("normal close");
     }
-    with_error_of(
-        result,
-        Disconnect::new(layer, DisconnectReason::NetworkError),
-    )
+    with_error_of(result, Disconnect::new(layer, DisconnectReason::NetworkError))
 }

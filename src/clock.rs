@@ -47,10 +47,7 @@ pub(crate) struct Moment {
 
 impl Moment {
     pub(crate) fn now() -> Self {
-        Self {
-            monotonic: now(),
-            wall: if HAS_CLOCK { wall() } else { 0 },
-        }
+        Self { monotonic: now(), wall: if HAS_CLOCK { wall() } else { 0 } }
     }
 
     /// How many milliseconds further the wall clock moved than the monotonic clock since `self`.

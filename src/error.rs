@@ -49,9 +49,7 @@ pub(crate) fn as_error<E: 'static>(value: &E) -> Option<&(dyn Error + 'static)> 
         .or_else(|| Some(&**value.downcast_ref::<Box<dyn Error + Send>>()?))
         .or_else(|| Some(&**value.downcast_ref::<Box<dyn Error>>()?));
     #[cfg(feature = "tokio")]
-    let found = found
-        .or_else(|| plain::<Elapsed>(value))
-        .or_else(|| plain::<JoinError>(value));
+    let found = found.or_else(|| plain::<Elapsed>(value)).or_else(|| plain::<JoinError>(value));
     found
 }
 
@@ -104,10 +102,8 @@ impl Finding {
             return Some(Self::Transport(*trigger));
         }
         // A library may keep the kind of a system's error, and wrap the error or its text.
-        let is_of_the_system = || {
-            sources(error).any(|inner| system_code(inner).is_some())
-                || code_in_text(&error).is_some()
-        };
+        let is_of_the_system =
+            || sources(error).any(|inner| system_code(inner).is_some()) || code_in_text(&error).is_some();
         match error.kind() {
             ErrorKind::UnexpectedEof => Some(Self::Truncated),
             ErrorKind::InvalidData => Some(Self::Malformed),
@@ -115,9 +111,7 @@ impl Finding {
             ErrorKind::WouldBlock => Some(Self::Deadline),
             ErrorKind::TimedOut if !is_of_the_system() => Some(Self::Deadline),
             // A library's word for a read of 0 bytes.
-            ErrorKind::ConnectionAborted if !is_of_the_system() => {
-                Some(Self::Transport(Trigger::EndOfFile))
-            }
+            ErrorKind::ConnectionAborted if !is_of_the_system() => Some(Self::Transport(Trigger::EndOfFile)),
             kind => Trigger::from_io_error_kind(kind).map(Self::Transport),
         }
     }
@@ -170,8 +164,7 @@ impl Finding {
 }
 
 /// Codes of the network that the standard library gives no kind.
-const SYSTEM_TRIGGERS: &[(i32, Trigger)] = if cfg!(any(target_os = "linux", target_os = "android"))
-{
+const SYSTEM_TRIGGERS: &[(i32, Trigger)] = if cfg!(any(target_os = "linux", target_os = "android")) {
     &[
         (64, Trigger::Unreachable),  // ENONET
         (102, Trigger::Reset),       // ENETRESET
@@ -315,9 +308,7 @@ impl Trigger {
             Kind::BrokenPipe | Kind::WriteZero => Self::BrokenPipe,
             Kind::ConnectionAborted | Kind::NotConnected => Self::Aborted,
             Kind::ConnectionRefused => Self::Refused,
-            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
-                Self::Unreachable
-            }
+            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => Self::Unreachable,
             Kind::TimedOut => Self::TimedOut,
             // Not our enum, and open-ended: a kind that Rust adds later has no trigger yet.
             _ => return None,

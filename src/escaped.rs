@@ -114,8 +114,7 @@ impl Write for Printed {
         self.len = self.len.saturating_add(text.len());
         let text = &text[..at_boundary.unwrap_or(0)];
         let is_first = self.text.is_empty();
-        self.text
-            .push_str(if is_first { text.trim_start() } else { text });
+        self.text.push_str(if is_first { text.trim_start() } else { text });
         if self.len > MAX_PRINTED {
             return Err(fmt::Error);
         }

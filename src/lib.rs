@@ -137,16 +137,14 @@ pub mod guide;
 
 pub use cause::{Cause, Evidence};
 pub use classify::{
-    classify_channel_close, classify_coordination_close, classify_coordinator_rpc_exit,
-    classify_pty_exit, classify_rpc_exit, classify_session_exit,
+    classify_channel_close, classify_coordination_close, classify_coordinator_rpc_exit, classify_pty_exit,
+    classify_rpc_exit, classify_session_exit,
 };
 pub use close_code::CloseCode;
 pub use disconnect::Disconnect;
 pub use guard::DisconnectGuard;
 pub use stream::TrackedStream;
-pub use vocabulary::{
-    ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
-};
+pub use vocabulary::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger};
 
 // What macros expand to.
 #[cfg(feature = "slog")]

@@ -12,8 +12,7 @@ use ::slog::{KV, Key, Record, Result, Serializer, Value};
 use crate::disconnect::take_apart;
 use crate::escaped::Escaped;
 use crate::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-    keys,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger, keys,
 };
 
 /// Writes every field that is there, from the detail to the layer.

@@ -26,9 +26,7 @@ fn counted_batch(batch: &mut Batch, count: u32) {
 }
 
 pub(crate) fn run_in_child(tables: &[Table], id: &str) -> ExitCode {
-    let rows = tables
-        .iter()
-        .flat_map(|table| table.rows.iter().map(move |row| (table.title, row)));
+    let rows = tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table.title, row)));
     let mut named = rows.filter(|(title, row)| id == format!("{title}/{}", row.name));
     let Some((_, row)) = named.next() else {
         return ExitCode::FAILURE;
@@ -44,7 +42,8 @@ pub(crate) fn find_valgrind() -> Result<(), String> {
     let mut version = Command::new("valgrind");
     let version = version.arg("--version").stdout(Stdio::null());
     let is_there = version.status().is_ok_and(|status| status.success());
-    let advice = "valgrind, which counts instructions, is missing: apt-get install valgrind, or ask for --times alone";
+    let advice =
+        "valgrind, which counts instructions, is missing: apt-get install valgrind, or ask for --times alone";
     is_there.then_some(()).ok_or_else(|| advice.to_owned())
 }
 
@@ -63,10 +62,7 @@ pub(crate) fn all(rows: &[(String, &Row)]) -> BTreeMap<String, u64> {
                         Counted::Exactly => exactly(id, worker),
                         Counted::Nearly | Counted::Never => Some(nearly(id, worker)),
                     };
-                    counts
-                        .lock()
-                        .expect("no panic")
-                        .extend(count.map(|count| (id.clone(), count)));
+                    counts.lock().expect("no panic").extend(count.map(|count| (id.clone(), count)));
                 }
             });
         }
@@ -92,11 +88,7 @@ fn counts(id: &str, worker: u32) -> [u64; 2] {
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("callgrind.{worker}"));
     let dump = |part: &str| PathBuf::from(format!("{}{part}", output.display()));
     let status = Command::new("valgrind")
-        .args([
-            "--tool=callgrind",
-            "--quiet",
-            "--dump-after=*counted_batch*",
-        ])
+        .args(["--tool=callgrind", "--quiet", "--dump-after=*counted_batch*"])
         .arg(format!("--callgrind-out-file={}", output.display()))
         .arg(std::env::current_exe().expect("this program"))
         .args([CHILD, id])

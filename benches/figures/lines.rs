@@ -12,8 +12,7 @@ use disconnect_attribution::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use slog::{
-    Drain, FnValue, KV, Key, Level, LevelFilter, Logger, Never, PushFnValue, Record, Serializer,
-    info, o,
+    Drain, FnValue, KV, Key, Level, LevelFilter, Logger, Never, PushFnValue, Record, Serializer, info, o,
 };
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
@@ -89,10 +88,8 @@ impl KV for Own<'_> {
         if let Some(detail) = self.detail {
             serializer.emit_str(Key::from("disconnect_detail"), detail)?;
         }
-        let expected = matches!(
-            self.reason,
-            Reason::Graceful | Reason::ClientClosed | Reason::ServerShutdown
-        );
+        let expected =
+            matches!(self.reason, Reason::Graceful | Reason::ClientClosed | Reason::ServerShutdown);
         serializer.emit_str(Key::from("disconnect_initiator"), self.side.as_str())?;
         serializer.emit_bool(Key::from("disconnect_expected"), expected)?;
         serializer.emit_str(Key::from("disconnect_reason"), self.reason.as_str())?;
@@ -110,12 +107,7 @@ fn own(detail: Option<&str>) -> Own<'_> {
     } else {
         (Reason::NetworkError, Side::Network)
     };
-    Own {
-        layer: Layer::ServerToAgent,
-        reason,
-        side,
-        detail,
-    }
+    Own { layer: Layer::ServerToAgent, reason, side, detail }
 }
 
 #[inline]
@@ -175,10 +167,7 @@ pub(crate) fn slog() -> Table {
         })
         .beside(NINE),
     ];
-    Table {
-        title: "A line of slog-json",
-        rows,
-    }
+    Table { title: "A line of slog-json", rows }
 }
 
 pub(crate) fn filtered_out() -> Table {
@@ -188,10 +177,7 @@ pub(crate) fn filtered_out() -> Table {
         row(OWN, |log| info!(log, "ssh session closed"; own(None))),
         row("our record", |log| info!(log, "ssh session closed"; ours())).beside(OWN),
     ];
-    Table {
-        title: "A line of slog that is filtered out",
-        rows,
-    }
+    Table { title: "A line of slog that is filtered out", rows }
 }
 
 struct FixedTime;
@@ -232,10 +218,7 @@ pub(crate) fn tracing() -> Table {
         row(FIELDS_OFF, Level::WARN, by_hand),
         row("`disconnect_event!`, filtered out", Level::WARN, event).beside(FIELDS_OFF),
     ];
-    Table {
-        title: "A line of tracing's JSON",
-        rows,
-    }
+    Table { title: "A line of tracing's JSON", rows }
 }
 
 const LINE: &str = r#"{"msg":"ssh session closed","level":"INFO","ts":"2026-01-02T03:04:05.678901234Z","exit_code":255,"disconnect_code":"ssh:11","disconnect_detail":"process exited with signal: 9 (SIGKILL)","disconnect_initiator":"agent","disconnect_expected":false,"disconnect_reason":"process_exited","connect_type":"agent_to_client"}"#;
@@ -254,9 +237,7 @@ struct Read<L, R, S> {
 }
 
 fn reads<T: Deserialize<'static> + 'static>(name: &str) -> Row {
-    Row::new(name, Counted::Exactly, || {
-        each(|| drop(black_box(serde_json::from_str::<T>(black_box(LINE)))))
-    })
+    Row::new(name, Counted::Exactly, || each(|| drop(black_box(serde_json::from_str::<T>(black_box(LINE))))))
 }
 
 pub(crate) fn reading() -> Table {
@@ -267,8 +248,5 @@ pub(crate) fn reading() -> Table {
         reads::<Read<Layer, Reason, Side>>(ENUMS),
         reads::<Disconnect>("`Disconnect`").beside(ENUMS),
     ];
-    Table {
-        title: "Reading a line",
-        rows,
-    }
+    Table { title: "Reading a line", rows }
 }

@@ -43,19 +43,11 @@ impl Row {
     /// What `make` sets up is not measured.
     pub(crate) fn new(name: &str, counted: Counted, make: impl Fn() -> Batch + 'static) -> Self {
         let (name, make) = (name.to_owned(), Box::new(make));
-        Self {
-            name,
-            make,
-            counted,
-            beside: None,
-        }
+        Self { name, make, counted, beside: None }
     }
 
     pub(crate) fn beside(self, other: &'static str) -> Self {
-        Self {
-            beside: Some(other),
-            ..self
-        }
+        Self { beside: Some(other), ..self }
     }
 }
 
@@ -115,16 +107,8 @@ fn main() -> ExitCode {
         if rows.is_empty() {
             continue;
         }
-        let counts = if has("--times") {
-            BTreeMap::new()
-        } else {
-            count::all(&rows)
-        };
-        let times = if has("--counts") {
-            BTreeMap::new()
-        } else {
-            time::all(&rows)
-        };
+        let counts = if has("--times") { BTreeMap::new() } else { count::all(&rows) };
+        let times = if has("--counts") { BTreeMap::new() } else { time::all(&rows) };
         print(table, &rows, &counts, &times);
     }
     if !has("--counts") {

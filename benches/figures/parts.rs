@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::time::{Instant, SystemTime};
 
 use disconnect_attribution::{
-    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence,
-    Initiator, TrackedStream, classify_coordinator_rpc_exit,
+    Cause, CloseCode, ConnectType, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
+    TrackedStream, classify_coordinator_rpc_exit,
 };
 use slog::{Logger, info, o};
 
@@ -48,16 +48,9 @@ pub(crate) fn parts() -> Table {
     };
     let (parent, known, refusing) = (Cause::default(), knowing(), knowing());
     let rows = vec![
-        row(
-            "an RPC's error classified, its text copied",
-            Exactly,
-            move || {
-                drop(black_box(classify_coordinator_rpc_exit(
-                    black_box(false),
-                    black_box(&result),
-                )));
-            },
-        ),
+        row("an RPC's error classified, its text copied", Exactly, move || {
+            drop(black_box(classify_coordinator_rpc_exit(black_box(false), black_box(&result))));
+        }),
         Row::new("reason of an error, two deep", Exactly, || {
             let error = io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset));
             each(move || {
@@ -70,18 +63,9 @@ pub(crate) fn parts() -> Table {
         row("record made and dropped", Exactly, || {
             drop(black_box(end()));
         }),
-        detail(
-            "ASCII",
-            "read failed: Connection reset by peer (os error 104)",
-        ),
-        detail(
-            "with umlauts",
-            "Lesen fehlgeschlagen: Verbindung vom Gegenüber zurückgesetzt",
-        ),
-        detail(
-            "of two lines",
-            "read failed: Connection reset by peer\n(os error 104)",
-        ),
+        detail("ASCII", "read failed: Connection reset by peer (os error 104)"),
+        detail("with umlauts", "Lesen fehlgeschlagen: Verbindung vom Gegenüber zurückgesetzt"),
+        detail("of two lines", "read failed: Connection reset by peer\n(os error 104)"),
         row("child made and dropped", Exactly, move || {
             drop(black_box(parent.child()));
         }),
@@ -97,18 +81,11 @@ pub(crate) fn parts() -> Table {
         row("guard made and closed", Nearly, || {
             guard().close(black_box(end()));
         }),
-        row(
-            "guard of a child made and dropped, its parent knows",
-            Nearly,
-            move || {
-                drop(guard().with_cause(known.child()));
-            },
-        ),
+        row("guard of a child made and dropped, its parent knows", Nearly, move || {
+            drop(guard().with_cause(known.child()));
+        }),
     ];
-    Table {
-        title: "The parts",
-        rows,
-    }
+    Table { title: "The parts", rows }
 }
 
 /// A peer that sends four times and is gone.
@@ -166,22 +143,15 @@ pub(crate) fn accept_to_line() -> Table {
                 "disconnect_expected" => false,
                 "disconnect_initiator" => "network");
         }),
-        row(
-            "the bare line, a child cause, a stream that records its end",
-            |log, process| {
-                serve(tracked(Peer(4), process.child()));
-                info!(log, "ssh session closed");
-            },
-        ),
-        row(
-            "these and a guard, its record in the line: all in",
-            |log, process| {
-                let guard =
-                    DisconnectGuard::new(LAYER, |end| info!(log, "ssh session closed"; end));
-                let guard = guard.with_cause(process.child());
-                serve(guard.track(Peer(4), Initiator::Client));
-            },
-        )
+        row("the bare line, a child cause, a stream that records its end", |log, process| {
+            serve(tracked(Peer(4), process.child()));
+            info!(log, "ssh session closed");
+        }),
+        row("these and a guard, its record in the line: all in", |log, process| {
+            let guard = DisconnectGuard::new(LAYER, |end| info!(log, "ssh session closed"; end));
+            let guard = guard.with_cause(process.child());
+            serve(guard.track(Peer(4), Initiator::Client));
+        })
         .beside(BY_HAND),
         row("the clocks in it: 8 monotonic, 2 of the wall", |_, _| {
             for _ in 0..8 {
@@ -192,8 +162,5 @@ pub(crate) fn accept_to_line() -> Table {
             }
         }),
     ];
-    Table {
-        title: "From accept to line",
-        rows,
-    }
+    Table { title: "From accept to line", rows }
 }

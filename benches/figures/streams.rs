@@ -50,11 +50,7 @@ impl AsyncRead for Memory {
 
 impl AsyncWrite for Memory {
     #[inline]
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(black_box(bytes).len()))
     }
 
@@ -68,10 +64,7 @@ impl AsyncWrite for Memory {
 }
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .expect("a runtime")
+    Builder::new_current_thread().enable_io().build().expect("a runtime")
 }
 
 fn reading(mut stream: impl Read + 'static) -> Batch {
@@ -111,28 +104,15 @@ fn pair(
     bare: impl Fn() -> Batch + 'static,
     tracked: impl Fn() -> Batch + 'static,
 ) -> [Row; 2] {
-    [
-        Row::new(names[0], counted, bare),
-        Row::new(names[1], counted, tracked).beside(names[0]),
-    ]
+    [Row::new(names[0], counted, bare), Row::new(names[1], counted, tracked).beside(names[0])]
 }
 
 pub(crate) fn memory() -> Table {
     let ours = || tracked(Memory, Cause::default());
     let nearly = Counted::Nearly;
     let rows = [
-        pair(
-            ["std, read", "std, read, tracked"],
-            nearly,
-            || reading(Memory),
-            move || reading(ours()),
-        ),
-        pair(
-            ["std, write", "std, write, tracked"],
-            nearly,
-            || writing(Memory),
-            move || writing(ours()),
-        ),
+        pair(["std, read", "std, read, tracked"], nearly, || reading(Memory), move || reading(ours())),
+        pair(["std, write", "std, write, tracked"], nearly, || writing(Memory), move || writing(ours())),
         pair(
             ["tokio, read", "tokio, read, tracked"],
             nearly,
@@ -146,10 +126,7 @@ pub(crate) fn memory() -> Table {
             move || writing_in_tokio(ours()),
         ),
     ];
-    Table {
-        title: "A tracked stream: a byte of memory",
-        rows: rows.into_iter().flatten().collect(),
-    }
+    Table { title: "A tracked stream: a byte of memory", rows: rows.into_iter().flatten().collect() }
 }
 
 /// A socket whose peer answers every message, on a thread of its own.
@@ -200,26 +177,17 @@ pub(crate) fn loopback() -> Table {
     let never = Counted::Never;
     let rows = [
         pair(
-            [
-                "std, question and answer",
-                "std, question and answer, tracked",
-            ],
+            ["std, question and answer", "std, question and answer, tracked"],
             never,
             || asking(socket()),
             || asking(tracked(socket(), Cause::default())),
         ),
         pair(
-            [
-                "tokio, question and answer",
-                "tokio, question and answer, tracked",
-            ],
+            ["tokio, question and answer", "tokio, question and answer, tracked"],
             never,
             || asking_in_tokio(false),
             || asking_in_tokio(true),
         ),
     ];
-    Table {
-        title: "A tracked stream: 64 bytes over loopback",
-        rows: rows.into_iter().flatten().collect(),
-    }
+    Table { title: "A tracked stream: 64 bytes over loopback", rows: rows.into_iter().flatten().collect() }
 }

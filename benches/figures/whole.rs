@@ -21,35 +21,15 @@ type Case = (&'static str, usize, fn(usize) -> u64);
 
 /// The name, a number of connections, and what returns a whole number of the name's unit.
 const CASES: [Case; 8] = [
-    (
-        "1 thread ends 200,000 connections, ns each",
-        200_000,
-        |count| threads(1, count),
-    ),
-    ("2 threads end them, ns each", 200_000, |count| {
-        threads(2, count)
+    ("1 thread ends 200,000 connections, ns each", 200_000, |count| threads(1, count)),
+    ("2 threads end them, ns each", 200_000, |count| threads(2, count)),
+    ("8 threads end them, ns each", 200_000, |count| threads(8, count)),
+    ("32 threads end them, ns each", 200_000, |count| threads(32, count)),
+    ("shutdown recorded over 100,000 children, ns", 100_000, |count| shutdown(count, 0)),
+    ("shutdown recorded over 100,000 waiting children, ns each", 100_000, |count| {
+        shutdown(count, count) / count as u64
     }),
-    ("8 threads end them, ns each", 200_000, |count| {
-        threads(8, count)
-    }),
-    ("32 threads end them, ns each", 200_000, |count| {
-        threads(32, count)
-    }),
-    (
-        "shutdown recorded over 100,000 children, ns",
-        100_000,
-        |count| shutdown(count, 0),
-    ),
-    (
-        "shutdown recorded over 100,000 waiting children, ns each",
-        100_000,
-        |count| shutdown(count, count) / count as u64,
-    ),
-    (
-        "look of each of 100,000 children at the shutdown, ns each",
-        100_000,
-        looks,
-    ),
+    ("look of each of 100,000 children at the shutdown, ns each", 100_000, looks),
     ("an open connection, resident, bytes", 1_000_000, resident),
 ];
 
@@ -68,9 +48,7 @@ fn threads(threads: usize, count: usize) -> u64 {
         let guard = guard(&process);
         (tracked(std::io::empty(), guard.cause()), guard)
     };
-    let mut shares: Vec<Vec<_>> = (0..threads)
-        .map(|_| (0..count / threads).map(open).collect())
-        .collect();
+    let mut shares: Vec<Vec<_>> = (0..threads).map(|_| (0..count / threads).map(open).collect()).collect();
     let start = Barrier::new(threads + 1);
     let time = thread::scope(|scope| {
         let enders = shares.drain(..).map(|share| {
@@ -122,9 +100,7 @@ fn resident(count: usize) -> u64 {
     let held = || {
         let status = fs::read_to_string("/proc/self/status").expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
-            .expect("resident")
-            * 1024
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).expect("resident") * 1024
     };
     let (process, before) = (Cause::default(), held());
     let mut open = Vec::with_capacity(count);
@@ -156,10 +132,8 @@ pub(crate) fn run_small() {
 /// Prints the middle of some runs, the least and the most.
 pub(crate) fn print(filter: &str) {
     const TITLE: &str = "A whole process";
-    let cases: Vec<_> = CASES
-        .iter()
-        .filter(|(name, ..)| format!("{TITLE}/{name}").contains(filter))
-        .collect();
+    let cases: Vec<_> =
+        CASES.iter().filter(|(name, ..)| format!("{TITLE}/{name}").contains(filter)).collect();
     if cases.is_empty() {
         return;
     }
@@ -167,19 +141,11 @@ pub(crate) fn print(filter: &str) {
     for (name, ..) in cases {
         let mut values = [(); RUNS].map(|()| {
             let this = std::env::current_exe().expect("this program");
-            let output = Command::new(this)
-                .args([CHILD, name])
-                .stderr(Stdio::inherit())
-                .output();
+            let output = Command::new(this).args([CHILD, name]).stderr(Stdio::inherit()).output();
             let text = String::from_utf8(output.expect("runs").stdout).expect("a number");
             text.trim().parse::<u64>().expect("a number")
         });
         values.sort_unstable();
-        println!(
-            "| {name} | {} | {} | {} |",
-            values[RUNS / 2],
-            values[0],
-            values[RUNS - 1]
-        );
+        println!("| {name} | {} | {} | {} |", values[RUNS / 2], values[0], values[RUNS - 1]);
     }
 }

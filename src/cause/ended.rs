@@ -29,9 +29,7 @@ impl Future for Ended {
         // First the wakers, then the look: what is recorded after it finds them.
         for place in self.cause.path() {
             let waker = context.waker().clone();
-            let replaced = place
-                .node
-                .update(|open| open.waiters.insert(self.id, waker));
+            let replaced = place.node.update(|open| open.waiters.insert(self.id, waker));
             // Not under a lock: wakers are not ours.
             drop(replaced);
         }

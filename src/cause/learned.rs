@@ -58,11 +58,7 @@ impl Learned {
         // Of the line that the record was in before, if it was in one.
         end.fields.origin = None;
         let is_kept = !end.explains_nothing() && self.keep(order, weight, end, assumption);
-        self.facts = if is_kept {
-            facts.or(self.facts)
-        } else {
-            self.facts.or(facts)
-        };
+        self.facts = if is_kept { facts.or(self.facts) } else { self.facts.or(facts) };
         is_kept
     }
 
@@ -83,11 +79,7 @@ impl Learned {
                 let is_better = |weak: &Weak| is_text && !weak.is_text;
                 if self.weak.as_deref().is_none_or(is_better) {
                     let stamp = order.stamp();
-                    self.weak = Some(Box::new(Weak {
-                        end,
-                        stamp,
-                        is_text,
-                    }));
+                    self.weak = Some(Box::new(Weak { end, stamp, is_text }));
                 }
                 return false;
             }
@@ -95,12 +87,7 @@ impl Learned {
         match &self.first {
             None => {
                 let assumption = assumption.filter(|_| end.expected());
-                self.first = Some(Known {
-                    end,
-                    evidence,
-                    stamp: order.stamp(),
-                    assumption,
-                });
+                self.first = Some(Known { end, evidence, stamp: order.stamp(), assumption });
                 // What an error's text refutes, it may have refuted before.
                 if let Some(weak) = self.weak.take_if(|weak| weak.is_text) {
                     self.refute(Weight::Text, &weak.end);

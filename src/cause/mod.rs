@@ -141,10 +141,8 @@ impl Cause {
     /// # });
     /// ```
     pub fn record(&self, evidence: Evidence, disconnect: Disconnect) -> bool {
-        let is_of_bytes = matches!(
-            disconnect.reason(),
-            DisconnectReason::ProtocolError | DisconnectReason::Rejected
-        );
+        let is_of_bytes =
+            matches!(disconnect.reason(), DisconnectReason::ProtocolError | DisconnectReason::Rejected);
         let weight = if evidence == Evidence::Local && is_of_bytes {
             Weight::Refuting(evidence)
         } else {

@@ -73,17 +73,8 @@ impl Place<'_> {
     /// A record that was found here, with the facts of this very cause and no other's.
     pub(super) fn found(self, end: &Disconnect, facts: Facts) -> Found {
         let mut end = end.clone();
-        end.fields.facts = if self.is_inherited {
-            Facts::NONE
-        } else {
-            end.fields.facts.or(facts)
-        };
-        Found {
-            end,
-            is_inherited: self.is_inherited,
-            origin: self.origin,
-            is_assumed: false,
-        }
+        end.fields.facts = if self.is_inherited { Facts::NONE } else { end.fields.facts.or(facts) };
+        Found { end, is_inherited: self.is_inherited, origin: self.origin, is_assumed: false }
     }
 }
 
@@ -121,18 +112,10 @@ impl Cause {
 
     /// This cause, its parent, and so on.
     pub(super) fn path(&self) -> impl Iterator<Item = Place<'_>> {
-        let this = Place {
-            node: self.node(),
-            is_inherited: false,
-            origin: None,
-        };
+        let this = Place { node: self.node(), is_inherited: false, origin: None };
         iter::successors(Some(this), |place| {
             let node = place.node.parent.as_ref()?.node();
-            Some(Place {
-                node,
-                is_inherited: true,
-                origin: node.layer.get().copied().or(place.origin),
-            })
+            Some(Place { node, is_inherited: true, origin: node.layer.get().copied().or(place.origin) })
         })
     }
 
@@ -142,12 +125,7 @@ impl Cause {
         self
     }
 
-    pub(crate) fn observe(
-        &self,
-        weight: Weight,
-        end: Disconnect,
-        assumption: Option<Assumption>,
-    ) -> bool {
+    pub(crate) fn observe(&self, weight: Weight, end: Disconnect, assumption: Option<Assumption>) -> bool {
         let mut order = Order::hold();
         let mut state = self.node().lock();
         let learned = state.learned.get_or_insert_default();

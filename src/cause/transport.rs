@@ -42,10 +42,7 @@ pub(crate) enum Mark {
 
 impl Transport {
     pub(crate) fn new(peer: Option<Initiator>) -> Self {
-        Self {
-            peer,
-            ..Self::default()
-        }
+        Self { peer, ..Self::default() }
     }
 
     pub(crate) fn has(&self, mark: Mark) -> bool {
@@ -67,10 +64,7 @@ impl Transport {
     /// Begins the life of a later stream of the same peer, which goes on counting. It may be another handle of the
     /// same socket, or that socket tracked again.
     pub(super) fn reopen(&self) {
-        for (mark, earlier) in [
-            (Mark::Stopped, Mark::HadStopped),
-            (Mark::ShutDown, Mark::WasShutDown),
-        ] {
+        for (mark, earlier) in [(Mark::Stopped, Mark::HadStopped), (Mark::ShutDown, Mark::WasShutDown)] {
             if self.has(mark) {
                 self.set(earlier);
             }
@@ -142,9 +136,7 @@ impl<'a> Transports<'a> {
     fn presumed_of(self, peer: Option<Initiator>) -> Option<Disconnect> {
         let end = self.open?.presumption.as_ref()?;
         let applies = match (end.presumed_act_of(), peer) {
-            (Some(side), Some(peer)) => {
-                side == peer && !self.of(Some(peer)).any(|one| one.has(Mark::Spoke))
-            }
+            (Some(side), Some(peer)) => side == peer && !self.of(Some(peer)).any(|one| one.has(Mark::Spoke)),
             (None, _) | (_, None) => true,
         };
         applies.then(|| end.clone())
@@ -158,10 +150,7 @@ impl<'a> Transports<'a> {
 impl Node {
     fn with_transports<T>(&self, look: impl FnOnce(Transports<'_>) -> T) -> T {
         let state = self.lock();
-        look(Transports {
-            node: self,
-            open: state.open.as_deref(),
-        })
+        look(Transports { node: self, open: state.open.as_deref() })
     }
 }
 
@@ -206,14 +195,12 @@ impl Cause {
     }
 
     pub(crate) fn has_stopped(&self, transport: &Transport) -> bool {
-        self.node()
-            .with_transports(|all| all.has_stopped(transport))
+        self.node().with_transports(|all| all.has_stopped(transport))
     }
 
     /// Notes that a peer stopped sending, when that ends nothing. The first one counts.
     pub(crate) fn note_half_closed(&self, connect_type: ConnectType, peer: Option<Initiator>) {
-        self.node()
-            .update(|open| *open.half_closed.get_or_insert((connect_type, peer)));
+        self.node().update(|open| *open.half_closed.get_or_insert((connect_type, peer)));
     }
 
     /// Notes that a peer that had stopped takes nothing any more either.
@@ -257,8 +244,7 @@ impl Cause {
 
     /// What was presumed in this very cause of an end that a transport shows.
     pub(crate) fn presumed_of(&self, transport: &Transport) -> Option<Disconnect> {
-        self.node()
-            .with_transports(|all| all.presumed_of(transport.peer))
+        self.node().with_transports(|all| all.presumed_of(transport.peer))
     }
 
     /// What was presumed of a transport's end of file; `Err` if it only answers this side's shutdown.
@@ -300,9 +286,7 @@ impl Cause {
             place.node.with_transports(|all| {
                 let layer = all.open?.shut_down?;
                 let mut peers = all.iter().filter_map(|one| one.peer);
-                let peer = peers
-                    .next()
-                    .filter(|peer| peers.all(|other| other == *peer));
+                let peer = peers.next().filter(|peer| peers.all(|other| other == *peer));
                 let this_side = peer.unwrap_or_default().peer(layer);
                 let end = Disconnect::new(layer, DisconnectReason::Graceful);
                 Some(place.found(&end.with_known_initiator(this_side), Facts::NONE))

@@ -111,8 +111,5 @@ macro_rules! close_codes {
 
 /// Whether `Display` could have written this number; Rust's integers also parse from `+11`, `011` and `-0`.
 pub(super) fn is_canonical(number: &str) -> bool {
-    matches!(
-        number.as_bytes(),
-        b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..]
-    )
+    matches!(number.as_bytes(), b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..])
 }

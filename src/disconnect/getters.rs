@@ -4,8 +4,7 @@ use std::time::Duration;
 use super::take_apart;
 use crate::escaped::Escaped;
 use crate::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-    keys,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger, keys,
 };
 
 /// # Getters

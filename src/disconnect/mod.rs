@@ -67,10 +67,7 @@ impl Disconnect {
             origin: None,
             facts: Facts::NONE,
         };
-        Self {
-            fields,
-            detail: None,
-        }
+        Self { fields, detail: None }
     }
 
     /// Creates a record from the code that a protocol closed with.
@@ -91,14 +88,8 @@ impl Disconnect {
     /// assert_eq!(end.code(), Some(code));
     /// ```
     #[must_use]
-    pub const fn from_close_code(
-        connect_type: ConnectType,
-        code: CloseCode,
-        sender: Initiator,
-    ) -> Self {
-        Self::new(connect_type, code.reason(sender))
-            .with_known_initiator(sender)
-            .with_code(code)
+    pub const fn from_close_code(connect_type: ConnectType, code: CloseCode, sender: Initiator) -> Self {
+        Self::new(connect_type, code.reason(sender)).with_known_initiator(sender).with_code(code)
     }
 
     /// Creates a record from an error: reason and trigger from its chain of sources, detail from its text.
@@ -226,26 +217,16 @@ impl Disconnect {
         Self::meant_by(connect_type, side, DisconnectReason::Graceful)
     }
 
-    const fn meant_by(
-        connect_type: ConnectType,
-        side: Initiator,
-        otherwise: DisconnectReason,
-    ) -> Self {
+    const fn meant_by(connect_type: ConnectType, side: Initiator, otherwise: DisconnectReason) -> Self {
         let reason = match side {
             Initiator::Client => DisconnectReason::ClientClosed,
-            Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => {
-                otherwise
-            }
+            Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => otherwise,
         };
         Self::of_side(connect_type, side, reason)
     }
 
     const fn of_side(connect_type: ConnectType, side: Initiator, reason: DisconnectReason) -> Self {
         let end = Self::new(connect_type, reason);
-        if side.is_side() {
-            end.with_initiator(side)
-        } else {
-            end
-        }
+        if side.is_side() { end.with_initiator(side) } else { end }
     }
 }

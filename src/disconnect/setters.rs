@@ -232,11 +232,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_clock_jump(mut self, milliseconds: i64) -> Self {
-        self.fields.facts.clock_jump_ms = if milliseconds == 0 {
-            None
-        } else {
-            Some(milliseconds)
-        };
+        self.fields.facts.clock_jump_ms = if milliseconds == 0 { None } else { Some(milliseconds) };
         self
     }
 
@@ -272,9 +268,5 @@ impl Disconnect {
 #[allow(clippy::cast_possible_truncation)] // only what fits is cast
 const fn milliseconds(duration: Duration) -> u64 {
     let milliseconds = duration.as_millis();
-    if milliseconds > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        milliseconds as u64
-    }
+    if milliseconds > u64::MAX as u128 { u64::MAX } else { milliseconds as u64 }
 }

@@ -90,10 +90,7 @@ impl DisconnectGuard {
     ///     .collect();
     /// assert_eq!(guards.len(), 3);
     /// ```
-    pub fn boxed(
-        connect_type: ConnectType,
-        emit: impl FnOnce(Disconnect) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn boxed(connect_type: ConnectType, emit: impl FnOnce(Disconnect) + Send + Sync + 'static) -> Self {
         Self::new(connect_type, Box::new(emit))
     }
 }

@@ -17,11 +17,8 @@ const BEGINNINGS: [(&str, DisconnectReason); 3] = [
 ];
 
 /// Whole texts.
-const TEXTS: [(&str, DisconnectReason); 3] = [
-    ("normal exit", Graceful),
-    ("normal close", Graceful),
-    ("server shut down", ServerShutdown),
-];
+const TEXTS: [(&str, DisconnectReason); 3] =
+    [("normal exit", Graceful), ("normal close", Graceful), ("server shut down", ServerShutdown)];
 
 /// How an error ends that the operating system, a deadline or a multiplexer's ping caused.
 const ERROR_ENDINGS: [(&str, Trigger); 13] = [
@@ -36,18 +33,9 @@ const ERROR_ENDINGS: [(&str, Trigger); 13] = [
     ("connection refused", Trigger::Refused),
     ("yamux: keepalive timeout", Trigger::KeepaliveTimeout),
     // Windows, with the full stop.
-    (
-        "An existing connection was forcibly closed by the remote host.",
-        Trigger::Reset,
-    ),
-    (
-        "An established connection was aborted by the software in your host machine.",
-        Trigger::Aborted,
-    ),
-    (
-        "The semaphore timeout period has expired.",
-        Trigger::TimedOut,
-    ),
+    ("An existing connection was forcibly closed by the remote host.", Trigger::Reset),
+    ("An established connection was aborted by the software in your host machine.", Trigger::Aborted),
+    ("The semaphore timeout period has expired.", Trigger::TimedOut),
 ];
 
 /// What a text means; `unknown` for one that means nothing in particular.
@@ -67,6 +55,5 @@ pub(super) fn meaning(text: &str) -> (DisconnectReason, Option<Trigger>) {
 }
 
 fn ends_in_word(text: &str, ending: &str) -> bool {
-    text.strip_suffix(ending)
-        .is_some_and(|before| !before.ends_with(char::is_alphanumeric))
+    text.strip_suffix(ending).is_some_and(|before| !before.ends_with(char::is_alphanumeric))
 }

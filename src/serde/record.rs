@@ -48,10 +48,7 @@ pub(super) struct Values<'de>([Value<'de>; Key::COUNT]);
 impl<'de> Values<'de> {
     /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
     /// crate of a program turns it on for all.
-    pub(super) fn read<A: MapAccess<'de>>(
-        mut map: A,
-        depth: usize,
-    ) -> Result<Value<'de>, A::Error> {
+    pub(super) fn read<A: MapAccess<'de>>(mut map: A, depth: usize) -> Result<Value<'de>, A::Error> {
         let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth });
         let mut values = Box::<Self>::default();
         while let Some(AnyKey(key)) = map.next_key()? {
@@ -75,9 +72,7 @@ impl<'de> Values<'de> {
     fn record_or_nested<E: Error>(mut self) -> Result<Disconnect, E> {
         let is_whole = self.has(Key::ConnectType) && self.has(Key::Reason);
         match self.take(Key::Fields) {
-            Value::Map(nested)
-                if !is_whole && (nested.has(Key::ConnectType) || nested.has(Key::Reason)) =>
-            {
+            Value::Map(nested) if !is_whole && (nested.has(Key::ConnectType) || nested.has(Key::Reason)) => {
                 nested.record()
             }
             _ => self.record(),
@@ -98,9 +93,7 @@ impl<'de> Values<'de> {
             peer_silence_ms: self.count(Key::PeerSilenceMs)?,
             bytes_received: self.count(Key::BytesReceived)?,
             bytes_sent: self.count(Key::BytesSent)?,
-            clock_jump_ms: self
-                .take(Key::ClockJumpMs)
-                .integer("an integer of 64 bits")?,
+            clock_jump_ms: self.take(Key::ClockJumpMs).integer("an integer of 64 bits")?,
         };
         let (meaning, go_trigger) = go::meaning(&reason);
         let word = reason.parse::<DisconnectReason>();
@@ -113,26 +106,13 @@ impl<'de> Values<'de> {
             connect_type: connect_type.parse().map_err(E::custom)?,
             reason: word.clone().unwrap_or(meaning),
             initiator: self.word_or_default(Key::Initiator)?,
-            trigger: self
-                .word(Key::Trigger)?
-                .or(go_trigger.filter(|_| word.is_err())),
-            peer: self
-                .word(Key::Peer)?
-                .filter(|peer: &Initiator| peer.is_side()),
+            trigger: self.word(Key::Trigger)?.or(go_trigger.filter(|_| word.is_err())),
+            peer: self.word(Key::Peer)?.filter(|peer: &Initiator| peer.is_side()),
             code: known_code,
             origin: self.word(Key::Origin)?,
-            facts: Facts {
-                clock_jump_ms: facts.clock_jump_ms.filter(|jump| *jump != 0),
-                ..facts
-            },
+            facts: Facts { clock_jump_ms: facts.clock_jump_ms.filter(|jump| *jump != 0), ..facts },
         };
-        Ok(Disconnect {
-            fields,
-            detail: detail
-                .map(Cow::into_owned)
-                .map(Cow::Owned)
-                .find_map(Escaped::new),
-        })
+        Ok(Disconnect { fields, detail: detail.map(Cow::into_owned).map(Cow::Owned).find_map(Escaped::new) })
     }
 
     /// A word of a vocabulary; one that is not known is left out.
@@ -142,10 +122,7 @@ impl<'de> Values<'de> {
     }
 
     /// The same, but one that is not known reads as the default.
-    fn word_or_default<T: FromStr + Default, E: Error>(
-        &mut self,
-        key: Key,
-    ) -> Result<Option<T>, E> {
+    fn word_or_default<T: FromStr + Default, E: Error>(&mut self, key: Key) -> Result<Option<T>, E> {
         let text = self.take(key).text("a text")?;
         let text = text.filter(|text| !text.trim().is_empty());
         Ok(text.map(|text| text.parse().unwrap_or_default()))

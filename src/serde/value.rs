@@ -4,15 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess,
-    SeqAccess, Unexpected, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess,
+    Unexpected, Visitor,
 };
 
 use super::go;
 use super::record::Values;
-use crate::{
-    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
-};
+use crate::{CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger};
 
 /// What stands under a key, read as anything and judged at the end, since only the last of two values
 /// under one key counts.
@@ -36,10 +34,7 @@ impl<'de> Value<'de> {
         }
     }
 
-    pub(super) fn integer<T: TryFrom<i128>, E: Error>(
-        self,
-        expected: &str,
-    ) -> Result<Option<T>, E> {
+    pub(super) fn integer<T: TryFrom<i128>, E: Error>(self, expected: &str) -> Result<Option<T>, E> {
         match self {
             Self::Absent => Ok(None),
             Self::Integer(integer) => match integer.try_into() {
@@ -53,9 +48,9 @@ impl<'de> Value<'de> {
     /// A number that was written as its digits.
     pub(super) fn digits(self) -> Self {
         match self {
-            Self::Text(digits) => digits
-                .parse()
-                .map_or(Self::Other(Unexpected::Other("number")), Self::Integer),
+            Self::Text(digits) => {
+                digits.parse().map_or(Self::Other(Unexpected::Other("number")), Self::Integer)
+            }
             _ => Self::Other(Unexpected::Map),
         }
     }

@@ -5,8 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::disconnect::take_apart;
 use crate::escaped::Escaped;
 use crate::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-    keys,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger, keys,
 };
 
 /// Writes the fields that are there, under their [keys], from the layer to the numbers.

@@ -88,11 +88,7 @@ impl<S> TrackedStream<S> {
     /// assert!(format!("{:?}", stream.get_ref()).contains("Empty"));
     /// ```
     pub fn new(stream: S, connect_type: ConnectType, peer: Initiator, cause: Cause) -> Self {
-        Self {
-            stream,
-            observer: Observer::new(connect_type, peer, cause),
-            _carried: (),
-        }
+        Self { stream, observer: Observer::new(connect_type, peer, cause), _carried: () }
     }
 }
 
@@ -166,11 +162,7 @@ impl<S, G> TrackedStream<S, G> {
     /// a_server_that_owns_the_socket(socket.carrying(guard)); // logs when the server lets go of it
     /// ```
     pub fn carrying<V>(self, value: V) -> TrackedStream<S, V> {
-        TrackedStream {
-            stream: self.stream,
-            observer: self.observer,
-            _carried: value,
-        }
+        TrackedStream { stream: self.stream, observer: self.observer, _carried: value }
     }
 
     /// Returns a handle to the cause that this records in.

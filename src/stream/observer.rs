@@ -119,9 +119,7 @@ impl Observer {
         };
         let (end, assumption) = match (self.end_of_file, presumed) {
             (EndOfFile::HalfClose, _) => return self.cause.note_half_closed(layer, peer),
-            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => {
-                (end, Some(Assumption::Presumption))
-            }
+            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => (end, Some(Assumption::Presumption)),
             (EndOfFile::Goodbye, None) => {
                 let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
                 (end, Some(Assumption::Goodbye))

@@ -151,9 +151,7 @@ impl DisconnectReason {
     #[must_use]
     pub const fn expected(self) -> bool {
         match self {
-            Self::Graceful | Self::ClientClosed | Self::ServerShutdown | Self::WorkspaceStopped => {
-                true
-            }
+            Self::Graceful | Self::ClientClosed | Self::ServerShutdown | Self::WorkspaceStopped => true,
             Self::NetworkError
             | Self::ProtocolError
             | Self::ControlPlaneLost

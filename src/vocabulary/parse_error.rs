@@ -27,10 +27,6 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) fn new(key: &'static str, text: &str, accepted: &'static [&'static str]) -> Self {
-        Self {
-            key,
-            text: Escaped::copy(text),
-            accepted,
-        }
+        Self { key, text: Escaped::copy(text), accepted }
     }
 }

@@ -30,11 +30,7 @@ impl Context {
     pub(crate) fn new(log: Logger) -> Self {
         let agent = Cause::default();
         let workspace = agent.child();
-        Self {
-            log,
-            agent,
-            workspace,
-        }
+        Self { log, agent, workspace }
     }
 
     /// Records that this agent shuts down: once, for everything that is still open.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ServerToAgent;
 use disconnect_attribution::{
-    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
-    TrackedStream, Trigger, classify_coordination_close, classify_coordinator_rpc_exit,
+    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream,
+    Trigger, classify_coordination_close, classify_coordinator_rpc_exit,
 };
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -20,9 +20,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::{Context, shutdown};
-use crate::coordinator::{
-    COORDINATION_FINISHED, DISCONNECT, RELAY_MAP_FINISHED, WORKSPACE_STOPPED,
-};
+use crate::coordinator::{COORDINATION_FINISHED, DISCONNECT, RELAY_MAP_FINISHED, WORKSPACE_STOPPED};
 
 type Socket = WebSocketStream<TrackedStream<TcpStream>>;
 
@@ -240,10 +238,7 @@ impl ControlPlane {
             return;
         }
         debug!(log, "sent disconnect"; &end);
-        if timeout(patience, finished(&mut self.coordination))
-            .await
-            .is_ok()
-        {
+        if timeout(patience, finished(&mut self.coordination)).await.is_ok() {
             debug!(log, "responses closed after disconnect"; end);
         } else {
             let end = end

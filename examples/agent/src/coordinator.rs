@@ -57,11 +57,7 @@ impl Coordinator {
         BufReader::new(stdout).read_line(&mut address).await?;
         let address = address.trim().parse().map_err(io::Error::other)?;
         let stdin = process.stdin.take();
-        Ok(Self {
-            process,
-            _stdin: stdin,
-            address,
-        })
+        Ok(Self { process, _stdin: stdin, address })
     }
 
     pub(crate) fn address(&self) -> String {

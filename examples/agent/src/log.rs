@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use disconnect_attribution::keys::{
-    DISCONNECT_EXPECTED, DISCONNECT_INITIATOR, DISCONNECT_ORIGIN, DISCONNECT_REASON,
-    DISCONNECT_TRIGGER,
+    DISCONNECT_EXPECTED, DISCONNECT_INITIATOR, DISCONNECT_ORIGIN, DISCONNECT_REASON, DISCONNECT_TRIGGER,
 };
 use slog::{Drain, Duplicate, KV, Key, Level, Logger, OwnedKVList, Record, Serializer, o};
 

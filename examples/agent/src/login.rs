@@ -19,11 +19,7 @@ pub(crate) fn new_key() -> Result<PrivateKey, ssh_key::Error> {
 pub(crate) struct Login(TempDir);
 
 impl Login {
-    pub(crate) fn write(
-        client: &PrivateKey,
-        host: &PrivateKey,
-        port: u16,
-    ) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn write(client: &PrivateKey, host: &PrivateKey, port: u16) -> Result<Self, Box<dyn Error>> {
         let private = Permissions::from_mode(0o700);
         let mut directory = tempfile::Builder::new();
         directory.prefix("agent-").permissions(private.clone());

@@ -42,11 +42,7 @@ fn wants_colour() -> bool {
 
 /// Words that stay on one line, to be copied.
 pub(crate) fn bold(text: &str, colour: bool) -> String {
-    if colour {
-        format!("{}{text}\u{1b}[0m", Style::Bold.code())
-    } else {
-        text.to_owned()
-    }
+    if colour { format!("{}{text}\u{1b}[0m", Style::Bold.code()) } else { text.to_owned() }
 }
 
 /// A paragraph that wraps between its words.
@@ -61,12 +57,7 @@ pub(crate) struct Paragraph {
 impl Paragraph {
     /// Starts one whose lines but the first are indented.
     pub(crate) fn new(indent: usize, colour: bool) -> Self {
-        Self {
-            text: String::new(),
-            indent,
-            column: 0,
-            colour,
-        }
+        Self { text: String::new(), indent, column: 0, colour }
     }
 
     /// Adds words, each after a space or a line break.
@@ -84,11 +75,7 @@ impl Paragraph {
         self.space(key.len() + 1 + first.chars().count());
         self.put(&format!("{key}="), Style::Dim);
         self.put(first, style);
-        if rest.is_empty() {
-            self
-        } else {
-            self.add(rest, style)
-        }
+        if rest.is_empty() { self } else { self.add(rest, style) }
     }
 
     pub(crate) fn break_line(mut self) -> Self {

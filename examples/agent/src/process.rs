@@ -71,9 +71,7 @@ impl Process {
         terminal: Option<pty_process::Size>,
         client: &ChannelWriteHalf<Msg>,
     ) -> io::Result<(Self, Input)> {
-        let arguments = command
-            .map(|command| vec!["-c".to_owned(), command])
-            .unwrap_or_default();
+        let arguments = command.map(|command| vec!["-c".to_owned(), command]).unwrap_or_default();
         if arguments.iter().any(|argument| argument.contains('\0')) {
             let error = (io::ErrorKind::InvalidInput, "a NUL in a command");
             return Err(io::Error::new(error.0, error.1));
@@ -91,19 +89,14 @@ impl Process {
     ) -> pty_process::Result<(Self, Input)> {
         let (terminal, process_side) = pty_process::open()?;
         terminal.resize(size)?;
-        let child = pty_process::Command::new("sh")
-            .args(arguments)
-            .spawn(process_side)?;
+        let child = pty_process::Command::new("sh").args(arguments).spawn(process_side)?;
         let (printed, typed) = terminal.into_split();
         let mut output = JoinSet::new();
         output.spawn(print(Box::new(printed), Box::new(client.make_writer())));
         Ok((Self::new(child, output), Box::new(typed)))
     }
 
-    fn on_pipes(
-        arguments: Vec<String>,
-        client: &ChannelWriteHalf<Msg>,
-    ) -> io::Result<(Self, Input)> {
+    fn on_pipes(arguments: Vec<String>, client: &ChannelWriteHalf<Msg>) -> io::Result<(Self, Input)> {
         let mut child = Command::new("sh")
             .args(arguments)
             .stdin(Stdio::piped())
@@ -125,11 +118,7 @@ impl Process {
 
     fn new(child: Child, output: JoinSet<()>) -> Self {
         let group = Group::of(child.id());
-        Self {
-            child,
-            group,
-            output,
-        }
+        Self { child, group, output }
     }
 
     /// Waits for the process, and for its last words to reach the client.
@@ -172,17 +161,13 @@ async fn print(mut from: Output, mut to: Input) {
 pub(crate) async fn report(client: &Handle, channel: ChannelId, status: &io::Result<ExitStatus>) {
     let code = status.as_ref().map_or(Some(CANNOT_RUN), ExitStatus::code);
     if let Some(code) = code {
-        let _ = client
-            .exit_status_request(channel, code.unsigned_abs())
-            .await;
+        let _ = client.exit_status_request(channel, code.unsigned_abs()).await;
     } else if let Ok(status) = status
         && let Some(signal) = status.signal().and_then(|raw| Signal::try_from(raw).ok())
     {
         let name = signal.as_str().trim_start_matches("SIG").to_owned();
         let (dumped, text) = (status.core_dumped(), status.to_string());
-        let _ = client
-            .exit_signal_request(channel, Sig::Custom(name), dumped, text, String::new())
-            .await;
+        let _ = client.exit_signal_request(channel, Sig::Custom(name), dumped, text, String::new()).await;
     }
     let _ = client.eof(channel).await;
     let _ = client.close(channel).await;

@@ -13,11 +13,8 @@ use crate::context::Context;
 /// Serves a shell until one side is done.
 pub(crate) async fn serve(context: &Context, socket: TcpStream) {
     let log = context.log.clone();
-    let guard = DisconnectGuard::new(
-        AgentToClient,
-        move |end| info!(log, "reconnecting pty closed"; end),
-    )
-    .with_cause(context.workspace.child());
+    let guard = DisconnectGuard::new(AgentToClient, move |end| info!(log, "reconnecting pty closed"; end))
+        .with_cause(context.workspace.child());
     let socket = guard.track(socket, Initiator::Client);
     let result = tokio::select! {
         result = bridge(socket) => result,
@@ -30,10 +27,8 @@ pub(crate) async fn serve(context: &Context, socket: TcpStream) {
 /// Connects the socket with a shell on a terminal of its own. `Ok` means that the shell ended.
 async fn bridge(socket: TrackedStream<TcpStream>) -> io::Result<()> {
     let (terminal, shell_side) = pty_process::open().map_err(io::Error::other)?;
-    let mut shell = pty_process::Command::new("sh")
-        .kill_on_drop(true)
-        .spawn(shell_side)
-        .map_err(io::Error::other)?;
+    let mut shell =
+        pty_process::Command::new("sh").kill_on_drop(true).spawn(shell_side).map_err(io::Error::other)?;
     let (mut output, mut input) = terminal.into_split();
     let (mut from_client, mut to_client) = tokio::io::split(socket);
     tokio::select! {
@@ -53,10 +48,7 @@ async fn bridge(socket: TrackedStream<TcpStream>) -> io::Result<()> {
 }
 
 /// Copies until the end of file.
-async fn pump(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-) -> io::Result<()> {
+async fn pump(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
         match from.read(&mut buffer).await? {

@@ -34,10 +34,7 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
 
     let (client_key, host_key) = (new_key()?, new_key()?);
     let login = Login::write(&client_key, &host_key, listener.local_addr()?.port())?;
-    let limits = Limits {
-        login: Duration::from_millis(arguments.login_time),
-        ..Limits::default()
-    };
+    let limits = Limits { login: Duration::from_millis(arguments.login_time), ..Limits::default() };
     let server = SshServer::new(&context, host_key, client_key.public_key().clone(), limits);
     let sessions = tokio::spawn(server.serve(listener));
     print_welcome(&login);
@@ -79,10 +76,7 @@ async fn stay_connected(
             Some(_) => None,
             None => Some(Coordinator::start().await?),
         };
-        let address = own
-            .as_ref()
-            .map(Coordinator::address)
-            .or_else(|| elsewhere.clone());
+        let address = own.as_ref().map(Coordinator::address).or_else(|| elsewhere.clone());
         let address = address.unwrap_or_default();
         own.iter().for_each(print_signals);
         match ControlPlane::open(&context, &address, ping_interval).await {

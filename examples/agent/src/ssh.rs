@@ -38,10 +38,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            login: Duration::from_secs(30),
-            half_open: 100,
-        }
+        Self { login: Duration::from_secs(30), half_open: 100 }
     }
 }
 
@@ -149,15 +146,7 @@ impl SshServer {
             sessions.close();
             sessions.wait().await;
         };
-        russh_connection::serve(
-            socket,
-            guard,
-            self.config,
-            self.login_time,
-            handler,
-            drained,
-        )
-        .await;
+        russh_connection::serve(socket, guard, self.config, self.login_time, handler, drained).await;
         sessions.close();
         sessions.wait().await;
     }

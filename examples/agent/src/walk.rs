@@ -30,12 +30,7 @@ const NEXT: &str = "\nNext: `cargo run -p agent -- serve` is an agent that you c
 
 pub(crate) async fn run(json: bool) -> Result {
     let (log, lines) = recording_logger(json);
-    let walk = Walk {
-        log,
-        lines,
-        json,
-        scenes: Mutex::default(),
-    };
+    let walk = Walk { log, lines, json, scenes: Mutex::default() };
     walk.print(INTRODUCTION, Style::Plain);
     tokio::select! {
         walked = walk.all() => walked?,

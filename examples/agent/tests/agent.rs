@@ -79,9 +79,8 @@ fn the_walk_logs_the_golden_log() {
 
 #[test]
 fn every_line_but_the_failed_dial_is_an_end() {
-    let (ends, others): (Vec<&str>, Vec<&str>) = GOLDEN
-        .lines()
-        .partition(|line| serde_json::from_str::<Disconnect>(line).is_ok());
+    let (ends, others): (Vec<&str>, Vec<&str>) =
+        GOLDEN.lines().partition(|line| serde_json::from_str::<Disconnect>(line).is_ok());
     assert_eq!(others.len(), 1);
     assert!(others[0].contains("failed to dial coordinator"));
     assert!(ends.len() > 50);
@@ -118,10 +117,7 @@ fn people_get_80_columns_without_colour_in_a_pipe() {
     }
     assert!(!text.contains('\u{1b}'), "colours are for terminals");
     let widest = text.lines().max_by_key(|line| line.chars().count());
-    assert!(
-        widest.is_some_and(|line| line.chars().count() <= 80),
-        "{widest:?}"
-    );
+    assert!(widest.is_some_and(|line| line.chars().count() <= 80), "{widest:?}");
 }
 
 /// Processes that carry a mark in their environment.
@@ -132,9 +128,7 @@ fn marked(mark: &str) -> Vec<String> {
         .filter_map(|process| Some(process.ok()?.path()))
         .filter(|process| {
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-            environment
-                .windows(mark.len())
-                .any(|window| window == mark.as_bytes())
+            environment.windows(mark.len()).any(|window| window == mark.as_bytes())
         })
         .map(|process| std::fs::read_to_string(process.join("cmdline")).unwrap_or_default())
         .collect()

@@ -28,11 +28,7 @@ fn check_names<T>(
     let mut compared = 0;
     for (code, number) in codes {
         let (ours, theirs) = (code.name(), theirs(number));
-        assert_eq!(
-            ours.is_some(),
-            theirs.is_some(),
-            "{code}: {ours:?}, {theirs:?}"
-        );
+        assert_eq!(ours.is_some(), theirs.is_some(), "{code}: {ours:?}, {theirs:?}");
         if let (Some(ours), Some(theirs)) = (ours, theirs) {
             assert_eq!(plain(ours), plain(&theirs), "{code}");
             compared += 1;
@@ -45,11 +41,7 @@ fn check_names<T>(
 fn http2_codes_have_the_names_of_h2() {
     let codes = (0..=0xffff).map(|number| (CloseCode::Http2(number), number));
     let theirs = |number: u32| Some(format!("{:?}", h2::Reason::from(number)));
-    check_names(
-        codes,
-        |number| theirs(number).filter(|name| !name.starts_with("Reason(")),
-        14,
-    );
+    check_names(codes, |number| theirs(number).filter(|name| !name.starts_with("Reason(")), 14);
 }
 
 #[test]
@@ -57,8 +49,7 @@ fn grpc_codes_have_the_names_of_tonic() {
     // Every number that it does not know becomes `Unknown`.
     let codes = (0..=0xffff).map(|number| (CloseCode::Grpc(number), number));
     let theirs = |number| {
-        (i32::from(tonic::Code::from(number)) == number)
-            .then(|| format!("{:?}", tonic::Code::from(number)))
+        (i32::from(tonic::Code::from(number)) == number).then(|| format!("{:?}", tonic::Code::from(number)))
     };
     check_names(codes, theirs, 17);
 }
@@ -160,12 +151,7 @@ fn ssh_codes_have_the_names_of_russh_and_mean_what_they_name() {
     ];
     let known = rows.len();
     let named = rows.map(|(code, reason)| (format!("{code:?}"), code as u32, reason));
-    let codes = named
-        .iter()
-        .map(|(name, number, _)| (CloseCode::Ssh(*number), name.clone()));
+    let codes = named.iter().map(|(name, number, _)| (CloseCode::Ssh(*number), name.clone()));
     check_names(codes, Some, known);
-    check(
-        CloseCode::Ssh,
-        named.map(|(_, number, reason)| (number, reason)),
-    );
+    check(CloseCode::Ssh, named.map(|(_, number, reason)| (number, reason)));
 }

@@ -27,12 +27,7 @@ pub(super) struct Crowd {
 
 impl Crowd {
     pub(super) fn of(cap: usize) -> Self {
-        Self {
-            cap,
-            waiting: Mutex::default(),
-            arrivals: AtomicUsize::new(0),
-            refused: AtomicUsize::new(0),
-        }
+        Self { cap, waiting: Mutex::default(), arrivals: AtomicUsize::new(0), refused: AtomicUsize::new(0) }
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<usize, (IpAddr, Cause)>> {

@@ -52,22 +52,11 @@ impl ClientHandler {
         client_key: PublicKey,
         half_open: HalfOpen,
     ) -> Self {
-        Self {
-            log,
-            carrier,
-            sessions,
-            client_key,
-            half_open: Some(half_open),
-            opened: HashMap::new(),
-        }
+        Self { log, carrier, sessions, client_key, half_open: Some(half_open), opened: HashMap::new() }
     }
 
     fn judge(&self, key: &PublicKey) -> Auth {
-        if key.key_data() == self.client_key.key_data() {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        }
+        if key.key_data() == self.client_key.key_data() { Auth::Accept } else { Auth::reject() }
     }
 
     /// Starts a session, or a channel, as a task.
@@ -100,18 +89,9 @@ impl ClientHandler {
 }
 
 /// Runs a command, or a shell, until it ends or its client, its workspace or its agent does.
-async fn run(
-    log: Logger,
-    carrier: Carrier,
-    opened: Opened,
-    command: Option<String>,
-    client: Handle,
-) {
-    let guard = DisconnectGuard::new(
-        AgentToClient,
-        move |end| info!(log, "ssh session closed"; end),
-    )
-    .with_cause(carrier.cause.child());
+async fn run(log: Logger, carrier: Carrier, opened: Opened, command: Option<String>, client: Handle) {
+    let guard = DisconnectGuard::new(AgentToClient, move |end| info!(log, "ssh session closed"; end))
+        .with_cause(carrier.cause.child());
     let cause = guard.cause();
     let id = opened.channel.id();
     let (from_client, to_client) = opened.channel.split();
@@ -150,11 +130,7 @@ impl Handler for ClientHandler {
         Ok(self.judge(offer.public_key))
     }
 
-    async fn auth_publickey(
-        &mut self,
-        _user: &str,
-        key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Error> {
+    async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Error> {
         Ok(self.judge(key.public_key))
     }
 
@@ -174,13 +150,7 @@ impl Handler for ClientHandler {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Error> {
-        self.opened.insert(
-            channel.id(),
-            Opened {
-                channel,
-                terminal: None,
-            },
-        );
+        self.opened.insert(channel.id(), Opened { channel, terminal: None });
         reply.accept().await;
         Ok(())
     }
@@ -227,11 +197,7 @@ impl Handler for ClientHandler {
         self.start(channel, Some(command), session)
     }
 
-    async fn shell_request(
-        &mut self,
-        channel: ChannelId,
-        session: &mut Session,
-    ) -> Result<(), Error> {
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Error> {
         self.start(channel, None, session)
     }
 

@@ -20,11 +20,7 @@ impl Walk {
         for (title, sentence, command) in [
             ("exit 0", "A command ends with status 0.", "exit 0"),
             ("exit 7", "A command ends with status 7.", "exit 7"),
-            (
-                "command killed",
-                "A command is killed by a signal.",
-                "kill -KILL $$",
-            ),
+            ("command killed", "A command is killed by a signal.", "kill -KILL $$"),
         ] {
             let sentence = format!("{sentence} Its client leaves politely afterwards.");
             let ssh = Ssh::start(&self.scene(title, &sentence)).await?;
@@ -54,10 +50,8 @@ impl Walk {
     }
 
     pub(super) async fn login_refused(&self) -> Result {
-        let context = self.scene(
-            "login refused",
-            "A client shows a key that the agent does not know, and hangs up.",
-        );
+        let context =
+            self.scene("login refused", "A client shows a key that the agent does not know, and hangs up.");
         let ssh = Ssh::start(&context).await?;
         if ssh.connect_with(new_key()?, &Network::new()).await.is_ok() {
             return Err("a stranger was let in".into());
@@ -71,10 +65,7 @@ impl Walk {
             "silent client",
             "A client connects and then sends nothing, longer than a login may take.",
         );
-        let limits = Limits {
-            login: PATIENCE,
-            ..Limits::default()
-        };
+        let limits = Limits { login: PATIENCE, ..Limits::default() };
         let ssh = Ssh::start_with(&context, limits).await?;
         let mut socket = ssh.dial().await?;
         let _ = socket.read_to_end(&mut Vec::new()).await;
@@ -131,22 +122,12 @@ impl Walk {
         let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = u32::from(target.local_addr()?.port());
         for (title, sentence, reset) in [
-            (
-                "channel closed",
-                "The target of a forwarded channel closes it.",
-                false,
-            ),
-            (
-                "channel reset",
-                "The target of a forwarded channel resets its connection.",
-                true,
-            ),
+            ("channel closed", "The target of a forwarded channel closes it.", false),
+            ("channel reset", "The target of a forwarded channel resets its connection.", true),
         ] {
             let ssh = Ssh::start(&self.scene(title, sentence)).await?;
             let client = ssh.connect().await?;
-            let channel = client
-                .channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0)
-                .await?;
+            let channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
             let (socket, _) = target.accept().await?;
             if reset {
                 SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
@@ -192,28 +173,20 @@ impl Walk {
     }
 
     pub(super) async fn terminals(&self) -> Result {
-        let context = self.scene(
-            "terminal's shell exits",
-            "The shell of a reconnecting terminal exits.",
-        );
+        let context = self.scene("terminal's shell exits", "The shell of a reconnecting terminal exits.");
         let (mut client, serving) = terminal(&context).await?;
         client.write_all(b"exit\n").await?;
         client.read_to_end(&mut Vec::new()).await?;
         serving.await?;
 
-        let context = self.scene(
-            "terminal reset",
-            "The client of a reconnecting terminal resets its connection.",
-        );
+        let context =
+            self.scene("terminal reset", "The client of a reconnecting terminal resets its connection.");
         let (client, serving) = terminal(&context).await?;
         SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
         drop(client);
         serving.await?;
 
-        let context = self.scene(
-            "terminal cut off",
-            "The agent shuts down under a reconnecting terminal.",
-        );
+        let context = self.scene("terminal cut off", "The agent shuts down under a reconnecting terminal.");
         let (_client, serving) = terminal(&context).await?;
         context.shut_down();
         serving.await?;

@@ -73,10 +73,8 @@ impl Walk {
     }
 
     pub(super) async fn agent_leaves(&self) -> Result {
-        let context = self.scene(
-            "agent leaves",
-            "The agent shuts down, and the coordinator answers its goodbye.",
-        );
+        let context =
+            self.scene("agent leaves", "The agent shuts down, and the coordinator answers its goodbye.");
         let (_coordinator, control) = open(&context).await?;
         context.shut_down();
         control.close(PATIENCE).await;

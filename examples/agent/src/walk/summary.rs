@@ -29,9 +29,7 @@ pub(super) fn table(lines: &Lines, scenes: &[&str]) -> Table {
         .set_header(["scene", "message", "reason", "by", "look?"]);
     let text = lines.text();
     // Lines about something else have no disconnect fields.
-    let lines = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
     let mut scene = None;
     for line in lines {
         let number = scenes.iter().position(|title| *title == line.scene);
@@ -53,9 +51,7 @@ fn look(end: &Disconnect) -> Cell {
     match (end.expected(), end.origin()) {
         (true, _) => Cell::new("no"),
         (false, Some(_)) => Cell::new("same"),
-        (false, None) if is_colourful() => Cell::new("yes")
-            .fg(Color::Yellow)
-            .add_attribute(Attribute::Bold),
+        (false, None) if is_colourful() => Cell::new("yes").fg(Color::Yellow).add_attribute(Attribute::Bold),
         (false, None) => Cell::new("yes"),
     }
 }

@@ -70,12 +70,7 @@ impl Ssh {
         let address = listener.local_addr()?;
         let server = SshServer::new(context, host_key, client_key.public_key().clone(), limits);
         let serving = tokio::spawn(server.clone().serve(listener));
-        Ok(Self {
-            server,
-            _serving: AbortOnDropHandle::new(serving),
-            address,
-            client_key,
-        })
+        Ok(Self { server, _serving: AbortOnDropHandle::new(serving), address, client_key })
     }
 
     pub(super) async fn dial(&self) -> Result<TcpStream> {

@@ -27,12 +27,7 @@ impl Agent {
 
     /// Starts one that dials a coordinator of the test's.
     pub(crate) fn dialling(coordinator: SocketAddr, ping_interval: &str) -> Self {
-        Self::with(&[
-            "--coordinator",
-            &coordinator.to_string(),
-            "--ping-interval",
-            ping_interval,
-        ])
+        Self::with(&["--coordinator", &coordinator.to_string(), "--ping-interval", ping_interval])
     }
 
     pub(crate) fn with(arguments: &[&str]) -> Self {
@@ -53,12 +48,7 @@ impl Agent {
             .expect("started");
         let log = BufReader::new(process.stdout.take().expect("piped")).lines();
         let words = BufReader::new(process.stderr.take().expect("piped")).lines();
-        Self {
-            process,
-            temporary,
-            log,
-            words,
-        }
+        Self { process, temporary, log, words }
     }
 
     /// The command that logs in, as the agent prints it.
@@ -92,8 +82,7 @@ impl Agent {
     /// As many ends as there should be, with their messages.
     pub(crate) fn ends(&mut self, count: usize) -> Vec<(String, Disconnect)> {
         let end = |line: std::io::Result<String>| {
-            let line: serde_json::Value =
-                serde_json::from_str(&line.expect("UTF-8")).expect("JSON");
+            let line: serde_json::Value = serde_json::from_str(&line.expect("UTF-8")).expect("JSON");
             let message = line["msg"].as_str().expect("a message").to_owned();
             Some((message, serde_json::from_value(line).ok()?))
         };
@@ -103,9 +92,7 @@ impl Agent {
     /// All that the agent still logs, until it ends.
     pub(crate) fn rest(&mut self) -> Vec<serde_json::Value> {
         let lines = self.log.by_ref().map(|line| line.expect("UTF-8"));
-        lines
-            .map(|line| serde_json::from_str(&line).expect("JSON"))
-            .collect()
+        lines.map(|line| serde_json::from_str(&line).expect("JSON")).collect()
     }
 
     /// The memory that it holds, in kB.

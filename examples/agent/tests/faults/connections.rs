@@ -32,10 +32,7 @@ fn a_network_that_resets_ends_a_session_and_its_connection() {
     let (mut client, _output) = agent.open_session(&over.each_ref().map(String::as_str));
     relay.reset();
     check("SSH network reset", &agent.end());
-    check(
-        "SSH network reset, the connection's own line",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    check("SSH network reset, the connection's own line", &agent.agent.end(CONNECTION_LINE));
     client.wait().expect("ended");
 }
 
@@ -57,10 +54,7 @@ fn a_tab_that_its_user_closes_does_not_explain_the_outage_of_the_next() {
 
     relay.reset();
     check("SSH tab that is open when the link dies", &agent.end());
-    check(
-        "SSH connection of both tabs",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    check("SSH connection of both tabs", &agent.agent.end(CONNECTION_LINE));
     one.wait().expect("ended");
 }
 
@@ -93,11 +87,7 @@ fn an_outage_under_65_channels_is_one_line_without_an_origin() {
     let directory = tempfile::tempdir().expect("a directory");
     let local = directory.path().join("forwarded");
     let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let forward = format!(
-        "{}:{}",
-        local.display(),
-        target.local_addr().expect("bound")
-    );
+    let forward = format!("{}:{}", local.display(), target.local_addr().expect("bound"));
     let mut client = agent
         .ssh(&agent.over(&relay).each_ref().map(String::as_str))
         .args(["-L", &forward, "agent", "echo up; exec sleep 600"])
@@ -129,10 +119,7 @@ fn an_outage_under_65_channels_is_one_line_without_an_origin() {
         check("one of 65 channels of a connection that is reset", end);
     }
     check("SSH network reset", with(LINE)[0]);
-    check(
-        "SSH connection of 65 channels that is reset",
-        with(CONNECTION_LINE)[0],
-    );
+    check("SSH connection of 65 channels that is reset", with(CONNECTION_LINE)[0]);
     let seen = ends.iter().filter(|(_, end)| end.origin().is_none());
     assert_eq!(seen.count(), 1);
     drop(channels);
@@ -161,15 +148,8 @@ fn a_client_may_leave_without_a_word_after_its_session() {
     // "Master running (pid=1234)"
     let text = String::from_utf8_lossy(&process.stderr).into_owned();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    kill(
-        Pid::from_raw(digits.parse().expect("an id")),
-        Signal::SIGKILL,
-    )
-    .expect("killed");
-    check(
-        "SSH client leaves with a FIN after its session",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    kill(Pid::from_raw(digits.parse().expect("an id")), Signal::SIGKILL).expect("killed");
+    check("SSH client leaves with a FIN after its session", &agent.agent.end(CONNECTION_LINE));
 }
 
 #[test]
@@ -178,12 +158,6 @@ fn a_client_may_leave_with_a_goodbye_after_its_session() {
         return;
     }
     let mut agent = SshAgent::start();
-    agent
-        .ssh(&["agent", "exit 0"])
-        .status()
-        .expect("OpenSSH's client");
-    check(
-        "SSH client leaves politely after its session",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    agent.ssh(&["agent", "exit 0"]).status().expect("OpenSSH's client");
+    check("SSH client leaves politely after its session", &agent.agent.end(CONNECTION_LINE));
 }

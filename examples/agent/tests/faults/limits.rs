@@ -23,9 +23,7 @@ fn too_many_open_files_end_nothing() {
     let mut agent = SshAgent::of(Agent::after("ulimit -n 64", &[]));
     let (mut client, mut output) = agent.open(&[], "echo up; exec cat");
     let address = agent.address();
-    let crowd: Vec<_> = (0..100)
-        .map(|_| TcpStream::connect(address).expect("in the backlog"))
-        .collect();
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(address).expect("in the backlog")).collect();
     let line = agent.agent.line("failed to accept");
     assert_eq!(line["error"], "Too many open files (os error 24)");
 
@@ -49,9 +47,7 @@ fn a_crowd_that_only_waits_is_few_and_locks_no_client_out() {
     let address = agent.address();
     let connect = || {
         let mut socket = TcpStream::connect(address).expect("accepted");
-        socket
-            .read_exact(&mut [0])
-            .expect("the agent's introduction");
+        socket.read_exact(&mut [0]).expect("the agent's introduction");
         socket
     };
     let mut crowd: Vec<_> = (0..500).map(|_| connect()).collect();
@@ -76,10 +72,7 @@ fn a_crowd_that_only_waits_is_few_and_locks_no_client_out() {
     assert!((400..=401).contains(&sum), "{sum}"); // OpenSSH's client takes a place
     assert!(refused.len() < 10, "{}", refused.len());
     for line in refused {
-        check(
-            "SSH clients beyond the cap on half-open connections",
-            &end(line),
-        );
+        check("SSH clients beyond the cap on half-open connections", &end(line));
     }
     for line in with(CONNECTION_LINE) {
         let end = end(line);
@@ -110,10 +103,8 @@ fn a_login_with_a_strangers_key_or_without_one_is_refused() {
     let mut agent = SshAgent::start();
     let directory = tempfile::tempdir().expect("a directory");
     let stranger = directory.path().join("stranger");
-    let keygen = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&stranger)
-        .status();
+    let keygen =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&stranger).status();
     assert!(keygen.expect("comes with ssh").success());
     let key = agent.config.with_file_name("key").display().to_string();
     let config = std::fs::read_to_string(&agent.config).expect("written");

@@ -22,10 +22,7 @@ impl client::Handler for Trusting {
 }
 
 async fn connect(agent: &SshAgent) -> Handle<Trusting> {
-    let config = client::Config {
-        nodelay: true,
-        ..Default::default()
-    };
+    let config = client::Config { nodelay: true, ..Default::default() };
     let client = client::connect(Arc::new(config), agent.address(), Trusting).await;
     client.expect("connected")
 }
@@ -40,10 +37,7 @@ async fn a_brute_force_of_passwords_is_refused() {
         assert!(tries < 100, "never sent away");
     }
     drop(client);
-    check(
-        "SSH brute force of passwords",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    check("SSH brute force of passwords", &agent.agent.end(CONNECTION_LINE));
 }
 
 #[tokio::test]
@@ -52,10 +46,7 @@ async fn a_refused_client_that_waits_was_refused() {
     let mut client = connect(&agent).await;
     let refused = client.authenticate_none("root").await;
     assert!(!refused.expect("answered").success());
-    check(
-        "SSH client that waits after a refused login",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    check("SSH client that waits after a refused login", &agent.agent.end(CONNECTION_LINE));
 }
 
 #[tokio::test]
@@ -65,10 +56,7 @@ async fn a_goodbye_before_any_login_is_no_normal_operation() {
     let goodbye = client.disconnect(Goodbye::ByApplication, "bye", "").await;
     goodbye.expect("sent");
     let _ = client.await;
-    check(
-        "SSH client says goodbye before it has logged in",
-        &agent.agent.end(CONNECTION_LINE),
-    );
+    check("SSH client says goodbye before it has logged in", &agent.agent.end(CONNECTION_LINE));
 }
 
 async fn log_in(agent: &SshAgent) -> Handle<Trusting> {

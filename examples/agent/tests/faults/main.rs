@@ -69,10 +69,7 @@ fn every_row_is_tested() {
     ];
     for (fault, _) in rows() {
         let quoted = format!("\"{fault}\"");
-        assert!(
-            tests.iter().any(|test| test.contains(&quoted)),
-            "no test for {fault:?}"
-        );
+        assert!(tests.iter().any(|test| test.contains(&quoted)), "no test for {fault:?}");
     }
     assert!(rows().len() > 30);
 }

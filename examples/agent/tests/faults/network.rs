@@ -37,9 +37,7 @@ impl Relay {
     pub(crate) fn reset(self) {
         let (sockets, directions) = self.sockets.join().expect("connected");
         for socket in &*sockets {
-            SockRef::from(socket)
-                .set_linger(Some(Duration::ZERO))
-                .expect("set");
+            SockRef::from(socket).set_linger(Some(Duration::ZERO)).expect("set");
             socket.shutdown(Shutdown::Read).expect("stopped");
         }
         for direction in directions {

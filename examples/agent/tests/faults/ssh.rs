@@ -54,20 +54,13 @@ impl SshAgent {
 
     pub(crate) fn address(&self) -> SocketAddr {
         let config = std::fs::read_to_string(&self.config).expect("written");
-        let port = config
-            .lines()
-            .find_map(|line| line.strip_prefix("Port "))
-            .expect("a port");
+        let port = config.lines().find_map(|line| line.strip_prefix("Port ")).expect("a port");
         format!("127.0.0.1:{port}").parse().expect("an address")
     }
 
     pub(crate) fn ssh(&self, arguments: &[&str]) -> Command {
         let mut ssh = Command::new("ssh");
-        ssh.arg("-F")
-            .arg(&self.config)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null());
+        ssh.arg("-F").arg(&self.config).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
         ssh
     }
 
@@ -84,11 +77,7 @@ impl SshAgent {
     }
 
     /// A session whose command prints that it is up.
-    pub(crate) fn open(
-        &self,
-        arguments: &[&str],
-        command: &str,
-    ) -> (Child, BufReader<ChildStdout>) {
+    pub(crate) fn open(&self, arguments: &[&str], command: &str) -> (Child, BufReader<ChildStdout>) {
         let mut client = self
             .ssh(arguments)
             .args(["agent", command])
@@ -136,10 +125,7 @@ fn a_session_ends_as_its_command_did() {
         ("SSH exit 7", "exit 7", 7),
         ("SSH command killed by a signal", "kill -KILL $$", 255),
     ] {
-        let client = agent
-            .ssh(&["agent", command])
-            .status()
-            .expect("OpenSSH's client");
+        let client = agent.ssh(&["agent", command]).status().expect("OpenSSH's client");
         assert_eq!(client.code(), Some(status), "{fault}");
         check(fault, &agent.end());
     }
@@ -157,17 +143,9 @@ fn a_shell_on_a_terminal_ends_its_session() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("OpenSSH's client");
-    client
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(b"tty && exit 7\n")
-        .expect("typed");
+    client.stdin.take().expect("piped").write_all(b"tty && exit 7\n").expect("typed");
     let output = client.wait_with_output().expect("ended");
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("/dev/pts/"),
-        "a real terminal"
-    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("/dev/pts/"), "a real terminal");
     assert_eq!(output.status.code(), Some(7));
     check("SSH exit 7", &agent.end());
 }
@@ -185,12 +163,7 @@ fn a_client_ends_its_session_by_dying_leaving_or_disconnecting() {
     check_killed("SSH client killed with SIGKILL", UNREAD, &agent.end());
 
     let (mut client, _output) = agent.open_session(&["-tt"]);
-    client
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(b"\r~.")
-        .expect("typed");
+    client.stdin.take().expect("piped").write_all(b"\r~.").expect("typed");
     client.wait().expect("ended");
     check("SSH client leaves with ~.", &agent.end());
 
@@ -208,10 +181,7 @@ fn garbage_instead_of_ssh_ends_a_connection() {
     let garbage = "GET / HTTP/1.1\r\nHost: agent\r\n\r\n".repeat(64);
     let _ = socket.write_all(garbage.as_bytes());
     let _ = socket.read_to_end(&mut Vec::new());
-    check(
-        "garbage instead of SSH",
-        &agent.agent.end("ssh connection closed"),
-    );
+    check("garbage instead of SSH", &agent.agent.end("ssh connection closed"));
 }
 
 #[test]
@@ -231,10 +201,7 @@ fn an_unsupported_subsystem_is_rejected() {
         return;
     }
     let mut agent = SshAgent::start();
-    let client = agent
-        .ssh(&["-s", "agent", "sftp"])
-        .status()
-        .expect("OpenSSH's client");
+    let client = agent.ssh(&["-s", "agent", "sftp"]).status().expect("OpenSSH's client");
     assert_eq!(client.code(), Some(255));
     check("SSH unsupported subsystem", &agent.end());
 }
@@ -261,9 +228,7 @@ fn a_workspace_that_is_stopped_ends_an_open_session() {
     let mut agent = SshAgent::of(Agent::dialling(coordinator, "600000"));
     let mut socket = accept(listener.accept().expect("an agent").0).expect("a WebSocket");
     let (mut client, _output) = agent.open_session(&[]);
-    socket
-        .send(Message::text("workspace stopped"))
-        .expect("sent");
+    socket.send(Message::text("workspace stopped")).expect("sent");
     check("workspace stopped with an open SSH session", &agent.end());
     client.wait().expect("sent away");
 }
@@ -281,30 +246,19 @@ fn a_forwarded_channel_ends_by_its_client_or_its_target() {
     assert_eq!(socket.read(&mut [0]).expect("the client stopped"), 0);
     drop(socket);
     client.wait().expect("ended");
-    check(
-        "forwarded channel closed by the client",
-        &agent.agent.end(CHANNEL_LINE),
-    );
+    check("forwarded channel closed by the client", &agent.agent.end(CHANNEL_LINE));
 
     let (mut client, socket) = agent.forward(&target);
     drop(socket);
     // The agent logs it while the client is still there.
-    check(
-        "forwarded channel closed by its target",
-        &agent.agent.end(CHANNEL_LINE),
-    );
+    check("forwarded channel closed by its target", &agent.agent.end(CHANNEL_LINE));
     drop(client.stdin.take());
     client.wait().expect("ended");
 
     let (mut client, socket) = agent.forward(&target);
-    SockRef::from(&socket)
-        .set_linger(Some(Duration::ZERO))
-        .expect("set");
+    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("set");
     drop(socket);
-    check(
-        "forwarded channel reset by its target",
-        &agent.agent.end(CHANNEL_LINE),
-    );
+    check("forwarded channel reset by its target", &agent.agent.end(CHANNEL_LINE));
     client.wait().expect("ended");
 
     let (mut client, _socket) = agent.forward(&target);

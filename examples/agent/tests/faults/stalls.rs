@@ -14,17 +14,12 @@ use crate::ssh::{CHANNEL_LINE, CONNECTION_LINE, LINE, SshAgent, has_openssh};
 use crate::{check, check_any};
 
 /// The connection's own line of a client that was killed, whatever its kernel sent then.
-const KILLED: [&str; 2] = [
-    "SSH client killed under a command that does not read",
-    "SSH network reset, the connection's own line",
-];
+const KILLED: [&str; 2] =
+    ["SSH client killed under a command that does not read", "SSH network reset, the connection's own line"];
 
 /// Starts a client that sends without end.
 fn flood(agent: &SshAgent, arguments: &[&str]) -> Child {
-    let mut yes = std::process::Command::new("yes")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("yes");
+    let mut yes = std::process::Command::new("yes").stdout(Stdio::piped()).spawn().expect("yes");
     let bytes = yes.stdout.take().expect("piped");
     let mut client = agent.ssh(arguments);
     let client = client.stdin(bytes).stdout(Stdio::null()).spawn();
@@ -92,10 +87,7 @@ fn a_consumer_that_does_not_read_is_hung_up_on_and_its_siblings_go_on() {
     let address = target.local_addr().expect("bound").to_string();
     let flooding = flood(&agent, &["-S", &control, "-W", &address, "agent"]);
     let _held = target.accept().expect("forwarded");
-    check(
-        "forwarded channel whose target does not read",
-        &agent.agent.end(CHANNEL_LINE),
-    );
+    check("forwarded channel whose target does not read", &agent.agent.end(CHANNEL_LINE));
     kill(flooding);
 
     let started = Instant::now();
@@ -143,10 +135,7 @@ fn a_target_that_does_not_answer_holds_no_line_back() {
     std::thread::sleep(Duration::from_secs(1));
     let stopped = Instant::now();
     agent.agent.signal(Signal::SIGTERM);
-    check(
-        "agent Ctrl-C with a silent SSH client",
-        &end_at_once(&mut agent, CONNECTION_LINE, stopped),
-    );
+    check("agent Ctrl-C with a silent SSH client", &end_at_once(&mut agent, CONNECTION_LINE, stopped));
     assert!(agent.agent.wait().success());
     client.wait().expect("sent away");
 }
@@ -160,16 +149,9 @@ fn a_target_that_does_not_answer_is_given_up() {
     let (target, _waiting) = unanswering();
     let target = address(&target).to_string();
     let started = Instant::now();
-    let mut client = agent
-        .ssh(&["-W", &target, "agent"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("OpenSSH's client");
-    let output = client
-        .stdout
-        .take()
-        .expect("piped")
-        .read_to_end(&mut Vec::new());
+    let mut client =
+        agent.ssh(&["-W", &target, "agent"]).stdout(Stdio::piped()).spawn().expect("OpenSSH's client");
+    let output = client.stdout.take().expect("piped").read_to_end(&mut Vec::new());
     assert_eq!(output.expect("the end"), 0);
     assert_eq!(client.wait().expect("ended").code(), Some(255));
     assert!(started.elapsed() < Duration::from_secs(20));

@@ -49,10 +49,7 @@ fn end_after(ping_interval: &str, fault: impl FnOnce(Socket)) -> Disconnect {
 const QUIET: &str = "600000";
 
 fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
-    let frame = code.map(|(code, reason)| CloseFrame {
-        code: code.into(),
-        reason: reason.into(),
-    });
+    let frame = code.map(|(code, reason)| CloseFrame { code: code.into(), reason: reason.into() });
     socket.close(frame).expect("sent");
     while socket.read().is_ok() {}
 }
@@ -62,18 +59,10 @@ fn a_close_code_means_what_its_standard_lists() {
     for (fault, code, reason) in [
         ("WebSocket close 1000", 1000, "done"),
         ("WebSocket close 1001", 1001, "server is going away"),
-        (
-            "WebSocket close 1002",
-            1002,
-            "unexpected continuation frame",
-        ),
+        ("WebSocket close 1002", 1002, "unexpected continuation frame"),
         ("WebSocket close 1008", 1008, "token expired"),
         ("WebSocket close 1011", 1011, "database is down"),
-        (
-            "WebSocket close 4321, unlisted",
-            4321,
-            "quota\nINFO all is well",
-        ),
+        ("WebSocket close 4321, unlisted", 4321, "quota\nINFO all is well"),
     ] {
         let end = end_after(QUIET, |socket| close(socket, Some((code, reason))));
         check(fault, &end);
@@ -103,9 +92,7 @@ fn a_reset_in_the_middle_of_a_frame_is_a_network_error() {
         // A text frame of 100 bytes, of which 7 come.
         stream.write_all(&[0x81, 100]).expect("sent");
         stream.write_all(b"partial").expect("sent");
-        SockRef::from(&*stream)
-            .set_linger(Some(Duration::ZERO))
-            .expect("set");
+        SockRef::from(&*stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
     check("TCP reset in the middle of a WebSocket frame", &end);
 }
@@ -123,10 +110,7 @@ fn a_server_that_restarts_is_dialled_again() {
     let mut agent = Agent::dialling(coordinator.address(), QUIET);
     close(coordinator.accept(), Some((1012, "upgrade")));
     check("WebSocket server restarted (close 1012)", &agent.end(LINE));
-    coordinator
-        .accept()
-        .send(Message::text("hello again"))
-        .expect("connected");
+    coordinator.accept().send(Message::text("hello again")).expect("connected");
 }
 
 /// A server in a process of its own, so that it can be killed.
@@ -140,9 +124,8 @@ fn a_server_process_that_is_killed_ends_the_connection_and_its_calls() {
         while socket.read().is_ok() {}
         return;
     }
-    let mut server = Respawned::new(
-        "websocket::a_server_process_that_is_killed_ends_the_connection_and_its_calls",
-    );
+    let mut server =
+        Respawned::new("websocket::a_server_process_that_is_killed_ends_the_connection_and_its_calls");
     let mut agent = Agent::dialling(server.address(), QUIET);
     server.read_until("accepted");
     server.kill();
