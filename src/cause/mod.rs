@@ -207,8 +207,8 @@ impl Cause {
     /// One that names no side (`network` and `unknown` are no sides), one that is not expected, and any for a stream
     /// whose peer is not known, explains all of these.
     ///
-    /// If a FIN between two messages is the goodbye but a reset never is, the word is
-    /// [`with_goodbye`](crate::TrackedStream::with_goodbye).
+    /// If a FIN between two messages is the goodbye but a reset never is, or if the peer sends bytes that mean nothing at
+    /// any time (HTTP/2), the word is [`with_goodbye`](crate::TrackedStream::with_goodbye).
     ///
     /// # Examples
     ///

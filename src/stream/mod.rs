@@ -119,6 +119,8 @@ impl<S, G> TrackedStream<S, G> {
 
     /// Sets that an end of file ends nothing, for a protocol that lets one side finish sending and listen on.
     ///
+    /// A program that ends at the first FIN takes [`with_goodbye`](Self::with_goodbye) instead.
+    ///
     /// It shows that the peer stopped first. A guard that knows nothing better logs that, once nothing flows any
     /// more: every stream of the cause that was read has stopped, or this side has shut all of them down.
     ///
@@ -145,8 +147,9 @@ impl<S, G> TrackedStream<S, G> {
 
     /// Carries a value, such as the guard, until after the stream is dropped.
     ///
-    /// For servers that take the socket and leave no place for a guard. A value that was carried before is
-    /// dropped. If the stream is split, the value is dropped with the *last* half, and so its line comes then.
+    /// For servers that take the socket and leave no place for a guard. The guard logs with the stream's drop: an error
+    /// that the server returns is recorded before that only if its future is pinned
+    /// ([the trap](crate::guide::guard#traps)). A value that was carried before is dropped. If the stream is split, the value is dropped with the *last* half, and so its line comes then.
     ///
     /// # Examples
     ///

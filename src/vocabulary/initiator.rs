@@ -22,7 +22,8 @@ super::vocabulary! {
         /// `agent`: the program beside the workload.
         Agent = "agent",
 
-        /// `server`: the control plane.
+        /// `server`: the control plane. As a [peer](crate::Disconnect::peer), also any upstream that this program
+        /// dials: the next hop of a proxy, a program behind a forwarded port.
         Server = "server",
 
         /// `network`: neither side meant it.

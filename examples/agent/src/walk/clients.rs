@@ -127,13 +127,15 @@ impl Walk {
         ] {
             let ssh = Ssh::start(&self.scene(title, sentence)).await?;
             let client = ssh.connect().await?;
-            let channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
+            let mut channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
             let (socket, _) = target.accept().await?;
             if reset {
                 SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
             }
             drop(socket);
-            channel.eof().await?;
+            // Not before the target's own end has come through: who stopped first is the cause.
+            while !matches!(channel.wait().await, Some(ChannelMsg::Eof | ChannelMsg::Close) | None) {}
+            let _ = channel.eof().await;
             until_closed(channel).await; // the agent logs the end before it closes
             goodbye(&client).await?;
             ssh.all_ended().await;
