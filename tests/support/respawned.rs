@@ -59,6 +59,19 @@ impl Respawned {
         let mut shell = Command::new("sh");
         let sent = shell.args(kill).arg(self.process.id().to_string()).status();
         assert!(sent.expect("a shell").success(), "SIG{name}");
+        // A thread that runs stops a moment after the signal was sent.
+        while name == "STOP" && !self.is_stopped() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether every thread of it is stopped.
+    fn is_stopped(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it is there");
+        threads.flatten().all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+        })
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.
