@@ -124,10 +124,13 @@ fn is_line(text: &str, member: &str) -> bool {
 
 /// The record whose keys begin with `of`.
 fn record(map: &Map<String, Value>, of: &str, around: &Around<'_>, by: Option<&str>) -> Record {
+    // A collector spells all keys in its way, or none.
+    let is_exact = of.is_empty()
+        && [keys::CONNECT_TYPE, keys::DISCONNECT_REASON].iter().all(|key| map.contains_key(*key));
     let fields = ALL.iter().filter_map(|name| {
         let exact = map.get(*name).filter(|_| of.is_empty());
         let spelled = || map.iter().find(|(key, _)| group(key, name) == Some(of));
-        let value = exact.or_else(|| Some(spelled()?.1))?;
+        let value = exact.or_else(|| Some(spelled().filter(|_| !is_exact)?.1))?;
         Some((*name, coerced(name, peeled(value))))
     });
     match Disconnect::deserialize(MapDeserializer::new(fields)) {
