@@ -54,6 +54,7 @@ pub async fn forward<F: FnOnce(Disconnect)>(
         () = up => {}
         () = down => {}
     }
+    drop(guard); // its line comes before the client's next step
     let _ = to_client.close().await;
 }
 
