@@ -1,7 +1,7 @@
 //! Waiting for a cause without a runtime.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use super::Cause;
@@ -11,14 +11,13 @@ use crate::Disconnect;
 #[derive(Debug)]
 pub(super) struct Ended {
     cause: Cause,
-    id: u64,
+    id: usize,
 }
 
 impl Ended {
     pub(super) fn new(cause: Cause) -> Self {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self { cause, id }
+        static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
+        Self { cause, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -27,14 +26,14 @@ impl Future for Ended {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Disconnect> {
         // First the wakers, then the look: what is recorded after it finds them.
-        for place in self.cause.path() {
+        for cause in self.cause.path() {
             let waker = context.waker().clone();
-            let replaced = place.node.update(|open| open.waiters.insert(self.id, waker));
+            let replaced = cause.lock().open().waiters.insert(self.id, waker);
             // Not under a lock: wakers are not ours.
             drop(replaced);
         }
-        match self.cause.known() {
-            Some(known) => Poll::Ready(known.end),
+        match self.cause.get() {
+            Some(end) => Poll::Ready(end),
             None => Poll::Pending,
         }
     }
@@ -42,12 +41,9 @@ impl Future for Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        for place in self.cause.path() {
-            let mut state = place.node.lock();
-            let open = state.open.as_mut();
-            let waker = open.and_then(|open| open.waiters.remove(&self.id));
-            drop(state);
-            drop(waker);
+        for cause in self.cause.path() {
+            let removed = cause.lock().open.as_mut().and_then(|open| open.waiters.remove(&self.id));
+            drop(removed);
         }
     }
 }

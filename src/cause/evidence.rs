@@ -43,4 +43,18 @@ pub(crate) enum Weight {
     Known(Evidence),
     /// The same, and bytes were missing or wrong: it refutes any expected end that was only assumed.
     Refuting(Evidence),
+    /// The transport ended, and the site had presumed what that means.
+    Presumed,
+    /// The transport ended, in a protocol in which that is the goodbye.
+    Goodbye,
+}
+
+impl Weight {
+    pub(super) const fn evidence(self) -> Option<Evidence> {
+        match self {
+            Self::NothingNew | Self::Text => None,
+            Self::Known(evidence) | Self::Refuting(evidence) => Some(evidence),
+            Self::Presumed | Self::Goodbye => Some(Evidence::Transport),
+        }
+    }
 }

@@ -16,9 +16,8 @@ use node::Node;
 
 pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
-pub(crate) use learned::Assumption;
-pub(crate) use node::Found;
-pub(crate) use transport::{Mark, Transport};
+pub(crate) use node::{Found, State};
+pub(crate) use transport::{Direction, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
 ///
@@ -148,7 +147,7 @@ impl Cause {
         } else {
             Weight::Known(evidence)
         };
-        self.observe(weight, disconnect, None)
+        self.observe(|_| Some((weight, disconnect)))
     }
 
     /// Records an error, if it explains the end.
@@ -168,8 +167,8 @@ impl Cause {
     /// assert_eq!(cause.get().unwrap().trigger(), Some(Trigger::EndOfFile));
     /// ```
     pub fn record_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
-        let weight = Finding::weight(Finding::of(error), self.is_tracked());
-        self.observe(weight, Disconnect::from_error(connect_type, error), None);
+        let (finding, end) = (Finding::of(error), Disconnect::from_error(connect_type, error));
+        self.observe(|state| Some((Finding::weight(finding, state.is_tracked()), end)));
     }
 
     /// Returns what is known so far, of this cause and those above it.

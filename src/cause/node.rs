@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::iter;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::learned::{Assumption, Learned};
+use super::learned::{Learned, Observation};
 use super::transport::Transport;
 use super::{Cause, Weight};
 use crate::clock::Order;
@@ -19,62 +19,68 @@ use crate::{ConnectType, Disconnect, Evidence, Initiator};
 #[derive(Default)]
 pub(crate) struct Node {
     /// Set at birth.
-    pub(super) parent: Option<Cause>,
-    /// The layer of the first guard.
-    pub(super) layer: OnceLock<ConnectType>,
-    /// The first tracked stream; the others are in the state.
-    pub(super) transport: OnceLock<Transport>,
+    parent: Option<Cause>,
     state: Mutex<State>,
 }
 
-/// Both in a box: most open connections have neither.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
+    /// That of the first guard.
+    layer: Option<ConnectType>,
+    /// The first tracked stream; the others are in [`Open`].
+    pub(super) transport: Option<Transport>,
+    /// Both in a box: most open connections have neither.
     learned: Option<Box<Learned>>,
     pub(super) open: Option<Box<Open>>,
 }
 
 /// What matters as long as the connection is open.
 #[derive(Debug, Default)]
-pub(super) struct Open {
+pub(crate) struct Open {
     /// What an end without a word means from now on.
-    pub(super) presumption: Option<Disconnect>,
+    pub(super) presumption: Option<Presumption>,
     /// Whose transport was half closed first.
-    pub(super) half_closed: Option<(ConnectType, Option<Initiator>)>,
+    pub(crate) half_closed: Option<(ConnectType, Option<Initiator>)>,
     /// A peer that had stopped takes nothing any more either.
-    pub(super) has_left: bool,
+    pub(crate) has_left: bool,
     /// This side shut a stream down before any peer had stopped.
-    pub(super) shut_down: Option<ConnectType>,
-    pub(super) waiters: BTreeMap<u64, Waker>,
-    pub(super) more_transports: Vec<Arc<Transport>>,
+    pub(crate) shut_down: Option<ConnectType>,
+    pub(super) waiters: BTreeMap<usize, Waker>,
+    pub(super) more_transports: Vec<Transport>,
+}
+
+#[derive(Debug)]
+pub(super) struct Presumption {
+    pub(super) end: Disconnect,
+    /// How many bytes had come from the side that it names: with the next one it is over.
+    pub(super) received: u64,
 }
 
 /// A record that a cause found on its path.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) end: Disconnect,
-    pub(crate) is_inherited: bool,
     /// The layer of the line that reports it.
     pub(crate) origin: Option<ConnectType>,
-    /// Expected, and only assumed.
-    pub(crate) is_assumed: bool,
+    /// Expected, and inherited or only assumed: a panic explains more.
+    pub(crate) yields_to_panic: bool,
 }
 
 /// A place on the path from a cause up to its root.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) node: &'a Node,
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
     is_inherited: bool,
     /// The layer of the topmost guard above the cause, up to here.
     origin: Option<ConnectType>,
 }
 
-impl Place<'_> {
+impl Place {
     /// A record that was found here, with the facts of this very cause and no other's.
     pub(super) fn found(self, end: &Disconnect, facts: Facts) -> Found {
         let mut end = end.clone();
-        end.fields.facts = if self.is_inherited { Facts::NONE } else { end.fields.facts.or(facts) };
-        Found { end, is_inherited: self.is_inherited, origin: self.origin, is_assumed: false }
+        end.facts = if self.is_inherited { Facts::NONE } else { end.facts.or(facts) };
+        let yields_to_panic = self.is_inherited && end.expected();
+        Found { end, origin: self.origin, yields_to_panic }
     }
 }
 
@@ -89,9 +95,11 @@ impl Node {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Open) -> T) -> T {
-        change(self.lock().open.get_or_insert_default())
+impl State {
+    pub(crate) fn open(&mut self) -> &mut Open {
+        self.open.get_or_insert_default()
     }
 }
 
@@ -106,30 +114,44 @@ impl Drop for Node {
 }
 
 impl Cause {
-    pub(super) fn node(&self) -> &Node {
-        &self.0
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
     }
 
     /// This cause, its parent, and so on.
-    pub(super) fn path(&self) -> impl Iterator<Item = Place<'_>> {
-        let this = Place { node: self.node(), is_inherited: false, origin: None };
-        iter::successors(Some(this), |place| {
-            let node = place.node.parent.as_ref()?.node();
-            Some(Place { node, is_inherited: true, origin: node.layer.get().copied().or(place.origin) })
+    pub(super) fn path(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |cause| cause.0.parent.as_ref())
+    }
+
+    /// Looks at one cause of the path after the other, until a look finds something.
+    pub(super) fn find<T>(&self, mut look: impl FnMut(&State, Place) -> Option<T>) -> Option<T> {
+        let mut place = Place::default();
+        self.path().find_map(|cause| {
+            let state = cause.lock();
+            if place.is_inherited {
+                place.origin = state.layer.or(place.origin);
+            }
+            let found = look(&state, place);
+            place.is_inherited = true;
+            found
         })
     }
 
     /// Notes that a guard's line reports this. The layer of the first one counts.
     pub(crate) fn reported_by(self, connect_type: ConnectType) -> Self {
-        self.node().layer.get_or_init(|| connect_type);
+        self.lock().layer.get_or_insert(connect_type);
         self
     }
 
-    pub(crate) fn observe(&self, weight: Weight, end: Disconnect, assumption: Option<Assumption>) -> bool {
+    /// Takes in what a look at this cause decides, and returns whether it was kept.
+    pub(crate) fn observe(&self, look: impl FnOnce(&mut State) -> Option<(Weight, Disconnect)>) -> bool {
         let mut order = Order::hold();
-        let mut state = self.node().lock();
+        let mut state = self.lock();
+        let Some((weight, end)) = look(&mut state) else {
+            return false;
+        };
         let learned = state.learned.get_or_insert_default();
-        let is_kept = learned.learn(&mut order, weight, end, assumption);
+        let is_kept = learned.learn(Observation { stamp: order.stamp(), weight, end });
         let is_known = learned.first.is_some();
         let open = state.open.as_mut().filter(|_| is_known);
         let waiters = open.map(|open| mem::take(&mut open.waiters));
@@ -151,8 +173,7 @@ impl Cause {
     /// What is known on the path, else the best of what is not.
     pub(crate) fn known_or_weak(&self) -> Option<Found> {
         let order = Order::hold();
-        let known = self.known_in(&order);
-        known.or_else(|| self.weak_in(&order))
+        self.known_in(&order).or_else(|| self.weak_in(&order))
     }
 
     /// What the path learned, in the order of time, by the one rule. What a cause learned after one below it
@@ -161,64 +182,57 @@ impl Cause {
     /// So of what counts, the topmost came first. It is the answer, unless it is `Transport`: that is refined
     /// by the earliest `Peer` among the rest.
     fn known_in(&self, _: &Order) -> Option<Found> {
-        let mut first: Option<(u64, Evidence, Found)> = None;
-        let mut peer: Option<(u64, Found)> = None;
-        for place in self.path() {
-            let state = place.node.lock();
-            let Some(learned) = &state.learned else {
-                continue;
-            };
-            let Some(known) = &learned.first else {
-                continue;
-            };
-            let below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
-            let mut hear = |end: &Disconnect, stamp| {
-                if stamp < below && peer.as_ref().is_none_or(|(earlier, _)| stamp < *earlier) {
-                    peer = Some((stamp, place.found(end, learned.facts)));
+        type Candidate = (u64, Evidence, Found);
+        let (mut first, mut peer): (Option<Candidate>, Option<Candidate>) = (None, None);
+        self.find(|state, place| -> Option<()> {
+            let learned = state.learned.as_deref()?;
+            let stamp_below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
+            for one in learned.first.iter().chain(learned.refined.as_deref()) {
+                let Some(evidence) = one.weight.evidence().filter(|_| one.stamp < stamp_below) else {
+                    continue;
+                };
+                for earliest in [Some(&mut first), (evidence == Evidence::Peer).then_some(&mut peer)] {
+                    if let Some(earliest) =
+                        earliest.filter(|other| other.as_ref().is_none_or(|(stamp, ..)| one.stamp < *stamp))
+                    {
+                        let mut found = place.found(&one.end, learned.facts);
+                        found.yields_to_panic |= one.is_assumed();
+                        *earliest = Some((one.stamp, evidence, found));
+                    }
                 }
-            };
-            if let Some(refined) = &learned.refined {
-                hear(&refined.0, refined.1);
             }
-            if known.evidence == Evidence::Peer {
-                hear(&known.end, known.stamp);
-            }
-            if known.stamp < below {
-                let mut found = place.found(&known.end, learned.facts);
-                found.is_assumed = known.assumption.is_some();
-                first = Some((known.stamp, known.evidence, found));
-            }
-        }
-        let (_, evidence, found) = first?;
-        match (evidence, peer) {
-            (Evidence::Transport, Some((_, peer))) => Some(peer),
-            (Evidence::Transport | Evidence::Local | Evidence::Peer, _) => Some(found),
-        }
+            None
+        });
+        let (_, evidence, first) = first?;
+        let refined = peer.filter(|_| evidence == Evidence::Transport);
+        Some(refined.map_or(first, |(.., peer)| peer))
     }
 
     /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
     /// stream that this side shut down.
     fn weak_in(&self, _: &Order) -> Option<Found> {
-        let weak = self.path().filter_map(|place| {
-            let state = place.node.lock();
+        let mut best: Option<((bool, u64), Found)> = None;
+        self.find(|state, place| -> Option<()> {
             let weak = state.learned.as_ref()?.weak.as_ref()?;
-            let found = place.found(&weak.end, Facts::NONE);
-            Some((!weak.is_text, weak.stamp, found))
+            let rank = (weak.weight == Weight::NothingNew, weak.stamp);
+            if best.as_ref().is_none_or(|(other, _)| rank < *other) {
+                best = Some((rank, place.found(&weak.end, Facts::NONE)));
+            }
+            None
         });
-        match weak.min_by_key(|(is_nothing_new, stamp, _)| (*is_nothing_new, *stamp)) {
-            Some((false, _, text)) => Some(text),
-            Some((true, _, nothing_new)) => self.presumed().or(Some(nothing_new)),
+        match best {
+            Some(((false, _), text)) => Some(text),
+            Some(((true, _), nothing_new)) => self.presumed().or(Some(nothing_new)),
             None => self.presumed().or_else(|| self.shut_down()),
         }
     }
 
     /// What this cause's own observations know beside the cause, and when it first knew that.
     pub(crate) fn own_facts(&self) -> (Facts, Option<u64>) {
-        let state = self.node().lock();
-        let Some(learned) = &state.learned else {
-            return (Facts::NONE, None);
-        };
-        let first = learned.first.as_ref();
-        (learned.facts, first.map(|first| first.stamp))
+        let state = self.lock();
+        let learned = state.learned.as_deref();
+        let facts = learned.map_or(Facts::NONE, |learned| learned.facts);
+        let first = learned.and_then(|learned| learned.first.as_ref());
+        (facts.or(state.bytes()), first.map(|first| first.stamp))
     }
 }

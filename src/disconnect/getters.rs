@@ -36,28 +36,28 @@ use crate::{
 impl Disconnect {
     /// Returns the layer that the connection belonged to.
     pub const fn connect_type(&self) -> ConnectType {
-        self.fields.connect_type
+        self.connect_type
     }
 
     /// Returns why the connection ended.
     pub const fn reason(&self) -> DisconnectReason {
-        self.fields.reason
+        self.reason
     }
 
     /// Returns whether this end is part of normal operation, which follows from the
     /// [reason](DisconnectReason::expected) alone.
     pub const fn expected(&self) -> bool {
-        self.fields.reason.expected()
+        self.reason.expected()
     }
 
     /// Returns the side that ended the connection, if that is known.
     pub const fn initiator(&self) -> Option<Initiator> {
-        self.fields.initiator
+        self.initiator
     }
 
     /// Returns what was seen, or which timer fired, if that is known.
     pub const fn trigger(&self) -> Option<Trigger> {
-        self.fields.trigger
+        self.trigger
     }
 
     /// Returns whose transport ended, if a tracked stream saw that.
@@ -75,7 +75,7 @@ impl Disconnect {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub const fn peer(&self) -> Option<Initiator> {
-        self.fields.peer
+        self.peer
     }
 
     /// Returns the layer whose line reports an inherited cause; nothing if this line is the original.
@@ -101,7 +101,7 @@ impl Disconnect {
     /// drop(session);
     /// ```
     pub const fn origin(&self) -> Option<ConnectType> {
-        self.fields.origin
+        self.origin
     }
 
     /// Returns the free text: one line, at most 256 bytes, never blank.
@@ -111,44 +111,44 @@ impl Disconnect {
 
     /// Returns the code that the protocol closed with.
     pub const fn code(&self) -> Option<CloseCode> {
-        self.fields.code
+        self.code
     }
 
     /// Returns the exit status of the process behind the session.
     pub const fn exit_code(&self) -> Option<i32> {
-        self.fields.facts.exit_code
+        self.facts.exit_code
     }
 
     /// Returns how the packets travelled, if that is known.
     pub const fn connection_method(&self) -> Option<ConnectionMethod> {
-        self.fields.facts.connection_method
+        self.facts.connection_method
     }
 
     /// Returns how long the connection was open.
     pub fn connection_duration(&self) -> Option<Duration> {
-        let milliseconds = self.fields.facts.connection_duration_ms;
+        let milliseconds = self.facts.connection_duration_ms;
         milliseconds.map(Duration::from_millis)
     }
 
     /// Returns how long the peer had sent nothing when the connection ended.
     pub fn peer_silence(&self) -> Option<Duration> {
-        self.fields.facts.peer_silence_ms.map(Duration::from_millis)
+        self.facts.peer_silence_ms.map(Duration::from_millis)
     }
 
     /// Returns how many bytes the transport received.
     pub const fn bytes_received(&self) -> Option<u64> {
-        self.fields.facts.bytes_received
+        self.facts.bytes_received
     }
 
     /// Returns how many bytes the transport sent.
     pub const fn bytes_sent(&self) -> Option<u64> {
-        self.fields.facts.bytes_sent
+        self.facts.bytes_sent
     }
 
     /// Returns how much further the wall clock moved than the monotonic clock while the connection was
     /// open, in milliseconds; never 0.
     pub const fn clock_jump(&self) -> Option<i64> {
-        self.fields.facts.clock_jump_ms
+        self.facts.clock_jump_ms
     }
 
     /// Returns the one string for a connection log that has a single reason column: the detail if
@@ -164,7 +164,7 @@ impl Disconnect {
     /// assert_eq!(end.with_detail("normal close").report_reason(), "normal close");
     /// ```
     pub fn report_reason(&self) -> &str {
-        self.detail().unwrap_or(self.fields.reason.as_str())
+        self.detail().unwrap_or(self.reason.as_str())
     }
 
     /// Returns the fields with a fixed set of words, as label pairs for a metrics library.
@@ -192,10 +192,10 @@ impl Disconnect {
     /// ```
     pub fn labels(&self) -> [(&'static str, &'static str); 4] {
         let expected = if self.expected() { "true" } else { "false" };
-        let initiator = self.fields.initiator.unwrap_or_default();
+        let initiator = self.initiator.unwrap_or_default();
         [
-            (ConnectType::KEY, self.fields.connect_type.as_str()),
-            (DisconnectReason::KEY, self.fields.reason.as_str()),
+            (ConnectType::KEY, self.connect_type.as_str()),
+            (DisconnectReason::KEY, self.reason.as_str()),
             (keys::DISCONNECT_EXPECTED, expected),
             (Initiator::KEY, initiator.as_str()),
         ]

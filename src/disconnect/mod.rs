@@ -5,11 +5,11 @@ use std::error::Error;
 use crate::escaped::Escaped;
 use crate::{CloseCode, ConnectType, DisconnectReason, Initiator, Trigger};
 
-mod fields;
+mod facts;
 mod getters;
 mod setters;
 
-pub(crate) use fields::{Facts, Fields, take_apart};
+pub(crate) use facts::{Facts, take_apart};
 
 /// How one connection ended: in which layer, why, by which side, and what else is known.
 ///
@@ -37,8 +37,15 @@ pub(crate) use fields::{Facts, Fields, take_apart};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Disconnect {
-    pub(crate) fields: Fields,
+    pub(crate) connect_type: ConnectType,
+    pub(crate) reason: DisconnectReason,
+    pub(crate) initiator: Option<Initiator>,
+    pub(crate) trigger: Option<Trigger>,
+    pub(crate) peer: Option<Initiator>,
+    pub(crate) code: Option<CloseCode>,
     pub(crate) detail: Option<Escaped>,
+    pub(crate) origin: Option<ConnectType>,
+    pub(crate) facts: Facts,
 }
 
 /// # Constructors
@@ -57,17 +64,17 @@ impl Disconnect {
     #[must_use]
     #[inline]
     pub const fn new(connect_type: ConnectType, reason: DisconnectReason) -> Self {
-        let fields = Fields {
+        Self {
             connect_type,
             reason,
             initiator: None,
             trigger: None,
             peer: None,
             code: None,
+            detail: None,
             origin: None,
             facts: Facts::NONE,
-        };
-        Self { fields, detail: None }
+        }
     }
 
     /// Creates a record from the code that a protocol closed with.

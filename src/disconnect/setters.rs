@@ -26,7 +26,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_reason(mut self, reason: DisconnectReason) -> Self {
-        self.fields.reason = reason;
+        self.reason = reason;
         self
     }
 
@@ -44,7 +44,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_initiator(mut self, initiator: Initiator) -> Self {
-        self.fields.initiator = Some(initiator);
+        self.initiator = Some(initiator);
         self
     }
 
@@ -62,7 +62,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_trigger(mut self, trigger: Trigger) -> Self {
-        self.fields.trigger = Some(trigger);
+        self.trigger = Some(trigger);
         self
     }
 
@@ -81,7 +81,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_peer(mut self, peer: Initiator) -> Self {
-        self.fields.peer = if peer.is_side() { Some(peer) } else { None };
+        self.peer = if peer.is_side() { Some(peer) } else { None };
         self
     }
 
@@ -123,7 +123,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_code(mut self, code: CloseCode) -> Self {
-        self.fields.code = Some(code);
+        self.code = Some(code);
         self
     }
 
@@ -140,7 +140,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_exit_code(mut self, exit_code: i32) -> Self {
-        self.fields.facts.exit_code = Some(exit_code);
+        self.facts.exit_code = Some(exit_code);
         self
     }
 
@@ -158,7 +158,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_connection_method(mut self, method: ConnectionMethod) -> Self {
-        self.fields.facts.connection_method = Some(method);
+        self.facts.connection_method = Some(method);
         self
     }
 
@@ -178,7 +178,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_connection_duration(mut self, duration: Duration) -> Self {
-        self.fields.facts.connection_duration_ms = Some(milliseconds(duration));
+        self.facts.connection_duration_ms = Some(milliseconds(duration));
         self
     }
 
@@ -196,7 +196,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_peer_silence(mut self, silence: Duration) -> Self {
-        self.fields.facts.peer_silence_ms = Some(milliseconds(silence));
+        self.facts.peer_silence_ms = Some(milliseconds(silence));
         self
     }
 
@@ -212,8 +212,8 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_bytes(mut self, received: u64, sent: u64) -> Self {
-        self.fields.facts.bytes_received = Some(received);
-        self.fields.facts.bytes_sent = Some(sent);
+        self.facts.bytes_received = Some(received);
+        self.facts.bytes_sent = Some(sent);
         self
     }
 
@@ -232,7 +232,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn with_clock_jump(mut self, milliseconds: i64) -> Self {
-        self.fields.facts.clock_jump_ms = if milliseconds == 0 { None } else { Some(milliseconds) };
+        self.facts.clock_jump_ms = if milliseconds == 0 { None } else { Some(milliseconds) };
         self
     }
 
@@ -247,7 +247,7 @@ impl Disconnect {
     }
 
     pub(crate) const fn with_known_trigger(mut self, trigger: Option<Trigger>) -> Self {
-        self.fields.trigger = trigger;
+        self.trigger = trigger;
         self
     }
 

@@ -34,8 +34,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     fn known_in_a_panic(&self) -> Disconnect {
         let known = || {
             let found = self.cause.known()?;
-            let is_passed_over = found.end.expected() && (found.is_inherited || found.is_assumed);
-            (!is_passed_over).then(|| self.of_this_layer(found))
+            (!found.yields_to_panic).then(|| self.of_this_layer(found))
         };
         known().unwrap_or_else(|| {
             let panicked = self.unknown(Trigger::Panic).with_detail(PANICKED);
@@ -52,8 +51,8 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
 
     fn of_this_layer(&self, found: Found) -> Disconnect {
         let mut end = found.end;
-        end.fields.connect_type = self.connect_type;
-        end.fields.origin = found.origin;
+        end.connect_type = self.connect_type;
+        end.origin = found.origin;
         end
     }
 
@@ -68,16 +67,13 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         // No silence is longer than the connection.
         let heard = self.cause.last_heard(end.peer());
         let silence = heard.and_then(|heard| since(heard).or(open).min(open));
-        let bytes = self.cause.bytes();
         let jump = self.opened.jump_until(closed);
         let measured = Facts {
             connection_duration_ms: open,
             peer_silence_ms: silence,
-            bytes_received: bytes.map(|(received, _)| received),
-            bytes_sent: bytes.map(|(_, sent)| sent),
             clock_jump_ms: Some(jump).filter(|jump| jump.unsigned_abs() >= LEAST_CLOCK_JUMP_MS),
             ..Facts::NONE
         };
-        end.fields.facts = end.fields.facts.or(observed).or(measured);
+        end.facts = end.facts.or(observed).or(measured);
     }
 }

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, M
 
 use super::go;
 use super::value::{TextVisitor, Value, ValueVisitor};
-use crate::disconnect::{Facts, Fields};
+use crate::disconnect::Facts;
 use crate::escaped::Escaped;
 use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
 
@@ -102,7 +102,7 @@ impl<'de> Values<'de> {
         let reason_text = word.is_err().then_some(reason);
         let code_text = code.filter(|_| known_code.is_none());
         let detail = [detail, reason_text, code_text].into_iter().flatten();
-        let fields = Fields {
+        Ok(Disconnect {
             connect_type: connect_type.parse().map_err(E::custom)?,
             reason: word.clone().unwrap_or(meaning),
             initiator: self.word_or_default(Key::Initiator)?,
@@ -110,9 +110,9 @@ impl<'de> Values<'de> {
             peer: self.word(Key::Peer)?.filter(|peer: &Initiator| peer.is_side()),
             code: known_code,
             origin: self.word(Key::Origin)?,
+            detail: detail.map(Cow::into_owned).map(Cow::Owned).find_map(Escaped::new),
             facts: Facts { clock_jump_ms: facts.clock_jump_ms.filter(|jump| *jump != 0), ..facts },
-        };
-        Ok(Disconnect { fields, detail: detail.map(Cow::into_owned).map(Cow::Owned).find_map(Escaped::new) })
+        })
     }
 
     /// A word of a vocabulary; one that is not known is left out.

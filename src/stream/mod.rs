@@ -25,8 +25,8 @@ use observer::{EndOfFile, Observer};
 /// | a shutdown by this side (tokio), before any peer stopped | nothing; a guard that knows nothing better logs `graceful` by this side |
 /// | a drop | nothing |
 ///
-/// After a shutdown by this side, the peer's end of file only answers it. After a stream's own end of file, its own
-/// `reset` or `broken_pipe` is nothing new.
+/// A shutdown by this side counts from its beginning; after it, the peer's end of file only answers it. After a
+/// stream's own end of file, its own `reset` or `broken_pipe` is nothing new.
 ///
 /// # Streams of one peer
 ///

@@ -1,21 +1,19 @@
 //! The part that decides, apart from the stream.
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
-#[cfg(feature = "tokio")]
-use std::task::Poll;
 
-use crate::cause::{Assumption, Mark, Transport, Weight};
+use crate::cause::{Direction, State, Transport, Weight};
 use crate::error::{Finding, is_end_of_terminal};
-use crate::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger};
+use crate::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator, Trigger, clock};
 
 #[derive(Debug)]
 pub(super) struct Observer {
     pub(super) cause: Cause,
-    /// This stream's place in its cause, unless it is the first.
-    other: Option<Arc<Transport>>,
+    /// This stream's place in its cause.
+    place: usize,
     connect_type: ConnectType,
     pub(super) end_of_file: EndOfFile,
+    is_read: bool,
 }
 
 /// What an end of file means if nothing is presumed.
@@ -31,33 +29,38 @@ pub(super) enum EndOfFile {
 
 impl Observer {
     pub(super) fn new(connect_type: ConnectType, peer: Initiator, cause: Cause) -> Self {
-        Self {
-            other: cause.track(peer.is_side().then_some(peer)),
-            connect_type,
-            end_of_file: EndOfFile::Failure,
-            cause,
-        }
+        let place = cause.track(peer.is_side().then_some(peer));
+        Self { cause, place, connect_type, end_of_file: EndOfFile::Failure, is_read: false }
     }
 
     #[inline]
-    fn transport(&self) -> &Transport {
-        self.cause.transport(self.other.as_ref())
+    fn note(&self, change: impl FnOnce(&mut Transport)) {
+        change(self.cause.lock().transport(self.place));
     }
 
     /// A read begins.
     #[inline]
-    pub(super) fn reads(&self) {
-        self.transport().set(Mark::Read);
+    pub(super) fn reads(&mut self) {
+        if !self.is_read {
+            self.is_read = true;
+            self.note(|transport| transport.incoming = Direction::Open);
+        }
     }
 
     /// A read has returned.
     #[inline]
     pub(super) fn has_read(&self, wanted_bytes: bool, result: &io::Result<usize>) {
         match result {
-            Ok(0) if wanted_bytes => self.end_of_file(),
+            Ok(0) if wanted_bytes => self.stopped(),
             Ok(0) => {}
-            Ok(count) => self.transport().receive(*count),
-            Err(error) if is_end_of_terminal(error) => self.end_of_file(),
+            Ok(count) => {
+                let now = clock::now();
+                self.note(|transport| {
+                    transport.received = transport.received.saturating_add(*count as u64);
+                    transport.heard = now;
+                });
+            }
+            Err(error) if is_end_of_terminal(error) => self.stopped(),
             Err(error) => self.failed("read", error),
         }
     }
@@ -67,7 +70,10 @@ impl Observer {
         match result {
             Ok(0) if had_bytes => self.failed("write", &ErrorKind::WriteZero.into()),
             Ok(0) => {}
-            Ok(count) => self.transport().send(*count),
+            Ok(count) => self.note(|transport| {
+                transport.sent = transport.sent.saturating_add(*count as u64);
+                transport.outgoing = Direction::Open;
+            }),
             Err(error) => self.failed("write", error),
         }
     }
@@ -79,58 +85,57 @@ impl Observer {
         }
     }
 
-    /// Watches a shutdown. It counts from its beginning, unless it fails or has to wait: another handle may read
-    /// the answer before it returns.
+    /// A shutdown begins. It counts from here, since another handle may read the answer before it returns.
     #[cfg(feature = "tokio")]
-    pub(super) fn shuts_down(
-        &self,
-        shut_down: impl FnOnce() -> Poll<io::Result<()>>,
-    ) -> Poll<io::Result<()>> {
-        let transport = self.transport();
-        let was_shut_down = transport.has(Mark::ShutDown);
-        let is_noted = self.cause.note_shut_down(self.connect_type, transport);
-        let result = shut_down();
-        let is_error = |error: &io::Error| error.kind() != ErrorKind::NotConnected;
-        match &result {
-            Poll::Ready(Err(error)) if is_error(error) => self.failed("shutdown", error),
+    pub(super) fn shuts_down(&self) {
+        let mut state = self.cause.lock();
+        let has_stopped = state.has_stopped(self.place);
+        state.transport(self.place).outgoing = Direction::Ended;
+        let open = state.open();
+        // After a peer's half close, it only passes that on.
+        if !has_stopped && open.half_closed.is_none() {
+            open.shut_down.get_or_insert(self.connect_type);
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_shut_down(&self, result: &io::Result<()>) {
+        match result {
             // Newer versions of tokio take a `NotConnected` for a shutdown themselves.
-            Poll::Ready(_) => return result,
-            Poll::Pending => {}
+            Err(error) if error.kind() != ErrorKind::NotConnected => self.failed("shutdown", error),
+            Ok(()) | Err(_) => {}
         }
-        if !was_shut_down {
-            self.cause.forget_shut_down(transport, is_noted);
-        }
-        result
     }
 
     #[cold]
-    fn end_of_file(&self) {
-        self.learn_end_of_file();
-        // Last: another handle that finds the mark finds what it stands for.
-        self.transport().set(Mark::Stopped);
+    fn stopped(&self) {
+        self.cause.observe(|state| {
+            // Else it answers the shutdown of this side.
+            let is_first = !state.is_shut_down(self.place);
+            let transport = state.transport(self.place);
+            transport.incoming = Direction::Ended;
+            let peer = transport.peer;
+            if is_first { self.end_of_file(state, peer) } else { None }
+        });
     }
 
-    fn learn_end_of_file(&self) {
-        let transport = self.transport();
-        let (layer, peer) = (self.connect_type, transport.peer);
-        // Else it answers the shutdown of this side.
-        let Ok(presumed) = self.cause.stopped(transport) else {
-            return;
-        };
-        let (end, assumption) = match (self.end_of_file, presumed) {
-            (EndOfFile::HalfClose, _) => return self.cause.note_half_closed(layer, peer),
-            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => (end, Some(Assumption::Presumption)),
+    fn end_of_file(&self, state: &mut State, peer: Option<Initiator>) -> Option<(Weight, Disconnect)> {
+        let layer = self.connect_type;
+        let (weight, end) = match (self.end_of_file, state.presumed_of(peer)) {
+            (EndOfFile::HalfClose, _) => {
+                state.open().half_closed.get_or_insert((layer, peer));
+                return None;
+            }
+            (EndOfFile::Failure | EndOfFile::Goodbye, Some(end)) => (Weight::Presumed, end),
             (EndOfFile::Goodbye, None) => {
-                let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
-                (end, Some(Assumption::Goodbye))
+                (Weight::Goodbye, Disconnect::closed_by(layer, peer.unwrap_or_default()))
             }
             (EndOfFile::Failure, None) => {
-                let reason = DisconnectReason::NetworkError;
-                (Disconnect::failure(layer, reason), None)
+                let end = Disconnect::failure(layer, DisconnectReason::NetworkError);
+                (Weight::Known(Evidence::Transport), end)
             }
         };
-        let end = end.with_trigger(Trigger::EndOfFile);
-        self.record(Weight::Known(Evidence::Transport), end, assumption);
+        Some((weight, Disconnect { trigger: Some(Trigger::EndOfFile), peer, ..end }))
     }
 
     #[cold]
@@ -140,38 +145,35 @@ impl Observer {
             // The program may go on.
             return;
         }
-        let transport = self.transport();
         // Without a meaning of its own, an error of the transport is still one.
-        let weight = match finding {
-            Some(_) => Finding::weight(finding, false),
-            None => Weight::Known(Evidence::Transport),
+        let (reason, weight) = match finding {
+            Some(known) => (known.reason(), Finding::weight(finding, false)),
+            None => (DisconnectReason::NetworkError, Weight::Known(Evidence::Transport)),
         };
         let trigger = finding.and_then(Finding::trigger);
-        let may_be_presumed = matches!(trigger, Some(Trigger::Reset | Trigger::BrokenPipe));
-        if may_be_presumed && self.cause.has_stopped(transport) {
-            // It stopped before: nothing new, but that it does not listen on.
-            return self.cause.note_left();
-        }
-        let presumed = self.cause.presumed_of(transport);
-        let presumed = presumed.filter(|_| may_be_presumed);
-        let assumption = presumed.is_some().then_some(Assumption::Presumption);
-        let reason = finding.map_or(DisconnectReason::NetworkError, Finding::reason);
-        let mut end = presumed.unwrap_or_else(|| Disconnect::failure(self.connect_type, reason));
-        end = end.with_known_trigger(trigger);
-        if end.detail.is_none() {
-            end = end.with_text(&format_args!("{operation} failed: {error}"));
-        }
-        self.record(weight, end, assumption);
-    }
-
-    fn record(&self, weight: Weight, mut end: Disconnect, assumption: Option<Assumption>) {
-        end.fields.peer = self.transport().peer;
-        self.cause.observe(weight, end, assumption);
+        let failure = Disconnect::failure(self.connect_type, reason);
+        let failure = failure.with_text(&format_args!("{operation} failed: {error}"));
+        self.cause.observe(|state| {
+            let peer = state.transport(self.place).peer;
+            let mut end = (weight, failure);
+            if matches!(trigger, Some(Trigger::Reset | Trigger::BrokenPipe)) {
+                if state.has_stopped(self.place) {
+                    // Nothing new, but that it does not listen on.
+                    state.open().has_left = true;
+                    return None;
+                }
+                if let Some(presumed) = state.presumed_of(peer) {
+                    let detail = presumed.detail.clone().or(end.1.detail);
+                    end = (Weight::Presumed, Disconnect { detail, ..presumed });
+                }
+            }
+            Some((end.0, Disconnect { trigger, peer, ..end.1 }))
+        });
     }
 }
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        self.transport().set(Mark::Gone);
+        self.note(|transport| transport.is_gone = true);
     }
 }

@@ -60,8 +60,9 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let shut_down = || Pin::new(&mut this.stream).poll_shutdown(context);
-        this.observer.shuts_down(shut_down)
+        self.observer.shuts_down();
+        let result = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
+        self.observer.has_shut_down(&result);
+        Poll::Ready(result)
     }
 }

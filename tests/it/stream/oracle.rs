@@ -31,6 +31,8 @@ pub(crate) struct Oracle {
     /// What `NotConnected` left, as long as nothing better is known.
     weak: Option<End>,
     is_shut_down: bool,
+    /// An end of file answers a shutdown, after which nothing was written.
+    answers: bool,
     has_stopped: bool,
     /// The client stopped first, and nothing ended.
     stopped: bool,
@@ -47,6 +49,7 @@ impl Oracle {
             is_assumed: false,
             weak: None,
             is_shut_down: false,
+            answers: false,
             has_stopped: false,
             stopped: false,
             received: 0,
@@ -77,23 +80,26 @@ impl Oracle {
                 self.failed(ErrorKind::WriteZero, false);
             }
             (Call::Read(_), Ok(count)) => self.received += *count as u64,
-            (Call::Write(_), Ok(count)) => self.sent += *count as u64,
-            (Call::Flush, Ok(_)) => {}
-            (Call::Shutdown, Ok(_)) => self.shut_down(),
-            (Call::Shutdown, Err(error)) if error.kind() == ErrorKind::NotConnected => self.shut_down(),
+            (Call::Write(_), Ok(count)) => {
+                self.sent += *count as u64;
+                self.answers &= *count == 0;
+            }
+            (Call::Flush | Call::Shutdown, Ok(_)) => {}
+            (Call::Shutdown, Err(error)) if error.kind() == ErrorKind::NotConnected => {}
             (Call::Presume(reason), _) => self.presumed = reason,
             (_, Err(error)) => self.failed(error.kind(), error.raw_os_error().is_some()),
         }
     }
 
-    /// A graceful end from then on, unless the peer stopped before.
-    fn shut_down(&mut self) {
-        self.is_shut_down |= !self.has_stopped;
+    /// A shutdown is a graceful end from its beginning on, unless the peer stopped before.
+    pub(crate) fn begins(&mut self, call: Call) {
+        self.is_shut_down |= call == Call::Shutdown && !self.has_stopped;
+        self.answers |= call == Call::Shutdown;
     }
 
     fn saw_end_of_file(&mut self) {
         self.has_stopped = true;
-        if self.is_shut_down {
+        if self.answers {
             return;
         }
         let otherwise = match self.meaning {

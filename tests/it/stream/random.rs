@@ -82,6 +82,7 @@ fn a_stream_changes_nothing_and_records_what_the_docs_say() {
             // std has no shutdown of a stream.
             let call = if call == Call::Shutdown && !is_polled { Call::Flush } else { call };
             tracked.presume(call);
+            oracle.begins(call);
             let stream = &mut tracked.stream;
             let (plain, other) = if is_polled {
                 (call.polled(&mut bare), call.polled(stream))

@@ -1,20 +1,4 @@
-use crate::{CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, Trigger};
-
-/// Every field of a record but the detail.
-///
-/// Each adapter takes this [apart](take_apart) field by field: a new field stops the build of all of them until
-/// each has decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Fields {
-    pub(crate) connect_type: ConnectType,
-    pub(crate) reason: DisconnectReason,
-    pub(crate) initiator: Option<Initiator>,
-    pub(crate) trigger: Option<Trigger>,
-    pub(crate) peer: Option<Initiator>,
-    pub(crate) code: Option<CloseCode>,
-    pub(crate) origin: Option<ConnectType>,
-    pub(crate) facts: Facts,
-}
+use crate::ConnectionMethod;
 
 /// What is measured or known of the connection itself: never a cause, never inherited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,12 +38,13 @@ impl Facts {
     }
 }
 
-/// Takes a whole record apart, into the names that an adapter lists: its fields, and behind the semicolon its facts.
+/// Takes a whole record apart, into the names that an adapter lists: its fields, and behind the semicolon its facts. A
+/// new one stops the build of each adapter until it has decided.
 macro_rules! take_apart {
     ($end:expr => $detail:ident $($field:ident)*; $($fact:ident)*) => {
-        let $crate::Disconnect { fields, $detail } = $end;
-        let &$crate::disconnect::Fields { $($field,)* facts } = fields;
-        let $crate::disconnect::Facts { $($fact,)* } = facts;
+        let &$crate::Disconnect {
+            detail: ref $detail, $($field,)* facts: $crate::disconnect::Facts { $($fact,)* },
+        } = $end;
     };
 }
 pub(crate) use take_apart;
