@@ -27,22 +27,16 @@ pub(crate) struct Escaped(Cow<'static, str>);
 
 impl Escaped {
     /// The text without the white space around it; `None` if nothing is left.
-    #[inline]
     pub(crate) fn new(text: Cow<'static, str>) -> Option<Self> {
-        let trimmed = match text.as_bytes() {
-            // Mostly there is nothing to trim.
-            [b'!'..=b'~', .., b'!'..=b'~'] => &text,
-            _ => text.trim(),
-        };
+        let trimmed = text.trim();
         if trimmed.is_empty() {
             return None;
         }
-        let is_clean = trimmed.len() <= MAX_LEN && is_clean(trimmed);
-        let is_trimmed = trimmed.len() == text.len();
+        let stays = trimmed.len() == text.len() && text.len() <= MAX_LEN && is_clean(&text);
         Some(Self(match text {
-            Cow::Borrowed(text) if is_clean && is_trimmed => text.into(),
+            Cow::Borrowed(text) if stays => text.into(),
             // A text that fits may still hold more memory than it shows.
-            Cow::Owned(text) if is_clean && is_trimmed && text.capacity() <= MAX_LEN => text.into(),
+            Cow::Owned(text) if stays && text.capacity() <= MAX_LEN => text.into(),
             text => escape(text.trim(), false).into(),
         }))
     }
@@ -85,8 +79,7 @@ impl fmt::Display for Escaped {
 #[derive(Default)]
 struct Printed {
     text: String,
-    /// With the white space before the text, which is left out.
-    len: usize,
+    is_cut: bool,
 }
 
 impl Printed {
@@ -99,8 +92,9 @@ impl Printed {
     }
 
     fn escaped(self) -> Option<Escaped> {
-        if self.len > MAX_PRINTED && !self.text.is_empty() {
-            Some(Escaped(escape(&self.text, true).into()))
+        let text = self.text.trim();
+        if self.is_cut && !text.is_empty() {
+            Some(Escaped(escape(text, true).into()))
         } else {
             Escaped::new(self.text.into())
         }
@@ -109,16 +103,11 @@ impl Printed {
 
 impl Write for Printed {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = MAX_PRINTED.saturating_sub(self.len).min(text.len());
-        let at_boundary = (0..=room).rfind(|&at| text.is_char_boundary(at));
-        self.len = self.len.saturating_add(text.len());
-        let text = &text[..at_boundary.unwrap_or(0)];
-        let is_first = self.text.is_empty();
-        self.text.push_str(if is_first { text.trim_start() } else { text });
-        if self.len > MAX_PRINTED {
-            return Err(fmt::Error);
-        }
-        Ok(())
+        let room = (MAX_PRINTED - self.text.len()).min(text.len());
+        let end = (0..=room).rfind(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        self.text.push_str(&text[..end]);
+        self.is_cut |= end < text.len();
+        if self.is_cut { Err(fmt::Error) } else { Ok(()) }
     }
 }
 

@@ -158,9 +158,7 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub const fn network_error(connect_type: ConnectType, trigger: Trigger) -> Self {
-        Self::new(connect_type, DisconnectReason::NetworkError)
-            .with_initiator(Initiator::Network)
-            .with_trigger(trigger)
+        Self::failure(connect_type, DisconnectReason::NetworkError).with_trigger(trigger)
     }
 
     /// Creates the record of a protocol that `side` broke.

@@ -238,12 +238,7 @@ impl Disconnect {
 
     /// Sets the initiator, if that is known.
     pub(crate) const fn with_known_initiator(self, initiator: Initiator) -> Self {
-        match initiator {
-            Initiator::Unknown => self,
-            Initiator::Client | Initiator::Agent | Initiator::Server | Initiator::Network => {
-                self.with_initiator(initiator)
-            }
-        }
+        if matches!(initiator, Initiator::Unknown) { self } else { self.with_initiator(initiator) }
     }
 
     pub(crate) const fn with_known_trigger(mut self, trigger: Option<Trigger>) -> Self {

@@ -10,7 +10,7 @@ use super::go;
 use super::value::{TextVisitor, Value, ValueVisitor};
 use crate::disconnect::Facts;
 use crate::escaped::Escaped;
-use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, keys};
+use crate::{Disconnect, DisconnectReason, Initiator, keys};
 
 /// Reads a map of any size, such as a whole JSON log line, and takes what is in the [keys].
 ///
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Disconnect {
 
 /// The values under our keys, before they are judged.
 #[derive(Default)]
-pub(super) struct Values<'de>([Value<'de>; Key::COUNT]);
+pub(super) struct Values<'de>([Value<'de>; <Key as strum::EnumCount>::COUNT]);
 
 impl<'de> Values<'de> {
     /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
@@ -70,9 +70,11 @@ impl<'de> Values<'de> {
     }
 
     fn record_or_nested<E: Error>(mut self) -> Result<Disconnect, E> {
-        let is_whole = self.has(Key::ConnectType) && self.has(Key::Reason);
+        let is_whole = self.has(Key::ConnectType) && self.has(Key::DisconnectReason);
         match self.take(Key::Fields) {
-            Value::Map(nested) if !is_whole && (nested.has(Key::ConnectType) || nested.has(Key::Reason)) => {
+            Value::Map(nested)
+                if !is_whole && (nested.has(Key::ConnectType) || nested.has(Key::DisconnectReason)) =>
+            {
                 nested.record()
             }
             _ => self.record(),
@@ -81,11 +83,11 @@ impl<'de> Values<'de> {
 
     fn record<E: Error>(mut self) -> Result<Disconnect, E> {
         let connect_type = self.take(Key::ConnectType).text("a connect type")?;
-        let connect_type = connect_type.ok_or_else(|| E::missing_field(ConnectType::KEY))?;
-        let reason = self.take(Key::Reason).text("a text")?;
-        let reason = reason.ok_or_else(|| E::missing_field(DisconnectReason::KEY))?;
-        let code = self.take(Key::Code).text("a text")?;
-        let detail = self.take(Key::Detail).text("a text")?;
+        let connect_type = connect_type.ok_or_else(|| E::missing_field(keys::CONNECT_TYPE))?;
+        let reason = self.take(Key::DisconnectReason).text("a text")?;
+        let reason = reason.ok_or_else(|| E::missing_field(keys::DISCONNECT_REASON))?;
+        let code = self.take(Key::DisconnectCode).text("a text")?;
+        let detail = self.take(Key::DisconnectDetail).text("a text")?;
         let facts = Facts {
             exit_code: self.exit_code()?,
             connection_method: self.word_or_default(Key::ConnectionMethod)?,
@@ -105,11 +107,11 @@ impl<'de> Values<'de> {
         Ok(Disconnect {
             connect_type: connect_type.parse().map_err(E::custom)?,
             reason: word.clone().unwrap_or(meaning),
-            initiator: self.word_or_default(Key::Initiator)?,
-            trigger: self.word(Key::Trigger)?.or(go_trigger.filter(|_| word.is_err())),
-            peer: self.word(Key::Peer)?.filter(|peer: &Initiator| peer.is_side()),
+            initiator: self.word_or_default(Key::DisconnectInitiator)?,
+            trigger: self.word(Key::DisconnectTrigger)?.or(go_trigger.filter(|_| word.is_err())),
+            peer: self.word(Key::DisconnectPeer)?.filter(|peer: &Initiator| peer.is_side()),
             code: known_code,
-            origin: self.word(Key::Origin)?,
+            origin: self.word(Key::DisconnectOrigin)?,
             detail: detail.map(Cow::into_owned).map(Cow::Owned).find_map(Escaped::new),
             facts: Facts { clock_jump_ms: facts.clock_jump_ms.filter(|jump| *jump != 0), ..facts },
         })
@@ -145,45 +147,29 @@ impl<'de> Values<'de> {
     }
 }
 
-macro_rules! keys {
-    ($($key:ident = $text:pat,)*) => {
-        #[derive(Clone, Copy)]
-        enum Key {
-            $($key,)*
-        }
-
-        impl Key {
-            const COUNT: usize = [$(stringify!($key)),*].len();
-
-            fn of(text: &str) -> Option<Self> {
-                match text {
-                    $($text => Some(Self::$key),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-keys! {
-    ConnectType = keys::CONNECT_TYPE,
-    Reason = keys::DISCONNECT_REASON,
-    Initiator = keys::DISCONNECT_INITIATOR,
-    Trigger = keys::DISCONNECT_TRIGGER,
-    Peer = keys::DISCONNECT_PEER,
-    Code = keys::DISCONNECT_CODE,
-    Detail = keys::DISCONNECT_DETAIL,
-    Origin = keys::DISCONNECT_ORIGIN,
-    ExitCode = keys::EXIT_CODE,
-    ConnectionMethod = keys::CONNECTION_METHOD,
-    ConnectionDurationMs = keys::CONNECTION_DURATION_MS,
-    PeerSilenceMs = keys::PEER_SILENCE_MS,
-    BytesReceived = keys::BYTES_RECEIVED,
-    BytesSent = keys::BYTES_SENT,
-    ClockJumpMs = keys::CLOCK_JUMP_MS,
-    // In which tracing and Go's slogjson put the record.
-    Fields = "fields",
-    ArbitraryNumber = "$serde_json::private::Number",
+/// Each as its name in [`keys`](crate::keys).
+#[derive(Clone, Copy, strum::EnumCount, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+enum Key {
+    ConnectType,
+    DisconnectReason,
+    DisconnectInitiator,
+    DisconnectTrigger,
+    DisconnectPeer,
+    DisconnectCode,
+    DisconnectDetail,
+    DisconnectOrigin,
+    ExitCode,
+    ConnectionMethod,
+    ConnectionDurationMs,
+    PeerSilenceMs,
+    BytesReceived,
+    BytesSent,
+    ClockJumpMs,
+    /// In which tracing and Go's slogjson put the record.
+    Fields,
+    #[strum(serialize = "$serde_json::private::Number")]
+    ArbitraryNumber,
 }
 
 /// A key of ours, or any other.
@@ -191,7 +177,7 @@ struct AnyKey(Option<Key>);
 
 impl<'de> Deserialize<'de> for AnyKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = |text: &str| Ok(Self(Key::of(text)));
+        let read = |text: &str| Ok(Self(text.parse().ok()));
         deserializer.deserialize_identifier(TextVisitor("a key", read))
     }
 }

@@ -10,7 +10,6 @@ use super::TrackedStream;
 use super::std::has_bytes;
 
 impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for TrackedStream<S, G> {
-    #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -28,7 +27,6 @@ impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for TrackedStream<S, G> {
 }
 
 impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
-    #[inline]
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -55,14 +53,14 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = ready!(Pin::new(&mut self.stream).poll_flush(context));
-        self.observer.has_flushed(&result);
+        self.observer.has_flushed("flush", &result);
         Poll::Ready(result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.observer.shuts_down();
         let result = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
-        self.observer.has_shut_down(&result);
+        self.observer.has_flushed("shutdown", &result);
         Poll::Ready(result)
     }
 }
