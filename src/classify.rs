@@ -131,7 +131,7 @@ fn with_error_of<T, E: Display + 'static>(result: &Result<T, E>, end: Disconnect
     if let Some(error) = error::as_error(value) {
         return end.with_error(error);
     }
-    let trigger = Finding::of_text(value).and_then(Finding::trigger);
+    let trigger = Finding::of_text(value).and_then(|finding| finding.meaning().1);
     end.with_known_trigger(trigger).with_text(value)
 }
 
@@ -247,31 +247,25 @@ pub fn classify_session_exit<E: Error + 'static>(
     const KILLED: i32 = 255;
 
     let layer = ConnectType::AgentToClient;
-    let ended = |otherwise| {
-        if local_shutdown {
-            Disconnect::shutdown(layer, Initiator::Agent)
-        } else {
-            Disconnect::new(layer, otherwise)
-        }
+    let end = match result {
+        Ok(status) if status.success() => Disconnect::new(layer, DisconnectReason::Graceful),
+        Ok(_) | Err(_) if local_shutdown => Disconnect::shutdown(layer, Initiator::Agent),
+        Ok(_) => Disconnect::new(layer, DisconnectReason::ProcessExited),
+        Err(error) => Disconnect::new(layer, DisconnectReason::from_error(error)),
     };
-    match result {
-        Ok(status) => {
-            let end = if status.success() {
-                Disconnect::new(layer, DisconnectReason::Graceful)
-            } else {
-                let end = ended(DisconnectReason::ProcessExited);
-                let exited = "process exited with error status";
-                match status.code() {
-                    // `NTSTATUS` of Windows, known by its digits in hex; `ExitStatus` prints it so, too.
-                    Some(code) if code < 0 => end.with_text(&format_args!("{exited}: {code:#x}")),
-                    Some(code) => end.with_text(&format_args!("{exited}: {code}")),
-                    // A signal, and only Unix has those: `status` prints its name there.
-                    None => end.with_text(&format_args!("process exited with {status}")),
-                }
-            };
-            end.with_exit_code(status.code().unwrap_or(KILLED))
-        }
-        Err(error) => ended(DisconnectReason::from_error(error)).with_error(error),
+    let status = match result {
+        Ok(status) => status,
+        Err(error) => return end.with_error(error),
+    };
+    let end = end.with_exit_code(status.code().unwrap_or(KILLED));
+    let exited = "process exited with error status";
+    match status.code() {
+        Some(0) => end,
+        // `NTSTATUS` of Windows, known by its digits in hex; `ExitStatus` prints it so, too.
+        Some(code) if code < 0 => end.with_text(&format_args!("{exited}: {code:#x}")),
+        Some(code) => end.with_text(&format_args!("{exited}: {code}")),
+        // A signal, and only Unix has those: `status` prints its name there.
+        None => end.with_text(&format_args!("process exited with {status}")),
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) fn as_error<E: 'static>(value: &E) -> Option<&(dyn Error + 'static)> 
 /// What the deciding error of a chain means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finding {
+    /// Nothing: there is but the text.
+    Nothing,
     /// Bytes are missing: the stream ended in the middle of a frame.
     Truncated,
     /// The bytes broke the protocol.
@@ -76,10 +78,9 @@ pub(crate) enum Finding {
 
 impl Finding {
     /// The first error of the chain that means something, else a text of it that ends in a system's code.
-    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
-        sources(error)
-            .find_map(Self::of_one)
-            .or_else(|| sources(error).find_map(|error| Self::of_text(&error)))
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let in_text = || sources(error).find_map(|error| Self::of_text(&error));
+        sources(error).find_map(Self::of_one).or_else(in_text).unwrap_or(Self::Nothing)
     }
 
     fn of_one(error: &(dyn Error + 'static)) -> Option<Self> {
@@ -121,44 +122,33 @@ impl Finding {
         Self::of_io(&io::Error::from_raw_os_error(code_in_text(text)?))
     }
 
-    pub(crate) const fn reason(self) -> DisconnectReason {
+    pub(crate) const fn meaning(self) -> (DisconnectReason, Option<Trigger>) {
+        use DisconnectReason::{NetworkError, ProtocolError, Unknown};
         match self {
-            Self::Truncated | Self::Deadline | Self::Transport(_) | Self::NotConnected => {
-                DisconnectReason::NetworkError
-            }
-            Self::Malformed => DisconnectReason::ProtocolError,
-            Self::Panicked | Self::Cancelled => DisconnectReason::Unknown,
-        }
-    }
-
-    pub(crate) const fn trigger(self) -> Option<Trigger> {
-        match self {
-            Self::Truncated => Some(Trigger::EndOfFile),
-            Self::Malformed => None,
-            Self::Deadline => Some(Trigger::Deadline),
-            Self::Transport(trigger) => Some(trigger),
-            Self::NotConnected => Some(Trigger::Aborted),
-            Self::Panicked => Some(Trigger::Panic),
-            Self::Cancelled => Some(Trigger::Dropped),
+            Self::Nothing => (Unknown, None),
+            Self::Truncated => (NetworkError, Some(Trigger::EndOfFile)),
+            Self::Malformed => (ProtocolError, None),
+            Self::Deadline => (NetworkError, Some(Trigger::Deadline)),
+            Self::Transport(trigger) => (NetworkError, Some(trigger)),
+            Self::NotConnected => (NetworkError, Some(Trigger::Aborted)),
+            Self::Panicked => (Unknown, Some(Trigger::Panic)),
+            Self::Cancelled => (Unknown, Some(Trigger::Dropped)),
         }
     }
 
     /// What an error weighs in a cause: whether a stream that is tracked there would have seen it itself
     /// makes the difference.
-    pub(crate) fn weight(finding: Option<Self>, is_tracked: bool) -> Weight {
-        match finding {
-            None => Weight::Text,
-            Some(Self::Truncated) => Weight::Refuting(Evidence::Transport),
-            Some(Self::Malformed) => Weight::Refuting(Evidence::Local),
-            Some(Self::Panicked) => Weight::Known(Evidence::Local),
-            Some(Self::NotConnected | Self::Cancelled) => Weight::NothingNew,
-            // On Windows `TimedOut` may be a blocking socket's own timeout, which a stream passes over.
-            Some(Self::Transport(trigger))
-                if is_tracked && !(cfg!(windows) && trigger == Trigger::TimedOut) =>
-            {
-                Weight::NothingNew
-            }
-            Some(Self::Deadline | Self::Transport(_)) => Weight::Known(Evidence::Transport),
+    pub(crate) fn weight(self, is_tracked: bool) -> Weight {
+        // On Windows `TimedOut` may be a blocking socket's own timeout, which a stream passes over.
+        let is_passed_over = |trigger| cfg!(windows) && trigger == Trigger::TimedOut;
+        match self {
+            Self::Nothing => Weight::Text,
+            Self::Truncated => Weight::Refuting(Evidence::Transport),
+            Self::Malformed => Weight::Refuting(Evidence::Local),
+            Self::Panicked => Weight::Known(Evidence::Local),
+            Self::NotConnected | Self::Cancelled => Weight::NothingNew,
+            Self::Transport(trigger) if is_tracked && !is_passed_over(trigger) => Weight::NothingNew,
+            Self::Deadline | Self::Transport(_) => Weight::Known(Evidence::Transport),
         }
     }
 }
@@ -240,7 +230,7 @@ impl DisconnectReason {
     /// ```
     #[must_use]
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
-        Finding::of(error).map_or(Self::Unknown, Finding::reason)
+        Finding::of(error).meaning().0
     }
 
     /// Maps the kind of an [`io::Error`] to a reason.

@@ -38,7 +38,9 @@ impl Learned {
     }
 
     fn keep(&mut self, mut new: Observation) -> bool {
-        if self.first.as_mut().is_some_and(|first| first.is_corrected_by(&new)) {
+        // What the peer announced is no assumption.
+        let first = self.first.as_mut().filter(|_| self.refined.is_none());
+        if first.is_some_and(|first| first.is_corrected_by(&new)) {
             return true;
         }
         match (&self.first, new.weight.evidence()) {

@@ -168,7 +168,7 @@ impl Cause {
     /// ```
     pub fn record_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
         let (finding, end) = (Finding::of(error), Disconnect::from_error(connect_type, error));
-        self.observe(|state| Some((Finding::weight(finding, state.is_tracked()), end)));
+        self.observe(|state| Some((finding.weight(state.is_tracked()), end)));
     }
 
     /// Returns what is known so far, of this cause and those above it.

@@ -255,7 +255,7 @@ impl Disconnect {
     /// Sets the text of an error and its sources as the detail, and the trigger that they know.
     pub(crate) fn with_error(mut self, error: &(dyn Error + 'static)) -> Self {
         self.detail = Escaped::from_error(error);
-        self.with_known_trigger(Finding::of(error).and_then(Finding::trigger))
+        self.with_known_trigger(Finding::of(error).meaning().1)
     }
 }
 

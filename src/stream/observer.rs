@@ -135,16 +135,16 @@ impl Observer {
     #[cold]
     fn failed(&self, operation: &str, error: &io::Error) {
         let finding = Finding::of(error);
-        if finding == Some(Finding::Deadline) || error.kind() == ErrorKind::Interrupted {
+        if finding == Finding::Deadline || error.kind() == ErrorKind::Interrupted {
             // The program may go on.
             return;
         }
         // Without a meaning of its own, an error of the transport is still one.
-        let (reason, weight) = match finding {
-            Some(known) => (known.reason(), Finding::weight(finding, false)),
-            None => (DisconnectReason::NetworkError, Weight::Known(Evidence::Transport)),
+        let ((reason, trigger), weight) = if finding == Finding::Nothing {
+            ((DisconnectReason::NetworkError, None), Weight::Known(Evidence::Transport))
+        } else {
+            (finding.meaning(), finding.weight(false))
         };
-        let trigger = finding.and_then(Finding::trigger);
         let failure = Disconnect::failure(self.connect_type, reason);
         let failure = failure.with_text(&format_args!("{operation} failed: {error}"));
         self.cause.observe(|state| {
