@@ -58,7 +58,6 @@ impl State {
     }
 
     /// The stream that [`Cause::track`] gave this place.
-    #[inline]
     pub(crate) fn transport(&mut self, place: usize) -> &mut Transport {
         let more = self.open.as_mut().and_then(|open| open.more_transports.get_mut(place.checked_sub(1)?));
         more.unwrap_or_else(|| self.transport.get_or_insert_default())

@@ -62,7 +62,6 @@ impl Disconnect {
     /// assert_eq!(end.initiator(), None);
     /// ```
     #[must_use]
-    #[inline]
     pub const fn new(connect_type: ConnectType, reason: DisconnectReason) -> Self {
         Self {
             connect_type,

@@ -103,7 +103,6 @@ impl Disconnect {
     /// assert_eq!(end.detail(), Some(r"no such user\nINFO all is well"));
     /// ```
     #[must_use]
-    #[inline]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Escaped::new(detail.into());
         self

@@ -33,13 +33,11 @@ impl Observer {
         Self { cause, place, connect_type, end_of_file: EndOfFile::Failure, is_read: false }
     }
 
-    #[inline]
     fn note(&self, change: impl FnOnce(&mut Transport)) {
         change(self.cause.lock().transport(self.place));
     }
 
     /// A read begins.
-    #[inline]
     pub(super) fn reads(&mut self) {
         if !self.is_read {
             self.is_read = true;
@@ -48,7 +46,6 @@ impl Observer {
     }
 
     /// A read has returned.
-    #[inline]
     pub(super) fn has_read(&self, wanted_bytes: bool, result: &io::Result<usize>) {
         match result {
             Ok(0) if wanted_bytes => self.stopped(),
@@ -65,7 +62,6 @@ impl Observer {
         }
     }
 
-    #[inline]
     pub(super) fn has_written(&self, had_bytes: bool, result: &io::Result<usize>) {
         match result {
             Ok(0) if had_bytes => self.failed("write", &ErrorKind::WriteZero.into()),
