@@ -68,7 +68,7 @@ pub(crate) struct Found {
 
 /// A place on the path from a cause up to its root.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Place {
+struct Place {
     is_inherited: bool,
     /// The layer of the topmost guard above the cause, up to here.
     origin: Option<ConnectType>,
@@ -76,10 +76,9 @@ pub(super) struct Place {
 
 impl Place {
     /// A record that was found here, with the facts of this very cause and no other's.
-    pub(super) fn found(self, end: &Disconnect, facts: Facts) -> Found {
-        let mut end = end.clone();
+    fn found(self, mut end: Disconnect, facts: Facts, is_assumed: bool) -> Found {
         end.facts = if self.is_inherited { Facts::NONE } else { end.facts.or(facts) };
-        let yields_to_panic = self.is_inherited && end.expected();
+        let yields_to_panic = end.expected() && (self.is_inherited || is_assumed);
         Found { end, origin: self.origin, yields_to_panic }
     }
 }
@@ -123,18 +122,17 @@ impl Cause {
         iter::successors(Some(self), |cause| cause.0.parent.as_ref())
     }
 
-    /// Looks at one cause of the path after the other, until a look finds something.
-    pub(super) fn find<T>(&self, mut look: impl FnMut(&State, Place) -> Option<T>) -> Option<T> {
+    /// Looks at one cause of the path after the other.
+    fn look(&self, mut look: impl FnMut(&State, Place)) {
         let mut place = Place::default();
-        self.path().find_map(|cause| {
+        for cause in self.path() {
             let state = cause.lock();
             if place.is_inherited {
                 place.origin = state.layer.or(place.origin);
             }
-            let found = look(&state, place);
+            look(&state, place);
             place.is_inherited = true;
-            found
-        })
+        }
     }
 
     /// Notes that a guard's line reports this. The layer of the first one counts.
@@ -184,47 +182,48 @@ impl Cause {
     fn known_in(&self, _: &Order) -> Option<Found> {
         type Candidate = (u64, Evidence, Found);
         let (mut first, mut peer): (Option<Candidate>, Option<Candidate>) = (None, None);
-        self.find(|state, place| -> Option<()> {
-            let learned = state.learned.as_deref()?;
-            let stamp_below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
-            for one in learned.first.iter().chain(learned.refined.as_deref()) {
-                let Some(evidence) = one.weight.evidence().filter(|_| one.stamp < stamp_below) else {
-                    continue;
+        self.look(|state, place| {
+            let Some(here) = state.learned.as_deref() else {
+                return;
+            };
+            let known_below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
+            for one in here.first.iter().chain(here.refined.as_deref()) {
+                let Some(evidence) = one.weight.evidence().filter(|_| one.stamp < known_below) else {
+                    return;
                 };
-                for earliest in [Some(&mut first), (evidence == Evidence::Peer).then_some(&mut peer)] {
-                    if let Some(earliest) =
-                        earliest.filter(|other| other.as_ref().is_none_or(|(stamp, ..)| one.stamp < *stamp))
-                    {
-                        let mut found = place.found(&one.end, learned.facts);
-                        found.yields_to_panic |= one.is_assumed();
-                        *earliest = Some((one.stamp, evidence, found));
-                    }
+                let found =
+                    || (one.stamp, evidence, place.found(one.end.clone(), here.facts, one.is_assumed()));
+                let is_before =
+                    |other: &Option<Candidate>| other.as_ref().is_none_or(|(stamp, ..)| one.stamp < *stamp);
+                if evidence == Evidence::Peer && is_before(&peer) {
+                    peer = Some(found());
+                }
+                if is_before(&first) {
+                    first = Some(found());
                 }
             }
-            None
         });
         let (_, evidence, first) = first?;
-        let refined = peer.filter(|_| evidence == Evidence::Transport);
-        Some(refined.map_or(first, |(.., peer)| peer))
+        let peer = peer.filter(|_| evidence == Evidence::Transport);
+        Some(peer.map_or(first, |(.., peer)| peer))
     }
 
     /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
-    /// stream that this side shut down.
+    /// stream that this side shut down. Of two texts or errors the earlier, of the others the nearest.
     fn weak_in(&self, _: &Order) -> Option<Found> {
-        let mut best: Option<((bool, u64), Found)> = None;
-        self.find(|state, place| -> Option<()> {
-            let weak = state.learned.as_ref()?.weak.as_ref()?;
-            let rank = (weak.weight == Weight::NothingNew, weak.stamp);
-            if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-                best = Some((rank, place.found(&weak.end, Facts::NONE)));
-            }
-            None
+        let (mut weak, mut tracked) = (Vec::new(), Vec::new());
+        self.look(|state, place| {
+            let error = state.learned.as_ref().and_then(|learned| learned.weak.as_deref());
+            let error = error.map(|one| {
+                let rank = if one.weight == Weight::Text { 0 } else { 2 };
+                ((rank, one.stamp), one.end.clone())
+            });
+            let presumed = state.presumed(&mut tracked).map(|end| ((1, 0), end));
+            let shut_down = state.shut_down().map(|end| ((3, 0), end));
+            let here = [error, presumed, shut_down].into_iter().flatten();
+            weak.extend(here.map(|(rank, end)| (rank, place.found(end, Facts::NONE, false))));
         });
-        match best {
-            Some(((false, _), text)) => Some(text),
-            Some(((true, _), nothing_new)) => self.presumed().or(Some(nothing_new)),
-            None => self.presumed().or_else(|| self.shut_down()),
-        }
+        weak.into_iter().min_by_key(|(rank, _)| *rank).map(|(_, found)| found)
     }
 
     /// What this cause's own observations know beside the cause, and when it first knew that.

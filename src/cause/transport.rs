@@ -1,7 +1,7 @@
 //! What tracked streams show to their cause.
 
 use super::Cause;
-use super::node::{Found, Presumption, State};
+use super::node::{Presumption, State};
 use crate::disconnect::Facts;
 use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
 
@@ -97,6 +97,30 @@ impl State {
         (applies || side.is_none() || peer.is_none()).then(|| end.clone())
     }
 
+    /// What was presumed here of a drop. A side whose transport was tracked on the way here did not leave: the
+    /// stream would have seen that.
+    pub(super) fn presumed(&self, tracked: &mut Vec<Initiator>) -> Option<Disconnect> {
+        tracked.extend(self.transports().filter_map(|one| one.peer));
+        let open = self.open.as_ref()?;
+        let applies = |end: &&Disconnect| end.presumed_act_of().is_none_or(|side| !tracked.contains(&side));
+        let presumed = open.presumption.as_ref().map(|presumption| &presumption.end);
+        if let Some(end) = presumed.filter(applies) {
+            return Some(end.clone());
+        }
+        let (layer, peer) = open.half_closed.filter(|_| open.has_left || !self.flows())?;
+        let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
+        Some(end.with_trigger(Trigger::EndOfFile).with_peer(peer.unwrap_or_default()))
+    }
+
+    /// What a stream means that this side shut down in good order.
+    pub(super) fn shut_down(&self) -> Option<Disconnect> {
+        let layer = self.open.as_ref()?.shut_down?;
+        let mut peers = self.transports().filter_map(|one| one.peer);
+        let peer = peers.next().filter(|peer| peers.all(|other| other == *peer));
+        let this_side = peer.unwrap_or_default().peer(layer);
+        Some(Disconnect::new(layer, DisconnectReason::Graceful).with_known_initiator(this_side))
+    }
+
     /// What was received and sent: in each direction, by the first stream of the first peer that moved any.
     pub(super) fn bytes(&self) -> Facts {
         let moved = |count: fn(&Transport) -> u64| {
@@ -131,42 +155,11 @@ impl Cause {
         drop((state, old));
     }
 
-    /// The nearest presumption on the path that explains a drop. A side whose transport was tracked on the way
-    /// to it did not leave: the stream would have seen that.
-    pub(super) fn presumed(&self) -> Option<Found> {
-        let mut tracked = Vec::new();
-        self.find(|state, place| {
-            tracked.extend(state.transports().filter_map(|one| one.peer));
-            let open = state.open.as_ref()?;
-            let applies =
-                |end: &&Disconnect| end.presumed_act_of().is_none_or(|side| !tracked.contains(&side));
-            let presumed = open.presumption.as_ref().map(|presumption| &presumption.end);
-            if let Some(end) = presumed.filter(applies) {
-                return Some(place.found(end, Facts::NONE));
-            }
-            let (layer, peer) = open.half_closed.filter(|_| open.has_left || !state.flows())?;
-            let end = Disconnect::closed_by(layer, peer.unwrap_or_default());
-            let end = end.with_trigger(Trigger::EndOfFile).with_peer(peer.unwrap_or_default());
-            Some(place.found(&end, Facts::NONE))
-        })
-    }
-
-    /// A stream on the path that this side shut down in good order.
-    pub(super) fn shut_down(&self) -> Option<Found> {
-        self.find(|state, place| {
-            let layer = state.open.as_ref()?.shut_down?;
-            let mut peers = state.transports().filter_map(|one| one.peer);
-            let peer = peers.next().filter(|peer| peers.all(|other| other == *peer));
-            let this_side = peer.unwrap_or_default().peer(layer);
-            let end = Disconnect::new(layer, DisconnectReason::Graceful);
-            Some(place.found(&end.with_known_initiator(this_side), Facts::NONE))
-        })
-    }
-
     /// When the peer last sent anything, on the nearest transport of the path: the peer that is named, else that
     /// of the first stream. 0 if it never did.
     pub(crate) fn last_heard(&self, named: Option<Initiator>) -> Option<u64> {
-        self.find(|state, _| {
+        self.path().find_map(|cause| {
+            let state = cause.lock();
             let peer = named.or(state.transport.as_ref()?.peer);
             state.of(peer).map(|one| one.heard).max()
         })
