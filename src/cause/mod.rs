@@ -227,7 +227,10 @@ impl Cause {
     /// # Ok::<(), io::Error>(())
     /// ```
     pub fn presume(&self, disconnect: impl Into<Option<Disconnect>>) {
-        self.set_presumption(disconnect.into());
+        let end = disconnect.into().filter(|end| !end.explains_nothing());
+        let mut state = self.lock();
+        let received = state.received_from(end.as_ref().and_then(Disconnect::presumed_act_of));
+        state.open().presumption = end.map(|end| (end, received));
     }
 
     /// Waits until this cause or one above it knows why it ended.

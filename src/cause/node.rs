@@ -37,8 +37,9 @@ pub(crate) struct State {
 /// What matters as long as the connection is open.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
-    /// What an end without a word means from now on.
-    pub(super) presumption: Option<Presumption>,
+    /// What an end without a word means from now on, and how many bytes had come from the side that it names: with
+    /// the next one it is over.
+    pub(super) presumption: Option<(Disconnect, u64)>,
     /// Whose transport was half closed first.
     pub(crate) half_closed: Option<(ConnectType, Option<Initiator>)>,
     /// A peer that had stopped takes nothing any more either.
@@ -47,13 +48,6 @@ pub(crate) struct Open {
     pub(crate) shut_down: Option<ConnectType>,
     pub(super) waiters: BTreeMap<usize, Waker>,
     pub(super) more_transports: Vec<Transport>,
-}
-
-#[derive(Debug)]
-pub(super) struct Presumption {
-    pub(super) end: Disconnect,
-    /// How many bytes had come from the side that it names: with the next one it is over.
-    pub(super) received: u64,
 }
 
 /// A record that a cause found on its path.

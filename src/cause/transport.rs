@@ -1,7 +1,7 @@
 //! What tracked streams show to their cause.
 
 use super::Cause;
-use super::node::{Presumption, State};
+use super::node::State;
 use crate::disconnect::Facts;
 use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
 
@@ -85,13 +85,13 @@ impl State {
             && !self.transports().all(|one| self.has_ended(one, |one| one.outgoing))
     }
 
-    fn received_from(&self, side: Option<Initiator>) -> u64 {
+    pub(super) fn received_from(&self, side: Option<Initiator>) -> u64 {
         self.of(side).fold(0, |sum, one| sum.wrapping_add(one.received))
     }
 
     /// What was presumed in this very cause of an end that a peer's transport shows.
     pub(crate) fn presumed_of(&self, peer: Option<Initiator>) -> Option<Disconnect> {
-        let Presumption { end, received } = self.open.as_ref()?.presumption.as_ref()?;
+        let (end, received) = self.open.as_ref()?.presumption.as_ref()?;
         let side = end.presumed_act_of();
         let applies = side == peer && self.received_from(side) == *received;
         (applies || side.is_none() || peer.is_none()).then(|| end.clone())
@@ -103,7 +103,7 @@ impl State {
         tracked.extend(self.transports().filter_map(|one| one.peer));
         let open = self.open.as_ref()?;
         let applies = |end: &&Disconnect| end.presumed_act_of().is_none_or(|side| !tracked.contains(&side));
-        let presumed = open.presumption.as_ref().map(|presumption| &presumption.end);
+        let presumed = open.presumption.as_ref().map(|(end, _)| end);
         if let Some(end) = presumed.filter(applies) {
             return Some(end.clone());
         }
@@ -147,14 +147,6 @@ impl Cause {
         place
     }
 
-    pub(super) fn set_presumption(&self, end: Option<Disconnect>) {
-        let mut state = self.lock();
-        let end = end.filter(|end| !end.explains_nothing());
-        let new = end.map(|end| Presumption { received: state.received_from(end.presumed_act_of()), end });
-        let old = std::mem::replace(&mut state.open().presumption, new);
-        drop((state, old));
-    }
-
     /// When the peer last sent anything, on the nearest transport of the path: the peer that is named, else that
     /// of the first stream. 0 if it never did.
     pub(crate) fn last_heard(&self, named: Option<Initiator>) -> Option<u64> {
@@ -168,7 +160,7 @@ impl Cause {
 
 impl Disconnect {
     /// Whose act an expected end would be, if it is one side's.
-    fn presumed_act_of(&self) -> Option<Initiator> {
+    pub(super) fn presumed_act_of(&self) -> Option<Initiator> {
         let side = self.initiator.filter(|side| side.is_side());
         side.filter(|_| self.expected())
     }
