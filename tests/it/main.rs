@@ -25,7 +25,6 @@ mod cause;
 mod guard;
 #[cfg(all(unix, feature = "tokio"))]
 mod natural;
-mod stories;
 mod stream;
 
 // Adapters.

@@ -11,11 +11,9 @@ use disconnect_attribution::{
 use slog::{Drain, Logger, o};
 use socket2::SockRef;
 
-pub(crate) mod fold;
 mod lines;
 pub(crate) mod random;
 pub(crate) mod respawned;
-pub(crate) mod script;
 mod sink;
 pub(crate) mod strategies;
 mod words;
@@ -114,6 +112,18 @@ pub(crate) fn track<S, F: FnOnce(Disconnect)>(guard: &DisconnectGuard<F>, stream
     guard.track(stream, Initiator::Client)
 }
 
+/// What a guard logs.
+pub(crate) fn ended(story: impl FnOnce(DisconnectGuard)) -> Disconnect {
+    let lines = Lines::default();
+    story(lines.guard());
+    lines.one()
+}
+
+/// The same in words.
+pub(crate) fn line(story: impl FnOnce(DisconnectGuard)) -> String {
+    words(&ended(story))
+}
+
 /// What a cause knows, in words.
 pub(crate) fn known(cause: &Cause) -> Option<String> {
     cause.get().as_ref().map(words)
@@ -126,14 +136,11 @@ pub(crate) fn connection() -> (TcpStream, TcpStream) {
     (client, listener.accept().expect("accepted").0)
 }
 
-/// The same under tokio.
-pub(crate) fn tokio_connection() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
+/// The same, and the accepted one is tokio's.
+pub(crate) fn tokio_connection() -> (TcpStream, tokio::net::TcpStream) {
     let (client, accepted) = connection();
-    let [client, accepted] = [client, accepted].map(|socket| {
-        socket.set_nonblocking(true).expect("set");
-        tokio::net::TcpStream::from_std(socket).expect("registered")
-    });
-    (client, accepted)
+    accepted.set_nonblocking(true).expect("set");
+    (client, tokio::net::TcpStream::from_std(accepted).expect("registered"))
 }
 
 /// Resets without a goodbye, as a host that has lost its state does.

@@ -5,9 +5,8 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
 
-use disconnect_attribution::{Cause, ConnectType, DisconnectGuard, DisconnectReason, Evidence};
+use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence};
 
 use crate::support::{Lines, shutdown};
 
@@ -21,9 +20,27 @@ impl Wake for Alarm {
     }
 }
 
-fn poll<T>(future: Pin<&mut impl Future<Output = T>>, alarm: &Arc<Alarm>) -> Poll<T> {
-    let waker = Waker::from(Arc::clone(alarm));
-    future.poll(&mut Context::from_waker(&waker))
+/// A task that waits for a cause.
+pub(super) struct Waiter {
+    ended: Pin<Box<dyn Future<Output = Disconnect> + Send>>,
+    alarm: Arc<Alarm>,
+}
+
+impl Waiter {
+    pub(super) fn new(cause: &Cause) -> Self {
+        let mut waiter = Self { ended: Box::pin(cause.ended()), alarm: Arc::default() };
+        assert!(waiter.poll().is_pending());
+        waiter
+    }
+
+    fn poll(&mut self) -> Poll<Disconnect> {
+        let waker = Waker::from(Arc::clone(&self.alarm));
+        self.ended.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    pub(super) fn woken(&self) -> usize {
+        self.alarm.0.load(Ordering::Relaxed)
+    }
 }
 
 #[test]
@@ -31,32 +48,27 @@ fn it_resolves_when_this_cause_or_one_above_it_knows() {
     for levels_above in 0..4 {
         let cause = Cause::default();
         let waiting = (0..levels_above).fold(cause.clone(), |cause, _| cause.child());
-        let alarm = Arc::<Alarm>::default();
-        let mut ended = pin!(waiting.ended());
-        assert!(poll(ended.as_mut(), &alarm).is_pending());
+        let mut waiter = Waiter::new(&waiting);
 
         // Neither a presumption nor a child's end is an end.
         cause.presume(shutdown());
         waiting.child().record(Evidence::Local, shutdown());
-        assert!(poll(ended.as_mut(), &alarm).is_pending());
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+        assert_eq!((waiter.poll(), waiter.woken()), (Poll::Pending, 0));
 
         cause.record(Evidence::Local, shutdown());
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 1, "woken once");
-        assert_eq!(poll(ended.as_mut(), &alarm), Poll::Ready(shutdown()));
+        assert_eq!(waiter.woken(), 1);
+        assert_eq!(waiter.poll(), Poll::Ready(shutdown()));
     }
 }
 
 #[test]
 fn the_latest_waker_counts() {
     let cause = Cause::default();
-    let [first, latest] = [Arc::<Alarm>::default(), Arc::default()];
-    let mut ended = pin!(cause.ended());
-    assert!(poll(ended.as_mut(), &first).is_pending());
-    assert!(poll(ended.as_mut(), &latest).is_pending());
+    let mut waiter = Waiter::new(&cause);
+    let first = std::mem::take(&mut waiter.alarm);
+    assert!(waiter.poll().is_pending());
     cause.record(Evidence::Local, shutdown());
-    let woken = [first, latest].map(|alarm| alarm.0.load(Ordering::Relaxed));
-    assert_eq!(woken, [0, 1]);
+    assert_eq!((first.0.load(Ordering::Relaxed), waiter.woken()), (0, 1));
 }
 
 #[test]
@@ -81,32 +93,27 @@ fn a_cancelled_waiter_leaves_nothing_behind() {
     assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
 }
 
-/// A waker that panics.
-struct Bell;
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        panic!("of the waker");
-    }
-}
-
 #[test]
 fn a_waker_that_panics_keeps_no_other_asleep_and_loses_no_line() {
+    struct Bell;
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            panic!("of the waker");
+        }
+    }
     let lines = Lines::default();
     let guard = lines.guard();
-    let (alarm, bell) = (Arc::<Alarm>::default(), Waker::from(Arc::new(Bell)));
-    let mut waiters = [(); 2].map(|()| guard.cause().ended());
-    let first = Pin::new(&mut waiters[0]).poll(&mut Context::from_waker(&bell));
-    assert!(first.is_pending());
-    assert!(poll(Pin::new(&mut waiters[1]), &alarm).is_pending());
+    let mut first = guard.cause().ended();
+    let bell = Waker::from(Arc::new(Bell));
+    assert!(Pin::new(&mut first).poll(&mut Context::from_waker(&bell)).is_pending());
+    let second = Waiter::new(&guard.cause());
     // The guard records the panic itself, in its destructor, while its thread unwinds.
     let died = catch_unwind(AssertUnwindSafe(move || {
         let _guard = guard;
         panic!("of the session");
     }));
     assert_eq!(died.expect_err("its own").downcast_ref(), Some(&"of the session"));
-    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
-    assert_eq!(lines.take().len(), 1);
+    assert_eq!((second.woken(), lines.take().len()), (1, 1));
 }
 
 #[test]
@@ -118,72 +125,17 @@ fn a_waker_may_use_the_cause_and_drop_a_guard_of_it() {
             let cause = taken.expect("woken once").cause();
             assert_eq!(cause.get(), Some(shutdown()));
             cause.presume(None);
-            assert!(poll(pin!(cause.child().ended()), &Arc::default()).is_ready());
+            let mut ended = cause.child().ended();
+            assert!(Pin::new(&mut ended).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         }
     }
-    let cause = Cause::default();
-    let guard = DisconnectGuard::boxed(ConnectType::AgentToClient, |end| {
-        assert_eq!(end.reason(), DisconnectReason::ServerShutdown);
-    })
-    .with_cause(cause.clone());
+    let (cause, lines) = (Cause::default(), Lines::default());
+    let guard = lines.guard().with_cause(cause.clone());
     let waker = Waker::from(Arc::new(Reenter(Mutex::new(Some(guard)))));
-    let mut ended = pin!(cause.ended());
-    let first = ended.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(first.is_pending());
+    let mut ended = cause.ended();
+    assert!(Pin::new(&mut ended).poll(&mut Context::from_waker(&waker)).is_pending());
     assert!(cause.record(Evidence::Local, shutdown()));
-}
-
-#[test]
-fn a_waiter_may_be_as_far_down_as_a_process_lives() {
-    let root = Cause::default();
-    let leaf = (0..100_000).fold(root.clone(), |cause, _| cause.child());
-    let alarm = Arc::<Alarm>::default();
-    let mut ended = pin!(leaf.ended());
-    assert!(poll(ended.as_mut(), &alarm).is_pending());
-    root.record(Evidence::Local, shutdown());
-    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
-    assert_eq!(poll(ended.as_mut(), &alarm), Poll::Ready(shutdown()));
-}
-
-#[test]
-fn any_executor_will_do() {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let cause = Cause::default();
-    let waiting = cause.child();
-    let waiter = thread::spawn(move || {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut ended = pin!(waiting.ended());
-        loop {
-            match ended.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(end) => return end,
-                Poll::Pending => thread::park(),
-            }
-        }
-    });
-    cause.record(Evidence::Local, shutdown());
-    assert_eq!(waiter.join().expect("no panic"), shutdown());
-}
-
-#[tokio::test]
-async fn sessions_woken_by_it_log_why() {
-    let (agent, lines) = (Cause::default(), Lines::default());
-    let mut sessions = tokio::task::JoinSet::new();
-    for _ in 0..1_000 {
-        let guard = lines.guard().with_cause(agent.child());
-        sessions.spawn(async move { drop(guard.cause().ended().await) });
-    }
-    tokio::task::yield_now().await;
-    agent.record(Evidence::Local, shutdown());
-    sessions.join_all().await;
-    let lines = lines.take();
-    assert_eq!(lines.len(), 1_000);
-    assert!(lines.iter().all(|line| line.reason() == DisconnectReason::ServerShutdown));
-    assert!(lines.iter().all(|line| line.origin().is_none()), "the agent has no line");
+    assert_eq!(lines.one().reason(), DisconnectReason::ServerShutdown);
 }
 
 /// `select!` drops the loser before the winner's handler runs: the record belongs inside the awaited future.

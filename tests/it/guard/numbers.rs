@@ -1,6 +1,6 @@
 //! The numbers of a line: how long, how silent, how many bytes, and whether the machine slept.
 
-use std::io::{Read, Write};
+use std::io::{Cursor, IoSlice, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,33 +44,23 @@ fn a_connection_whose_cause_is_inherited_is_open_until_its_line() {
 }
 
 #[test]
-fn bytes_are_those_of_the_first_tracked_stream() {
-    let (mut client, socket) = connection();
+fn bytes_are_those_of_the_first_tracked_stream_and_none_without_one() {
     let lines = Lines::default();
     let guard = lines.guard();
-    let mut stream = track(&guard, socket);
-    let mut second_leg = track(&guard, std::io::Cursor::new(vec![0; 1000]));
-    client.write_all(&[0; 1000]).expect("sent");
+    let mut stream = track(&guard, Cursor::new(vec![0; 1034]));
+    let mut second_leg = track(&guard, Cursor::new(vec![0; 1000]));
     stream.read_exact(&mut [0; 1000]).expect("received");
     stream.write_all(&[0; 30]).expect("sent");
-    let vectored = stream.write_vectored(&[std::io::IoSlice::new(&[0; 4])]);
-    assert_eq!(vectored.expect("sent"), 4);
+    assert_eq!(stream.write_vectored(&[IoSlice::new(&[0; 4])]).expect("sent"), 4);
     second_leg.read_exact(&mut [0; 500]).expect("received");
     second_leg.write_all(&[0; 500]).expect("sent");
     drop(guard);
     let line = lines.one();
     assert_eq!((line.bytes_received(), line.bytes_sent()), (Some(1000), Some(34)));
-}
-
-#[test]
-fn a_guard_without_a_stream_counts_nothing() {
-    let lines = Lines::default();
     drop(lines.guard());
     let line = lines.one();
-    assert_eq!((line.bytes_received(), line.bytes_sent()), (None, None));
-    assert_eq!(line.peer_silence(), None);
-    assert!(line.connection_duration().is_some());
-    assert_eq!(line.clock_jump(), None);
+    assert_eq!((line.bytes_received(), line.bytes_sent(), line.peer_silence()), (None, None, None));
+    assert!(line.connection_duration().is_some() && line.clock_jump().is_none());
 }
 
 #[test]
@@ -132,16 +122,27 @@ async fn silence_starts_with_the_last_bytes_though_the_program_was_busy() {
     assert_between(lines.one().peer_silence(), 2 * WAIT, silence);
 }
 
-#[tokio::test]
-async fn an_end_right_after_bytes_has_no_silence() {
-    use tokio::io::AsyncReadExt;
+#[test]
+fn an_end_right_after_bytes_has_no_silence() {
     let lines = Lines::default();
     let guard = lines.guard();
     thread::sleep(WAIT);
-    let mut stream = track(&guard, &b"bytes"[..]);
-    AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await.expect("read");
+    track(&guard, &b"bytes"[..]).read_to_end(&mut Vec::new()).expect("read");
     drop(guard);
     assert!(lines.one().peer_silence().is_some_and(|silence| silence < WAIT));
+}
+
+#[test]
+fn silence_is_that_of_the_nearest_transport_and_no_longer_than_the_connection() {
+    let lines = Lines::default();
+    let connection = Lines::default().guard();
+    let mut stream = track(&connection, &b"hi"[..]);
+    stream.read_exact(&mut [0; 2]).expect("read");
+    thread::sleep(WAIT);
+    drop(lines.guard().with_cause(connection.cause().child()));
+    let session = lines.one();
+    assert_eq!(session.peer_silence(), session.connection_duration());
+    assert_eq!(session.bytes_received(), None);
 }
 
 #[test]

@@ -1,80 +1,73 @@
 //! Handles of one socket, one after the other and at the same time.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use disconnect_attribution::TrackedStream;
+use disconnect_attribution::{Initiator, TrackedStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Empty, ReadBuf};
 
-use crate::support::{END_OF_FILE, Lines, client_closed, connection, reset, tokio_connection, track, words};
+use crate::support::{
+    END_OF_FILE, Lines, client_closed, connection, ended, line, reset, tokio_connection, track, words,
+};
 
 const GRACEFUL: &str = "agent_to_client ended by agent: graceful";
 
 #[test]
 fn a_peer_that_spoke_has_spoken_to_a_socket_that_is_tracked_again() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    guard.cause().presume(client_closed());
-    let (mut client, socket) = connection();
-    let mut stream = track(&guard, socket);
-    client.write_all(b"upgrade").expect("sent");
-    stream.read_exact(&mut [0; 7]).expect("read");
-    let mut stream = track(&guard, stream.into_inner());
-    drop(client);
-    assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
-    drop(guard);
-    assert_eq!(words(&lines.one()), END_OF_FILE);
+    let line = line(|guard| {
+        guard.cause().presume(client_closed());
+        let (mut client, socket) = connection();
+        let mut stream = track(&guard, socket);
+        client.write_all(b"upgrade").expect("sent");
+        stream.read_exact(&mut [0; 7]).expect("read");
+        let mut stream = track(&guard, stream.into_inner());
+        drop(client);
+        assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
+    });
+    assert_eq!(line, END_OF_FILE);
 }
 
+/// What is tracked again is the socket, or its other half.
 #[tokio::test]
 async fn a_socket_that_was_shut_down_and_tracked_again_reads_an_answer() {
-    let (client, socket) = tokio_connection();
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let mut stream = track(&guard, socket);
-    stream.shutdown().await.expect("shut down");
-    let mut stream = track(&guard, stream.into_inner());
-    drop(client);
-    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-    drop(guard);
-    assert_eq!(words(&lines.one()), GRACEFUL);
-}
-
-#[tokio::test]
-async fn a_half_that_is_tracked_after_the_other_was_shut_down_and_dropped_reads_an_answer() {
-    let (mut client, socket) = tokio_connection();
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let (read, write) = socket.into_split();
-    let mut write = track(&guard, write);
-    write.write_all(b"bye").await.expect("written");
-    write.shutdown().await.expect("shut down");
-    drop(write);
-    let mut read = track(&guard, read);
-    client.read_to_end(&mut Vec::new()).await.expect("read");
-    drop(client);
-    assert_eq!(read.read(&mut [0]).await.expect("the end"), 0);
-    drop(guard);
-    assert_eq!(words(&lines.one()), GRACEFUL);
+    for is_split in [false, true] {
+        let (mut client, socket) = tokio_connection();
+        let lines = Lines::default();
+        let guard = lines.guard();
+        let (read, write) = socket.into_split();
+        let mut write = track(&guard, write);
+        write.write_all(b"bye").await.expect("written");
+        write.shutdown().await.expect("shut down");
+        let mut again: TrackedStream<Box<dyn AsyncRead + Unpin>> = if is_split {
+            drop(write);
+            track(&guard, Box::new(read))
+        } else {
+            track(&guard, Box::new(read.reunite(write.into_inner()).expect("halves of one")))
+        };
+        client.read_to_end(&mut Vec::new()).expect("read");
+        drop(client);
+        assert_eq!(again.read(&mut [0]).await.expect("the end"), 0);
+        drop(guard);
+        assert_eq!(words(&lines.one()), GRACEFUL, "split: {is_split}");
+    }
 }
 
 /// What was known of the first one says nothing of the next, once that is read.
-#[tokio::test]
-async fn a_second_socket_of_the_same_peer_stands_for_itself() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let (client, socket) = tokio_connection();
-    let mut stream = track(&guard, socket).with_half_close();
-    drop(client);
-    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-    drop(stream);
-    let (client, socket) = tokio_connection();
-    let mut stream = track(&guard, socket).with_half_close();
-    reset(client.into_std().expect("a socket"));
-    stream.read(&mut [0]).await.expect_err("reset");
-    drop(guard);
-    assert!(words(&lines.one()).starts_with("agent_to_client ended by network: network_error (reset"));
+#[test]
+fn a_second_socket_of_the_same_peer_stands_for_itself() {
+    let line = line(|guard| {
+        let (client, socket) = connection();
+        let mut stream = track(&guard, socket).with_half_close();
+        drop(client);
+        assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
+        drop(stream);
+        let (client, socket) = connection();
+        let mut stream = track(&guard, socket).with_half_close();
+        reset(client);
+        stream.read(&mut [0]).expect_err("reset");
+    });
+    assert!(line.starts_with("agent_to_client ended by network: network_error (reset"), "{line}");
 }
 
 /// A half whose peer answers a shutdown at once, so that the other half reads that before the call returns.
@@ -104,4 +97,36 @@ async fn an_answer_that_the_other_half_reads_before_the_shutdown_returns_is_an_a
     write.shutdown().await.expect("shut down");
     drop(guard);
     assert_eq!(words(&lines.one()), GRACEFUL);
+}
+
+/// A stream over another one that is told of the end by a word of the protocol, as TLS is.
+struct WithNotify<S>(S);
+
+impl<S: Read> Read for WithNotify<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn a_layer_over_a_tracked_transport_corrects_it_adds_no_bytes_and_corrects_no_other_peers() {
+    let end = ended(|guard| {
+        let transport = track(&guard, &b"hello"[..]).with_goodbye();
+        let mut over = track(&guard, WithNotify(transport));
+        over.read_exact(&mut [0; 6]).expect_err("no close_notify");
+    });
+    assert!(
+        words(&end).starts_with("agent_to_client ended by network: network_error (end_of_file, peer client)")
+    );
+    assert_eq!(end.bytes_received(), Some(5));
+    let upstreams = line(|guard| {
+        let mut stream = track(&guard, io::empty()).with_goodbye();
+        assert_eq!(Read::read(&mut stream, &mut [0]).expect("the end"), 0);
+        let mut upstream = guard.track(WithNotify(io::empty()), Initiator::Server);
+        upstream.read(&mut [0]).expect_err("cut");
+    });
+    assert_eq!(upstreams, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
 }

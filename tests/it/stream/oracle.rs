@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use disconnect_attribution::{DisconnectReason, Trigger};
 
-use crate::support::script::Call;
+use super::script::Call;
 
 /// The reason and the trigger of an end.
 pub(crate) type End = (DisconnectReason, Option<Trigger>);

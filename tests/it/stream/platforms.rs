@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::support::script::{Answer, Call, Scripted};
+use super::script::{Answer, Call, Scripted};
 use crate::support::{connection, known, tracked};
 
 /// What a read that fails with a code of the operating system records, over std's traits or tokio's.

@@ -1,20 +1,16 @@
 //! Tracked streams beside bare ones: short reads, errors, cancellations.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::task::Poll;
-use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Disconnect, DisconnectGuard, TrackedStream, Trigger};
+use disconnect_attribution::{Disconnect, DisconnectGuard, TrackedStream};
 use proptest::prelude::*;
 use proptest::sample::select;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::oracle::{EndOfFile, Oracle};
-use crate::support::script::{Answer, Call, Scripted, any_answer, any_call};
-use crate::support::{Lines, random, tokio_connection, track};
+use super::script::{Answer, Call, Scripted, any_answer, any_call};
+use crate::support::{Lines, random, track};
 
 /// What a call gave back: comparable, and with the bytes that were read.
 fn outcome((result, buffer): &(io::Result<usize>, Vec<u8>)) -> (Result<usize, String>, &[u8]) {
@@ -101,59 +97,4 @@ fn a_stream_changes_nothing_and_records_what_the_docs_say() {
         tracked.agrees_with(&oracle, &bare)?;
         Ok(oracle.known.is_some() && oracle.received > 0 && (cancelled > 0 || !is_polled))
     });
-}
-
-/// Bytes of random sizes over real sockets, cut or closed at random: the same bytes arrive, and the same end.
-#[test]
-fn sockets_under_a_tracked_stream_carry_the_same_bytes_to_the_same_end() {
-    let story = (prop::collection::vec(1_usize..3000, 0..12), 1_usize..700, any::<bool>());
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    random::run(100, 2, &story, |(chunks, room, is_reset)| {
-        let (client, mut socket) = runtime.block_on(async { tokio_connection() });
-        let total: usize = chunks.iter().sum();
-        let lines = Lines::default();
-        let guard = lines.guard();
-        let mut stream = track(&guard, &mut socket);
-        let (sent, seen) = runtime.block_on(async {
-            tokio::join!(send(client, &chunks, is_reset), receive(&mut stream, room, total))
-        });
-        sent.expect("sent");
-        let end = if is_reset { Err(ErrorKind::ConnectionReset) } else { Ok(0) };
-        prop_assert_eq!(seen.expect("received"), (total, end));
-        drop(stream);
-        drop(guard);
-        let line = lines.one();
-        let trigger = line.trigger().map(Trigger::as_str);
-        prop_assert_eq!(trigger, Some(if is_reset { "reset" } else { "end_of_file" }));
-        prop_assert_eq!(line.bytes_received(), Some(total as u64));
-        prop_assert_eq!(line.bytes_sent(), Some(1));
-        Ok(total > 0)
-    });
-}
-
-/// Sends, waits for an answer, since a reset throws away what was not read, and leaves.
-async fn send(mut client: TcpStream, chunks: &[usize], is_reset: bool) -> io::Result<()> {
-    for count in chunks {
-        client.write_all(&vec![9; *count]).await?;
-    }
-    client.read_u8().await?;
-    if is_reset {
-        SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
-    }
-    Ok(())
-}
-
-/// Receives so many bytes, answers, and returns how many they were, and the end.
-async fn receive(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    room: usize,
-    total: usize,
-) -> io::Result<(usize, Result<usize, ErrorKind>)> {
-    let (mut buffer, mut count) = (vec![0; room], 0);
-    while count < total {
-        count += stream.read(&mut buffer).await?;
-    }
-    stream.write_u8(1).await?;
-    let end = stream.read(&mut buffer).await;
-    Ok((count, end.map_err(|error| error.kind())))
 }

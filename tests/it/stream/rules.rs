@@ -79,7 +79,7 @@ async fn line(goodbye: &str, presumed: &str, what: &str) -> Disconnect {
             stream.shutdown().await.expect("shut down");
             drop(client);
         }
-        "reset" => crate::support::reset(client.into_std().expect("a socket")),
+        "reset" => crate::support::reset(client),
         _ => drop(client),
     }
     let read = stream.read(&mut [0]).await;

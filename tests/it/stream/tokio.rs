@@ -1,12 +1,12 @@
-//! What tokio's traits alone have: buffers that hold bytes, shutdowns, vectored writes.
+//! What tokio's traits alone have: buffers that hold bytes, vectored writes.
 
-use std::io::IoSlice;
+use std::io::{IoSlice, Read};
 use std::pin::Pin;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::support::script::Scripted;
-use crate::support::{END_OF_FILE, Lines, known, tokio_connection, track, tracked, words};
+use super::script::Scripted;
+use crate::support::{END_OF_FILE, known, tokio_connection, tracked};
 
 /// A reader may pass a buffer that holds earlier bytes, or that has no room.
 #[tokio::test]
@@ -27,20 +27,6 @@ async fn an_end_of_file_is_seen_after_earlier_bytes_and_not_in_a_full_buffer() {
 }
 
 #[tokio::test]
-async fn a_shutdown_of_this_side_is_a_weak_graceful_and_its_answer_nothing_new() {
-    let (mut client, socket) = tokio_connection();
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let mut stream = track(&guard, socket);
-    stream.shutdown().await.expect("shut down");
-    assert_eq!(client.read(&mut [0]).await.expect("the end"), 0);
-    drop(client);
-    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-    drop(guard);
-    assert_eq!(words(&lines.one()), "agent_to_client ended by agent: graceful");
-}
-
-#[tokio::test]
 async fn vectored_writes_reach_the_socket_as_such() {
     let (mut client, socket) = tokio_connection();
     assert!(socket.is_write_vectored());
@@ -49,7 +35,7 @@ async fn vectored_writes_reach_the_socket_as_such() {
     let buffers = [IoSlice::new(b"one "), IoSlice::new(b"two")];
     assert_eq!(stream.write_vectored(&buffers).await.expect("in one go"), 7);
     let mut text = [0; 7];
-    client.read_exact(&mut text).await.expect("sent");
+    client.read_exact(&mut text).expect("sent");
     assert_eq!(&text, b"one two");
     assert_eq!(cause.get(), None);
     assert!(!tracked(Scripted::new(&[])).0.is_write_vectored());
