@@ -6,25 +6,30 @@ use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer, ServerT
 use disconnect_attribution::DisconnectReason::{ClientClosed, Graceful, NetworkError, ServerShutdown};
 use disconnect_attribution::Initiator::{Agent, Client, Network, Server, Unknown};
 use disconnect_attribution::{
-    ConnectType, Disconnect, Initiator, classify_channel_close, classify_coordination_close,
-    classify_coordinator_rpc_exit, classify_pty_exit, classify_rpc_exit,
+    ConnectType, Disconnect, DisconnectReason, Initiator, classify_channel_close,
+    classify_coordination_close, classify_coordinator_rpc_exit, classify_pty_exit, classify_rpc_exit,
 };
 
-use crate::support::end;
+use crate::support::{end, network_error, shutdown};
 
 const OK: Result<(), &str> = Ok(());
 /// A text that has to be escaped and trimmed.
 const FAILED: Result<(), &str> = Err("permission denied:\ttoken revoked\n");
 const TEXT: &str = r"permission denied:\ttoken revoked";
 
+/// What the site decides, and who ended it.
+fn record(connect_type: ConnectType, reason: DisconnectReason, by: Option<Initiator>) -> Disconnect {
+    let end = Disconnect::new(connect_type, reason);
+    by.map_or(end.clone(), |by| end.with_initiator(by))
+}
+
 #[test]
 fn a_coordinator_rpc_ends_by_its_server_by_the_network_or_by_a_shutdown() {
-    let record = |reason, initiator| Disconnect::new(ServerToAgent, reason).with_initiator(initiator);
     let rows = [
-        (false, OK, record(Graceful, Server)),
-        (false, FAILED, record(NetworkError, Network).with_detail(TEXT)),
-        (true, OK, record(ServerShutdown, Agent)),
-        (true, FAILED, record(ServerShutdown, Agent).with_detail(TEXT)),
+        (false, OK, record(ServerToAgent, Graceful, Some(Server))),
+        (false, FAILED, record(ServerToAgent, NetworkError, Some(Network)).with_detail(TEXT)),
+        (true, OK, record(ServerToAgent, ServerShutdown, Some(Agent))),
+        (true, FAILED, record(ServerToAgent, ServerShutdown, Some(Agent)).with_detail(TEXT)),
     ];
     for (local_shutdown, result, expected) in rows {
         assert_eq!(classify_coordinator_rpc_exit(local_shutdown, &result), expected);
@@ -33,52 +38,44 @@ fn a_coordinator_rpc_ends_by_its_server_by_the_network_or_by_a_shutdown() {
 
 #[test]
 fn an_rpc_ends_by_its_peer_by_the_network_or_by_a_shutdown_at_either_side() {
-    // Who hung up if the result is `Ok`, and what a shutdown of this side is.
-    let agents = (ServerShutdown, Some(Agent));
-    let servers = (ServerShutdown, Some(Server));
-    let clients = (ClientClosed, Some(Client));
-    let nones = (ServerShutdown, None);
-    let rows = [
-        (ServerToAgent, Client, None, clients),
-        (ServerToAgent, Agent, Some(Server), agents),
-        (ServerToAgent, Server, Some(Agent), servers),
-        (ServerToAgent, Network, None, nones),
-        (ServerToAgent, Unknown, None, nones),
-        (AgentToClient, Client, Some(Agent), clients),
-        (AgentToClient, Agent, Some(Client), agents),
-        (AgentToClient, Server, None, servers),
-        (AgentToClient, Network, None, nones),
-        (AgentToClient, Unknown, None, nones),
-        (ClientToServer, Client, Some(Server), clients),
-        (ClientToServer, Agent, None, agents),
-        (ClientToServer, Server, Some(Client), servers),
-        (ClientToServer, Network, None, nones),
-        (ClientToServer, Unknown, None, nones),
-    ];
-    for (connect_type, local, peer, shutdown) in rows {
-        let record = |(reason, initiator): (_, Option<Initiator>)| {
-            let end = Disconnect::new(connect_type, reason);
-            initiator.map_or(end.clone(), |initiator| end.with_initiator(initiator))
-        };
-        let classify = |shutdown, result| classify_rpc_exit(connect_type, local, shutdown, result);
-        let failed = (NetworkError, Some(Network));
-        assert_eq!(classify(false, &OK), record((Graceful, peer)));
-        assert_eq!(classify(false, &FAILED), record(failed).with_detail(TEXT));
-        assert_eq!(classify(true, &OK), record(shutdown));
-        assert_eq!(classify(true, &FAILED), record(shutdown).with_detail(TEXT));
+    // The other side, which hung up if the result is `Ok`.
+    let peer = |connect_type, local| match (connect_type, local) {
+        (ServerToAgent, Agent) | (ClientToServer, Client) => Some(Server),
+        (ServerToAgent, Server) | (AgentToClient, Client) => Some(Agent),
+        (AgentToClient, Agent) | (ClientToServer, Server) => Some(Client),
+        _ => None,
+    };
+    for &connect_type in ConnectType::VARIANTS {
+        // What a shutdown of this side is.
+        for (local, reason, by) in [
+            (Client, ClientClosed, Some(Client)),
+            (Agent, ServerShutdown, Some(Agent)),
+            (Server, ServerShutdown, Some(Server)),
+            (Network, ServerShutdown, None),
+            (Unknown, ServerShutdown, None),
+        ] {
+            let classify = |shutdown, result| classify_rpc_exit(connect_type, local, shutdown, result);
+            let record = |reason, by| record(connect_type, reason, by);
+            assert_eq!(classify(false, &OK), record(Graceful, peer(connect_type, local)));
+            assert_eq!(classify(false, &FAILED), record(NetworkError, Some(Network)).with_detail(TEXT));
+            assert_eq!(classify(true, &OK), record(reason, by));
+            assert_eq!(classify(true, &FAILED), record(reason, by).with_detail(TEXT));
+        }
     }
 }
 
 #[test]
-fn closing_a_coordination_is_graceful_unless_it_fails() {
+fn closing_a_coordination_or_a_channel_is_graceful_unless_it_fails() {
     for &connect_type in ConnectType::VARIANTS {
         for &initiator in Initiator::VARIANTS {
-            let record = |reason| Disconnect::new(connect_type, reason).with_initiator(initiator);
+            let record = |reason| record(connect_type, reason, Some(initiator));
             let classify = |result| classify_coordination_close(connect_type, initiator, result);
             assert_eq!(classify(&OK), record(Graceful));
             assert_eq!(classify(&FAILED), record(NetworkError).with_detail(TEXT));
         }
     }
+    assert_eq!(classify_channel_close(&OK), end(Graceful).with_detail("normal close"));
+    assert_eq!(classify_channel_close(&FAILED), end(NetworkError).with_detail(TEXT));
 }
 
 #[test]
@@ -86,18 +83,12 @@ fn a_reconnecting_terminal_has_an_exit_code_of_0_or_1() {
     let rows = [
         (false, OK, end(Graceful).with_exit_code(0)),
         (true, OK, end(Graceful).with_exit_code(0)),
-        (true, FAILED, end(ServerShutdown).with_initiator(Agent).with_exit_code(1).with_detail(TEXT)),
-        (false, FAILED, end(NetworkError).with_initiator(Network).with_exit_code(1).with_detail(TEXT)),
+        (true, FAILED, shutdown().with_exit_code(1).with_detail(TEXT)),
+        (false, FAILED, network_error().with_exit_code(1).with_detail(TEXT)),
     ];
     for (local_shutdown, result, expected) in rows {
         assert_eq!(classify_pty_exit(local_shutdown, &result), expected);
     }
-}
-
-#[test]
-fn closing_a_channel_is_graceful_unless_it_fails() {
-    assert_eq!(classify_channel_close(&OK), end(Graceful).with_detail("normal close"));
-    assert_eq!(classify_channel_close(&FAILED), end(NetworkError).with_detail(TEXT));
 }
 
 /// Errors of the RPC functions need no more than a text, and values nothing at all.
@@ -118,13 +109,10 @@ fn any_value_and_any_text_of_an_error_will_do() {
         classify_rpc_exit(ClientToServer, Server, false, &failed),
         classify_coordination_close(ServerToAgent, Agent, &failed),
         classify_pty_exit(false, &failed),
-        classify_channel_close(&failed),
-        classify_coordinator_rpc_exit(false, &boxed),
         classify_channel_close(&boxed),
     ];
     for record in records {
-        assert_eq!(record.detail(), Some("opaque"));
-        assert_eq!(record.trigger(), None);
+        assert_eq!((record.detail(), record.trigger()), (Some("opaque"), None));
     }
 }
 
@@ -135,11 +123,11 @@ mod session {
     use std::process::{Command, ExitStatus, Stdio};
 
     use disconnect_attribution::DisconnectReason::{
-        Graceful, NetworkError, ProcessExited, ProtocolError, ServerShutdown, Unknown,
+        Graceful, NetworkError, ProcessExited, ProtocolError, Unknown,
     };
-    use disconnect_attribution::{Initiator, Trigger, classify_session_exit};
+    use disconnect_attribution::{Trigger, classify_session_exit};
 
-    use crate::support::end;
+    use crate::support::{end, shutdown};
 
     fn shell(script: &str) -> io::Result<ExitStatus> {
         Command::new("sh").args(["-c", script]).stderr(Stdio::null()).status()
@@ -147,14 +135,13 @@ mod session {
 
     #[test]
     fn every_exit_status_is_kept_and_only_0_is_graceful() {
-        let stopped = end(ServerShutdown).with_initiator(Initiator::Agent);
         for status in 0..=255 {
             let result: io::Result<_> = Ok(ExitStatus::from_raw(status << 8));
             let text = format!("process exited with error status: {status}");
             let (exited, stopped) = if status == 0 {
                 (end(Graceful), end(Graceful))
             } else {
-                (end(ProcessExited).with_detail(text.clone()), stopped.clone().with_detail(text))
+                (end(ProcessExited).with_detail(text.clone()), shutdown().with_detail(text))
             };
             assert_eq!(classify_session_exit(false, &result), exited.with_exit_code(status));
             assert_eq!(classify_session_exit(true, &result), stopped.with_exit_code(status));
@@ -172,14 +159,13 @@ mod session {
             assert!(detail.starts_with(&expected), "{detail}");
             assert_eq!(killed, end(ProcessExited).with_detail(detail.clone()).with_exit_code(255));
 
-            let stopped = end(ServerShutdown).with_initiator(Initiator::Agent).with_exit_code(255);
-            assert_eq!(classify_session_exit(true, &result), stopped.with_detail(detail));
+            let stopped = shutdown().with_exit_code(255).with_detail(detail);
+            assert_eq!(classify_session_exit(true, &result), stopped);
         }
     }
 
     #[test]
     fn a_session_that_fails_before_a_status_has_the_reason_of_its_error() {
-        let stopped = end(ServerShutdown).with_initiator(Initiator::Agent);
         let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "gone");
         let rows = [
             (reset(), NetworkError, Some(Trigger::Reset), "gone"),
@@ -194,7 +180,7 @@ mod session {
                 trigger.map_or(end.clone(), |trigger| end.with_trigger(trigger))
             };
             assert_eq!(classify_session_exit(false, &result), with_facts(end(reason)));
-            assert_eq!(classify_session_exit(true, &result), with_facts(stopped.clone()));
+            assert_eq!(classify_session_exit(true, &result), with_facts(shutdown()));
         }
 
         let missing = Command::new("/nonexistent/shell").status();

@@ -231,13 +231,6 @@ fn names_are_those_of_the_standards() {
 }
 
 #[test]
-fn names_and_reasons_are_constants() {
-    const NAME: Option<&str> = CloseCode::Http3(0x107).name();
-    const REASON: DisconnectReason = CloseCode::Http3(0x107).reason(Initiator::Server);
-    assert_eq!((NAME, REASON), (Some("H3_EXCESSIVE_LOAD"), Rejected));
-}
-
-#[test]
 fn the_text_is_the_protocol_and_the_number() {
     let rows = [
         (CloseCode::Ssh(11), "ssh:11"),

@@ -8,87 +8,96 @@ use std::time::Duration;
 
 use disconnect_attribution::DisconnectReason::{NetworkError, ProtocolError, Unknown};
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+type Meaning = (DisconnectReason, Option<Trigger>);
+
+#[track_caller]
+fn check(error: &(dyn Error + 'static), (reason, trigger): Meaning) {
+    let end = Disconnect::from_error(ConnectType::AgentToClient, error);
+    assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{error:?}");
+    assert_eq!(DisconnectReason::from_error(error), reason, "{error:?}");
+    let by_network = (reason == NetworkError).then_some(Initiator::Network);
+    assert_eq!(end.initiator(), by_network, "{error:?}");
+}
+
+const fn network(trigger: Trigger) -> Meaning {
+    (NetworkError, Some(trigger))
+}
 
 #[test]
 fn each_kind_of_io_error_has_its_reason_and_trigger() {
     use ErrorKind as Kind;
-    use Trigger::{Aborted, BrokenPipe, EndOfFile, Refused, Reset, TimedOut, Unreachable};
+    use Trigger::{Aborted, BrokenPipe, Deadline, EndOfFile, Refused, Reset, TimedOut, Unreachable};
+    // A kind, and what it means if a library made the error: without a code of the system.
     let rows = [
-        (Kind::UnexpectedEof, NetworkError, Some(EndOfFile)),
-        (Kind::ConnectionReset, NetworkError, Some(Reset)),
-        (Kind::BrokenPipe, NetworkError, Some(BrokenPipe)),
-        (Kind::WriteZero, NetworkError, Some(BrokenPipe)),
-        (Kind::ConnectionAborted, NetworkError, Some(Aborted)),
-        (Kind::NotConnected, NetworkError, Some(Aborted)),
-        (Kind::ConnectionRefused, NetworkError, Some(Refused)),
-        (Kind::HostUnreachable, NetworkError, Some(Unreachable)),
-        (Kind::NetworkUnreachable, NetworkError, Some(Unreachable)),
-        (Kind::NetworkDown, NetworkError, Some(Unreachable)),
-        (Kind::TimedOut, NetworkError, Some(TimedOut)),
-        (Kind::InvalidData, ProtocolError, None),
-        (Kind::AddrInUse, Unknown, None),
-        (Kind::AddrNotAvailable, Unknown, None),
-        (Kind::AlreadyExists, Unknown, None),
-        (Kind::ArgumentListTooLong, Unknown, None),
-        (Kind::Deadlock, Unknown, None),
-        (Kind::DirectoryNotEmpty, Unknown, None),
-        (Kind::ExecutableFileBusy, Unknown, None),
-        (Kind::FileTooLarge, Unknown, None),
-        (Kind::Interrupted, Unknown, None),
-        (Kind::InvalidInput, Unknown, None),
-        (Kind::IsADirectory, Unknown, None),
-        (Kind::NotADirectory, Unknown, None),
-        (Kind::NotFound, Unknown, None),
-        (Kind::NotSeekable, Unknown, None),
-        (Kind::Other, Unknown, None),
-        (Kind::OutOfMemory, Unknown, None),
-        (Kind::PermissionDenied, Unknown, None),
-        (Kind::QuotaExceeded, Unknown, None),
-        (Kind::ReadOnlyFilesystem, Unknown, None),
-        (Kind::ResourceBusy, Unknown, None),
-        (Kind::StaleNetworkFileHandle, Unknown, None),
-        (Kind::StorageFull, Unknown, None),
-        (Kind::TooManyLinks, Unknown, None),
-        (Kind::Unsupported, Unknown, None),
-        (Kind::WouldBlock, Unknown, None),
+        (Kind::UnexpectedEof, network(EndOfFile), network(EndOfFile)),
+        (Kind::ConnectionReset, network(Reset), network(Reset)),
+        (Kind::BrokenPipe, network(BrokenPipe), network(BrokenPipe)),
+        (Kind::WriteZero, network(BrokenPipe), network(BrokenPipe)),
+        (Kind::ConnectionAborted, network(Aborted), network(EndOfFile)),
+        (Kind::NotConnected, network(Aborted), network(Aborted)),
+        (Kind::ConnectionRefused, network(Refused), network(Refused)),
+        (Kind::HostUnreachable, network(Unreachable), network(Unreachable)),
+        (Kind::NetworkUnreachable, network(Unreachable), network(Unreachable)),
+        (Kind::NetworkDown, network(Unreachable), network(Unreachable)),
+        (Kind::TimedOut, network(TimedOut), network(Deadline)),
+        (Kind::InvalidData, (ProtocolError, None), (ProtocolError, None)),
+        (Kind::WouldBlock, (Unknown, None), network(Deadline)),
     ];
-    for (kind, reason, trigger) in rows {
+    let silent = [
+        Kind::AddrInUse,
+        Kind::AddrNotAvailable,
+        Kind::AlreadyExists,
+        Kind::ArgumentListTooLong,
+        Kind::Deadlock,
+        Kind::DirectoryNotEmpty,
+        Kind::ExecutableFileBusy,
+        Kind::FileTooLarge,
+        Kind::Interrupted,
+        Kind::InvalidInput,
+        Kind::IsADirectory,
+        Kind::NotADirectory,
+        Kind::NotFound,
+        Kind::NotSeekable,
+        Kind::Other,
+        Kind::OutOfMemory,
+        Kind::PermissionDenied,
+        Kind::QuotaExceeded,
+        Kind::ReadOnlyFilesystem,
+        Kind::ResourceBusy,
+        Kind::StaleNetworkFileHandle,
+        Kind::StorageFull,
+        Kind::TooManyLinks,
+        Kind::Unsupported,
+    ];
+    let silent = silent.map(|kind| (kind, (Unknown, None), (Unknown, None)));
+    for (kind, (reason, trigger), of_a_library) in rows.into_iter().chain(silent) {
         assert_eq!(DisconnectReason::from_io_error_kind(kind), reason, "{kind:?}");
         assert_eq!(Trigger::from_io_error_kind(kind), trigger, "{kind:?}");
-        // Without a code, these are a library's words.
-        let (reason, trigger) = match kind {
-            Kind::WouldBlock | Kind::TimedOut => (NetworkError, Some(Trigger::Deadline)),
-            Kind::ConnectionAborted => (NetworkError, Some(Trigger::EndOfFile)),
-            _ => (reason, trigger),
-        };
-        assert_eq!(DisconnectReason::from_error(&io::Error::from(kind)), reason, "{kind:?}");
-        let end = Disconnect::from_error(ConnectType::ClientToServer, &io::Error::from(kind));
-        assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{kind:?}");
+        check(&io::Error::from(kind), of_a_library);
     }
 }
 
-/// What the operating system's own numbers mean when a connection ends.
+/// What the operating system's own numbers mean when a connection ends; `natural` has those without a kind.
 #[test]
 #[cfg(target_os = "linux")]
 fn each_number_of_linux_has_its_reason_and_trigger() {
     let rows = [
-        (5, Unknown, None),                              // EIO
-        (11, NetworkError, Some(Trigger::Deadline)),     // EAGAIN
-        (32, NetworkError, Some(Trigger::BrokenPipe)),   // EPIPE
-        (100, NetworkError, Some(Trigger::Unreachable)), // ENETDOWN
-        (101, NetworkError, Some(Trigger::Unreachable)), // ENETUNREACH
-        (103, NetworkError, Some(Trigger::Aborted)),     // ECONNABORTED
-        (104, NetworkError, Some(Trigger::Reset)),       // ECONNRESET
-        (107, NetworkError, Some(Trigger::Aborted)),     // ENOTCONN
-        (110, NetworkError, Some(Trigger::TimedOut)),    // ETIMEDOUT
-        (111, NetworkError, Some(Trigger::Refused)),     // ECONNREFUSED
-        (113, NetworkError, Some(Trigger::Unreachable)), // EHOSTUNREACH
+        (5, (Unknown, None)),                 // EIO
+        (11, network(Trigger::Deadline)),     // EAGAIN
+        (32, network(Trigger::BrokenPipe)),   // EPIPE
+        (100, network(Trigger::Unreachable)), // ENETDOWN
+        (101, network(Trigger::Unreachable)), // ENETUNREACH
+        (103, network(Trigger::Aborted)),     // ECONNABORTED
+        (104, network(Trigger::Reset)),       // ECONNRESET
+        (107, network(Trigger::Aborted)),     // ENOTCONN
+        (110, network(Trigger::TimedOut)),    // ETIMEDOUT
+        (111, network(Trigger::Refused)),     // ECONNREFUSED
+        (113, network(Trigger::Unreachable)), // EHOSTUNREACH
     ];
-    for (number, reason, trigger) in rows {
-        let error = io::Error::from_raw_os_error(number);
-        let end = Disconnect::from_error(ConnectType::AgentToClient, &error);
-        assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{error}");
-        assert_eq!(end.detail(), Some(error.to_string().as_str()));
+    for (number, meaning) in rows {
+        check(&io::Error::from_raw_os_error(number), meaning);
     }
 }
 
@@ -129,9 +138,7 @@ fn the_first_io_error_with_a_reason_decides() {
     let reset = || io::Error::from(ErrorKind::ConnectionReset);
     let garbage = || io::Error::new(ErrorKind::InvalidData, "not a frame");
     let silent = |error| io::Error::new(ErrorKind::NotFound, error);
-    let by_reset = (NetworkError, Some(Trigger::Reset));
-    let by_garbage = (ProtocolError, None);
-    let by_none = (Unknown, None);
+    let (by_reset, by_garbage, by_none) = (network(Trigger::Reset), (ProtocolError, None), (Unknown, None));
     let rows: [(&str, Box<dyn Error>, _); 13] = [
         ("itself", reset().into(), by_reset),
         ("below two layers", Layer(Layer(reset())).into(), by_reset),
@@ -147,73 +154,44 @@ fn the_first_io_error_with_a_reason_decides() {
         ("shared, wrapping", Arc::new(io::Error::other(Layer(Arc::new(reset())))).into(), by_reset),
         ("a circle ends", Circle.into(), by_none),
     ];
-    for (name, error, (reason, trigger)) in rows {
-        assert_eq!(DisconnectReason::from_error(&*error), reason, "{name}");
-        let end = Disconnect::from_error(ConnectType::AgentToClient, &*error);
-        assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{name}");
-        let by_network = (reason == NetworkError).then_some(Initiator::Network);
-        assert_eq!(end.initiator(), by_network, "{name}");
+    for (name, error, meaning) in rows {
+        println!("{name}");
+        check(&*error, meaning);
     }
-}
-
-/// Reason, trigger, initiator and text of an error.
-type Row = (Box<dyn Error>, DisconnectReason, Option<Trigger>, Option<Initiator>, &'static str);
-
-fn common_errors_of_std() -> Vec<Row> {
-    let network = Some(Initiator::Network);
-    let read_exact = (&[0_u8; 3][..]).read_exact(&mut [0; 4]).unwrap_err();
-    let write_all = (&mut [0_u8; 3][..]).write_all(&[0; 4]).unwrap_err();
-    let read_to_string = io::read_to_string(&b"\xff"[..]).unwrap_err();
-    let listening = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-    let connect = std::net::TcpStream::connect(listening.expect("bound")).unwrap_err();
-    let refused = connect.to_string().leak();
-    vec![
-        (read_exact.into(), NetworkError, Some(Trigger::EndOfFile), network, "failed to fill whole buffer"),
-        (write_all.into(), NetworkError, Some(Trigger::BrokenPipe), network, "failed to write whole buffer"),
-        (read_to_string.into(), ProtocolError, None, None, "stream did not contain valid UTF-8"),
-        (connect.into(), NetworkError, Some(Trigger::Refused), network, refused),
-        (io::Error::other("bad handshake").into(), Unknown, None, None, "bad handshake"),
-        (
-            io::Error::other(io::Error::from(ErrorKind::ConnectionReset)).into(),
-            NetworkError,
-            Some(Trigger::Reset),
-            network,
-            "connection reset",
-        ),
-    ]
-}
-
-async fn common_errors_of_tokio() -> Vec<Row> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    let network = Some(Initiator::Network);
-    let elapsed = || tokio::time::timeout(Duration::ZERO, std::future::pending::<()>());
-    let elapsed = [elapsed().await.unwrap_err(), elapsed().await.unwrap_err()];
-    let [bare, converted] = elapsed;
-    let (mut near, far) = tokio::io::duplex(1);
-    drop(far);
-    let write = near.write_all(b"more than one").await.unwrap_err();
-    let read = near.read_u32().await.unwrap_err();
-    let task = tokio::spawn(std::future::pending::<()>());
-    task.abort();
-    let cancelled = task.await.unwrap_err();
-    let text = cancelled.to_string().leak();
-    vec![
-        (bare.into(), NetworkError, Some(Trigger::Deadline), network, "deadline has elapsed"),
-        (io::Error::from(converted).into(), NetworkError, Some(Trigger::Deadline), network, "timed out"),
-        (write.into(), NetworkError, Some(Trigger::BrokenPipe), network, "broken pipe"),
-        (read.into(), NetworkError, Some(Trigger::EndOfFile), network, "unexpected end of file"),
-        (cancelled.into(), Unknown, Some(Trigger::Dropped), None, text),
-    ]
 }
 
 #[tokio::test]
 async fn the_common_errors_of_std_and_tokio_have_their_reason_trigger_and_text() {
-    for (error, reason, trigger, initiator, text) in
-        common_errors_of_std().into_iter().chain(common_errors_of_tokio().await)
-    {
+    use Trigger::{BrokenPipe, Deadline, Dropped, EndOfFile, Refused, Reset};
+    let listening = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+    let connect = std::net::TcpStream::connect(listening.expect("bound")).unwrap_err();
+    let refused = connect.to_string().leak();
+    let elapsed = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
+    let (mut near, _) = tokio::io::duplex(1);
+    let task = tokio::spawn(std::future::pending::<()>());
+    task.abort();
+    let cancelled = task.await.unwrap_err();
+    let text = cancelled.to_string().leak();
+    let read_exact = Read::read_exact(&mut &[0; 3][..], &mut [0; 4]).unwrap_err();
+    let write_all = Write::write_all(&mut &mut [0; 3][..], &[0; 4]).unwrap_err();
+    let read_to_string = io::read_to_string(&b"\xff"[..]).unwrap_err();
+    let write = AsyncWriteExt::write_all(&mut near, b"more than one").await.unwrap_err();
+    let reset = io::Error::other(io::Error::from(ErrorKind::ConnectionReset));
+    let rows: [(Box<dyn Error>, Meaning, &str); 10] = [
+        (read_exact.into(), network(EndOfFile), "failed to fill whole buffer"),
+        (write_all.into(), network(BrokenPipe), "failed to write whole buffer"),
+        (read_to_string.into(), (ProtocolError, None), "stream did not contain valid UTF-8"),
+        (connect.into(), network(Refused), refused),
+        (io::Error::other("bad handshake").into(), (Unknown, None), "bad handshake"),
+        (reset.into(), network(Reset), "connection reset"),
+        (elapsed.into(), network(Deadline), "deadline has elapsed"),
+        (write.into(), network(BrokenPipe), "broken pipe"),
+        (near.read_u32().await.unwrap_err().into(), network(EndOfFile), "unexpected end of file"),
+        (cancelled.into(), (Unknown, Some(Dropped)), text),
+    ];
+    for (error, meaning, text) in rows {
+        check(&*error, meaning);
         let end = Disconnect::from_error(ConnectType::AgentToClient, &*error);
-        assert_eq!((end.reason(), end.trigger()), (reason, trigger), "{error}");
-        assert_eq!((end.initiator(), end.detail()), (initiator, Some(text)), "{error}");
+        assert_eq!(end.detail(), Some(text));
     }
 }

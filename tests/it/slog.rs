@@ -1,4 +1,4 @@
-//! slog: which typed values go out, in which order, and what real loggers print.
+//! slog: which typed values go out, and in which order.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use disconnect_attribution::{
 };
 use slog::{Drain, Key, Level, Logger, Never, OwnedKVList, Record, Serializer, info, o};
 
-use crate::support::{bare, full, network_error, term_text};
+use crate::support::{bare, full, network_error};
 
 /// Keeps each field with the type that it was emitted with.
 #[derive(Default)]
@@ -134,93 +134,47 @@ fn an_error_of_the_serializer_is_passed_on_from_every_field() {
 }
 
 #[test]
-fn each_enum_goes_out_under_its_own_key() {
-    let rows: [(_, &[&str]); 6] = [
-        (
-            typed(|log| info!(log, ""; DisconnectReason::Rejected)),
-            &["disconnect_expected: emit_bool = false", r#"disconnect_reason: emit_str = "rejected""#],
-        ),
-        (
-            typed(|log| info!(log, ""; ConnectType::ClientToServer)),
-            &[r#"connect_type: emit_str = "client_to_server""#],
-        ),
-        (typed(|log| info!(log, ""; Initiator::Network)), &[r#"disconnect_initiator: emit_str = "network""#]),
-        (
-            typed(|log| info!(log, ""; Trigger::Superseded)),
-            &[r#"disconnect_trigger: emit_str = "superseded""#],
-        ),
-        (typed(|log| info!(log, ""; CloseCode::Grpc(-1))), &["disconnect_code: emit_arguments = grpc:-1"]),
-        (typed(|log| info!(log, ""; ConnectionMethod::Derp)), &[r#"connection_method: emit_str = "derp""#]),
+fn each_enum_goes_out_under_its_own_key_and_is_a_value_under_any() {
+    let rows = [
+        typed(|log| info!(log, ""; DisconnectReason::Rejected, "why" => DisconnectReason::Rejected)),
+        typed(|log| info!(log, ""; ConnectType::ClientToServer, "layer" => ConnectType::AgentToClient)),
+        typed(|log| info!(log, ""; Initiator::Network, "who" => Initiator::Client)),
+        typed(|log| info!(log, ""; Trigger::Superseded, "what" => Trigger::Reset)),
+        typed(|log| info!(log, ""; CloseCode::Grpc(-1), "code" => CloseCode::Http2(8))),
+        typed(|log| info!(log, ""; ConnectionMethod::Derp, "how" => ConnectionMethod::Direct)),
     ];
-    for (fields, expected) in rows {
-        assert_eq!(fields, expected);
-    }
-}
-
-#[test]
-fn each_enum_is_a_value_under_any_key() {
-    assert_eq!(
-        typed(|log| info!(log, "";
-            "layer" => ConnectType::AgentToClient,
-            "why" => DisconnectReason::Rejected,
-            "who" => Initiator::Client,
-            "what" => Trigger::Reset,
-            "how" => ConnectionMethod::Direct,
-            "code" => CloseCode::Http2(8),
-        )),
-        [
-            "code: emit_arguments = http2:8",
-            r#"how: emit_str = "direct""#,
-            r#"what: emit_str = "reset""#,
-            r#"who: emit_str = "client""#,
+    let expected: [&[&str]; 6] = [
+        &[
             r#"why: emit_str = "rejected""#,
-            r#"layer: emit_str = "agent_to_client""#,
+            "disconnect_expected: emit_bool = false",
+            r#"disconnect_reason: emit_str = "rejected""#,
         ],
-    );
-}
-
-/// slog-term's own order is the other way round; `use_original_order` is for people.
-#[test]
-fn slog_term_prints_from_the_layer_to_the_detail() {
-    assert_eq!(
-        term_text(|log| info!(log, "ssh session closed"; "session" => 3, full())),
-        "now INFO ssh session closed, session: 3, connect_type: agent_to_client, \
-         disconnect_reason: process_exited, disconnect_expected: false, \
-         disconnect_initiator: agent, disconnect_trigger: max_age, disconnect_peer: client, disconnect_code: ssh:11, \
-         disconnect_origin: server_to_agent, exit_code: 7, connection_method: direct, \
-         connection_duration_ms: 61234, peer_silence_ms: 60000, \
-         bytes_received: 18446744073709551615, bytes_sent: 0, clock_jump_ms: -3600000, \
-         disconnect_detail: process exited with error status: 7\n",
-    );
+        &[r#"layer: emit_str = "agent_to_client""#, r#"connect_type: emit_str = "client_to_server""#],
+        &[r#"who: emit_str = "client""#, r#"disconnect_initiator: emit_str = "network""#],
+        &[r#"what: emit_str = "reset""#, r#"disconnect_trigger: emit_str = "superseded""#],
+        &["code: emit_arguments = http2:8", "disconnect_code: emit_arguments = grpc:-1"],
+        &[r#"how: emit_str = "direct""#, r#"connection_method: emit_str = "derp""#],
+    ];
+    assert_eq!(rows.each_ref().map(Vec::as_slice), expected);
 }
 
 #[test]
-fn a_level_follows_from_whether_the_end_was_expected() {
+fn a_level_follows_from_whether_the_end_was_expected_and_whether_another_line_reports_it() {
+    let (bare, network) = (bare(), network_error());
     let lines = logged(|log| {
-        for end in [bare(), network_error()] {
+        for end in [&bare, &network] {
             disconnect_log!(log, expected: Level::Debug, unexpected: Level::Error, end, "closed");
         }
-    });
-    let place = (file!(), line!() - 3, module_path!());
-    assert_eq!(
-        lines.iter().map(|line| (line.level, line.place)).collect::<Vec<_>>(),
-        [(Level::Debug, place), (Level::Error, place)],
-    );
-    assert_eq!(lines[0].fields, BARE);
-}
-
-#[test]
-fn an_inherited_line_may_have_a_level_of_its_own() {
-    let inherited = full();
-    let lines = logged(|log| {
-        for end in [&inherited, &bare(), &network_error()] {
+        for end in [&full(), &bare, &network] {
             disconnect_log!(
                 log, expected: Level::Info, unexpected: Level::Error, inherited: Level::Debug, end, "closed"
             );
         }
     });
     let levels: Vec<_> = lines.iter().map(|line| line.level).collect();
-    assert_eq!(levels, [Level::Debug, Level::Info, Level::Error]);
+    assert_eq!(levels, [Level::Debug, Level::Error, Level::Debug, Level::Info, Level::Error]);
+    assert_eq!(lines[0].place, (file!(), line!() - 10, module_path!()));
+    assert_eq!(lines[0].fields, BARE);
 }
 
 /// What slog's own macros take: arguments, by name too, captured ones, fields, and commas at the end.

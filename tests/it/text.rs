@@ -7,28 +7,33 @@ use std::ops::RangeInclusive;
 
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, classify_channel_close};
 
-use crate::support::random;
 use crate::support::strategies::any_text;
+use crate::support::{end, random};
 
 /// What becomes of a text that a site hands over.
 fn handed(text: &str) -> Option<String> {
-    let end = crate::support::end(DisconnectReason::Unknown).with_detail(text.to_owned());
+    let end = end(DisconnectReason::Unknown).with_detail(text.to_owned());
     end.detail().map(str::to_owned)
 }
 
-/// What becomes of a text that a value prints, one piece at a time.
-fn printed(pieces: &[&str]) -> Option<String> {
-    struct Pieces(Vec<String>);
+/// What becomes of what a value prints.
+fn printed(print: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result + 'static) -> Option<String> {
+    struct Prints<F>(F);
 
-    impl fmt::Display for Pieces {
+    impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Prints<F> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.iter().try_for_each(|piece| f.write_str(piece))
+            self.0(f)
         }
     }
 
-    let end =
-        classify_channel_close::<(), _>(&Err(Pieces(pieces.iter().copied().map(str::to_owned).collect())));
+    let end = classify_channel_close::<(), _>(&Err(Prints(print)));
     end.detail().map(str::to_owned)
+}
+
+/// The same of a text that is printed one piece at a time.
+fn in_pieces(pieces: &[&str]) -> Option<String> {
+    let pieces: Vec<String> = pieces.iter().copied().map(str::to_owned).collect();
+    printed(move |f| pieces.iter().try_for_each(|piece| f.write_str(piece)))
 }
 
 /// Holds what becomes of a text against what is expected, whichever way it comes and again.
@@ -37,11 +42,11 @@ fn check(text: &str, kept: Option<&str>) {
     let kept = kept.map(str::to_owned);
     assert_eq!(handed(text), kept, "handed over: {text:?}");
     let literal: &'static str = text.to_owned().leak();
-    let end = crate::support::end(DisconnectReason::Unknown).with_detail(literal);
+    let end = end(DisconnectReason::Unknown).with_detail(literal);
     assert_eq!(end.detail(), kept.as_deref(), "a literal: {text:?}");
-    assert_eq!(printed(&[text]), kept, "printed: {text:?}");
+    assert_eq!(in_pieces(&[text]), kept, "printed: {text:?}");
     let characters: Vec<_> = text.split_inclusive(|_| true).collect();
-    assert_eq!(printed(&characters), kept, "printed bit by bit: {text:?}");
+    assert_eq!(in_pieces(&characters), kept, "printed bit by bit: {text:?}");
     if let Some(kept) = kept {
         assert!(kept.len() <= 256, "{kept:?}");
         assert_eq!(handed(&kept).as_ref(), Some(&kept), "again: {text:?}");
@@ -121,30 +126,11 @@ fn of_all_characters_exactly_those_that_hide_or_break_are_escaped() {
 }
 
 #[test]
-fn a_text_is_one_line_that_drives_no_terminal_and_hides_nothing() {
-    let rows = [
-        ("connection reset by peer", "connection reset by peer"),
-        ("two\nlines\r\n", r"two\nlines"),
-        ("tab\there", r"tab\there"),
-        ("nul\0", r"nul\u{0}"),
-        ("\u{1b}[2Jcleared", r"\u{1b}[2Jcleared"),
-        ("c1 \u{9b}31m", r"c1 \u{9b}31m"),
-        ("next\u{85}line", r"next\u{85}line"),
-        ("separated\u{2028}x\u{2029}y", r"separated\u{2028}x\u{2029}y"),
-        ("\u{202e}desrever\u{2069}", r"\u{202e}desrever\u{2069}"),
-        ("zero\u{200b}width", r"zero\u{200b}width"),
-        ("tag\u{e0041}", r"tag\u{e0041}"),
-        // A joined emoji shows its parts.
-        ("👩\u{200d}🚀", r"👩\u{200d}🚀"),
-        ("❤\u{fe0f}", "❤\u{fe0f}"),
-        ("Grüße, 日本, 🦀", "Grüße, 日本, 🦀"),
-        ("non\u{a0}breaking", "non\u{a0}breaking"),
-        (r"C:\new\temp", r"C:\new\temp"),
-        ("\"quoted\" 'text'", "\"quoted\" 'text'"),
-    ];
-    for (text, kept) in rows {
-        check(text, Some(kept));
-    }
+fn escapes_are_those_of_rust_and_what_needs_none_stays() {
+    check("\u{1b}[2J two\nlines\r\n", Some(r"\u{1b}[2J two\nlines"));
+    // A joined emoji shows its parts.
+    check("👩\u{200d}🚀 ❤\u{fe0f}", Some("👩\\u{200d}🚀 ❤\u{fe0f}"));
+    check(r#"C:\new "quoted" 'text'"#, Some(r#"C:\new "quoted" 'text'"#));
 }
 
 #[test]
@@ -168,7 +154,7 @@ fn white_space_around_a_text_is_removed() {
         check(text, kept);
     }
     check(&format!("{spaces}x{spaces}"), Some("x"));
-    let end = crate::support::end(DisconnectReason::Unknown).with_detail("first");
+    let end = end(DisconnectReason::Unknown).with_detail("first");
     assert_eq!(end.with_detail("\n").detail(), None);
 }
 
@@ -192,7 +178,7 @@ fn a_run_of_combining_marks_is_cut_after_the_eighth() {
         let (run, plain) = (marks(8), "plain text");
         let pieces = [&run, plain, &run, "\n", &run, "é", &run];
         let expected = pieces.concat().replace('\n', "\\n");
-        assert_eq!(printed(&pieces), Some(expected));
+        assert_eq!(in_pieces(&pieces), Some(expected));
     }
     // Different ones in a row count together; those of scripts that need more than one are none.
     check(&format!("e{}", "\u{301}\u{20d0}".repeat(5)), Some(&format!("e{}", "\u{301}\u{20d0}".repeat(4))));
@@ -315,72 +301,38 @@ fn an_errors_text_is_its_own_and_what_each_source_adds() {
 
 #[test]
 fn what_an_io_error_wraps_adds_its_sources() {
-    let wrapped = chain(&["handshake failed", "bad certificate"]).expect("two");
-    let error = io::Error::other(wrapped);
-    assert_eq!(error.to_string(), "handshake failed");
+    let error = io::Error::other(chain(&["handshake failed", "bad certificate"]).expect("two"));
     let end = Disconnect::from_error(ConnectType::AgentToClient, &error);
     assert_eq!(end.detail(), Some("handshake failed: bad certificate"));
 }
 
 #[test]
-fn a_text_that_never_ends_is_cut() {
-    /// Prints one text for ever.
-    struct Flood(&'static str);
-
-    impl fmt::Display for Flood {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn what_prints_for_ever_goes_on_after_an_error_or_fails_is_cut_there() {
+    let flood = |text: &'static str| {
+        printed(move |f| {
             loop {
-                f.write_str(self.0)?;
+                f.write_str(text)?;
             }
-        }
-    }
-
-    let flood = |text| {
-        let end = classify_channel_close::<(), _>(&Err(Flood(text)));
-        end.detail().map(str::to_owned)
+        })
     };
     assert_eq!(flood("flood "), Some(format!("{}f…", "flood ".repeat(42))));
-    assert_eq!(flood("    "), None);
-    assert_eq!(flood("\n"), None);
-    assert_eq!(printed(&[&" ".repeat(4095), "x"]).as_deref(), Some("x"));
-    assert_eq!(printed(&[&" ".repeat(4096), "x"]), None);
-}
+    assert_eq!((flood("    "), flood("\n")), (None, None));
+    assert_eq!(in_pieces(&[&" ".repeat(4095), "x"]).as_deref(), Some("x"));
+    assert_eq!(in_pieces(&[&" ".repeat(4096), "x"]), None);
 
-#[test]
-fn nothing_follows_the_mark_of_a_cut() {
-    /// Goes on writing after an error of the formatter.
-    struct Deaf(Vec<String>);
-
-    impl fmt::Display for Deaf {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            for piece in self.0.iter().cycle().take(600) {
-                let _ = f.write_str(piece);
-            }
-            Ok(())
-        }
-    }
-
-    let long = "x".repeat(245);
+    // Goes on writing after an error of the formatter: nothing follows the mark of the cut.
+    let long: &'static str = "x".repeat(245).leak();
     for (pieces, kept) in
-        [(&["🦀", "x"][..], "🦀x".repeat(50)), (&[&long, "\u{e0001}", "\u{e0001}", "abc"], long.clone())]
+        [(&["🦀", "x"][..], "🦀x".repeat(50)), (&[long, "\u{e0001}", "\u{e0001}", "abc"], long.to_owned())]
     {
-        let end =
-            classify_channel_close::<(), _>(&Err(Deaf(pieces.iter().copied().map(str::to_owned).collect())));
-        assert_eq!(end.detail(), Some(&*format!("{kept}…")));
-    }
-}
-
-#[test]
-fn a_value_that_fails_to_print_leaves_what_came_before() {
-    struct Broken;
-
-    impl fmt::Display for Broken {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("half a ")?;
-            Err(fmt::Error)
-        }
+        let pieces = pieces.to_vec();
+        let deaf = printed(move |f| {
+            pieces.iter().cycle().take(600).for_each(|piece| f.write_str(piece).unwrap_or_default());
+            Ok(())
+        });
+        assert_eq!(deaf, Some(format!("{kept}…")));
     }
 
-    let end = classify_channel_close::<(), _>(&Err(Broken));
-    assert_eq!(end.detail(), Some("half a"));
+    let broken = printed(|f| f.write_str("half a ").and(Err(fmt::Error)));
+    assert_eq!(broken.as_deref(), Some("half a"));
 }
