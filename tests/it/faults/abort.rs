@@ -1,81 +1,73 @@
-//! `panic = "abort"`: a program that is built so, and which of its lines come out.
+//! `panic = "abort"`, in which the process aborts after its panic hook: here a hook does so itself.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::Mutex;
+use std::thread;
 
-/// Builds the program, without a network: its dependencies are those of this crate, at the same versions.
-fn build() -> PathBuf {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("abort");
-    std::fs::create_dir_all(&folder).expect("created");
-    let manifest = format!(
-        r#"[workspace]
+use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Trigger};
+use slog::{Drain, Logger, error, o};
 
-[package]
-name = "abort"
-version = "0.0.0"
-edition = "2024"
+use super::{LAYER, echo, records};
+use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
+use crate::support::{END_OF_FILE, connection, words};
 
-[[bin]]
-name = "abort"
-path = "{root}/tests/it/faults/programs/abort.rs"
-
-[dependencies]
-disconnect-attribution = {{ path = "{root}", default-features = false, features = ["slog"] }}
-slog = "2.5.2"
-
-[profile.dev]
-panic = "abort"
-debug = false
-"#
-    );
-    std::fs::write(folder.join("Cargo.toml"), manifest).expect("written");
-    std::fs::copy(format!("{root}/Cargo.lock"), folder.join("Cargo.lock")).expect("copied");
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "--target-dir", "target"])
-        .current_dir(&folder)
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_BUILD_TARGET")
-        .output()
-        .expect("cargo");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    folder.join("target/debug/abort")
-}
-
-fn lines(output: &Output) -> Vec<String> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    // Without the numbers.
-    let words = |line: &str| line.split(", open").next().unwrap_or(line).to_owned();
-    text.lines().map(words).collect()
+/// Serves a connection that ends, and another one that ends or meets a bug.
+fn serve(mode: &str) {
+    let full = || Mutex::new(slog_json::Json::default(File::create("/dev/full").expect("opened")));
+    let log = match mode {
+        "fuse" => Logger::root(full().fuse(), o!()),
+        "ignore" => Logger::root(full().ignore_res(), o!()),
+        _ => Logger::root(Mutex::new(slog_json::Json::default(io::stdout())).ignore_res(), o!()),
+    };
+    let (last, logs_last) = (log.clone(), mode == "hook");
+    std::panic::set_hook(Box::new(move |panic| {
+        let end = Disconnect::new(LAYER, DisconnectReason::Unknown).with_trigger(Trigger::Panic);
+        if logs_last {
+            error!(last, "the process aborts"; end.with_detail(panic.to_string()));
+        }
+        std::process::abort();
+    }));
+    let (client, socket) = connection();
+    drop(client);
+    echo(&log, &Cause::default(), socket).expect("a clean end");
+    let (mut client, socket) = connection();
+    let session = thread::spawn(move || echo(&log, &Cause::default(), socket));
+    client.write_all(b"a").expect("written");
+    client.read_exact(&mut [0]).expect("answered");
+    if matches!(mode, "panic" | "hook") {
+        client.write_all(b"?").expect("written");
+    } else {
+        drop(client);
+    }
+    session.join().expect("no panic").expect("a clean end");
 }
 
 #[test]
 fn a_program_that_aborts_logs_until_it_panics_and_its_hook_is_the_last_to_log() {
-    let program = build();
-    let run = |mode: &str| {
-        let output = Command::new(&program).arg(mode).output().expect("started");
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), lines(&output), error)
-    };
-    let ended = "agent_to_client ended by network: network_error (end_of_file, peer client";
-
-    let (code, lines, error) = run("return");
-    assert_eq!((code, &lines[..]), (Some(0), &[ended, ended].map(String::from)[..]), "{error}");
-
-    // No destructor runs: not of the session that panics, and of no other.
-    let (code, lines, error) = run("panic");
-    assert_eq!((code, &lines[..]), (None, &[ended.to_owned()][..]), "{error}");
-    assert!(error.contains("a bug of the session"), "{error}");
-
-    let (code, lines, error) = run("hook");
-    assert_eq!((code, lines.len()), (None, 2), "{error}");
-    assert!(lines[1].starts_with("the process aborts: agent_to_client ended: unknown (panic): "));
-    assert!(lines[1].ends_with("a bug of the session"), "{lines:?}");
-
-    // slog's `Fuse` turns a failed write into a panic, which nothing can contain here.
-    let (code, _, error) = run("fuse");
-    assert_eq!(code, None, "{error}");
-    let (code, _, error) = run("ignore");
-    assert_eq!(code, Some(0), "{error}");
+    const TEST: &str =
+        "faults::abort::a_program_that_aborts_logs_until_it_panics_and_its_hook_is_the_last_to_log";
+    if is_respawned() {
+        return serve(&std::env::var(RESPAWNED).expect("a mode"));
+    }
+    let bug = "agent_to_client ended: unknown (panic): panicked at ";
+    // Whether it lives, and what it logs. No destructor runs: not of the session that panics, and of no other. slog's
+    // `Fuse` turns a failed write into a panic, which nothing can contain here.
+    let rows: [(&str, bool, &[&str]); 5] = [
+        ("return", true, &[END_OF_FILE, END_OF_FILE]),
+        ("panic", false, &[END_OF_FILE]),
+        ("hook", false, &[END_OF_FILE, bug]),
+        ("fuse", false, &[]),
+        ("ignore", true, &[]),
+    ];
+    for (mode, lives, expected) in rows {
+        let output = respawn(TEST).env(RESPAWNED, mode).output().expect("respawned");
+        assert_eq!(output.status.code(), lives.then_some(0), "{mode}: {output:?}");
+        let lines: Vec<String> =
+            records(&String::from_utf8_lossy(&output.stdout)).iter().map(words).collect();
+        assert_eq!(lines.len(), expected.len(), "{mode}: {lines:?}");
+        for (line, expected) in lines.iter().zip(expected) {
+            assert!(line.starts_with(expected), "{mode}: {line}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use disconnect_attribution::{Cause, Disconnect};
 use slog::{Drain, Logger, o};
 
-use super::{echo, records};
+use super::{echo, line_of};
 use crate::support::respawned::{Respawned, is_respawned, print_address, respawn};
 
 /// Where Debian puts it.
@@ -50,10 +50,7 @@ fn line_after_a_jump(library: &PathBuf, test: &str, seconds: i64) -> Disconnect 
     std::fs::write(clock.path(), format!("{seconds:+}")).expect("written");
     thread::sleep(Duration::from_millis(250));
     client.shutdown(Shutdown::Write).expect("shut down");
-    process.read_until("{");
-    let line = process.read_until("}\n");
-    process.kill();
-    records(&format!("{{{line}")).remove(0)
+    line_of(&mut process)
 }
 
 #[test]

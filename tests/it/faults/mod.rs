@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
 use slog::{Logger, info};
 
+use crate::support::respawned::Respawned;
 use crate::support::track;
 
 const LAYER: ConnectType = ConnectType::AgentToClient;
@@ -34,9 +35,17 @@ fn echo(log: &Logger, process: &Cause, socket: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the records of a log, and asserts that every line is one.
+/// Reads the records of a log of JSON: every line that begins as an object is one.
 #[track_caller]
 fn records(log: &str) -> Vec<Disconnect> {
     let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    log.lines().map(read).collect()
+    log.lines().filter(|line| line.starts_with('{')).map(read).collect()
+}
+
+/// The first line that a process logs, which is then killed.
+fn line_of(process: &mut Respawned) -> Disconnect {
+    process.read_until("{");
+    let line = process.read_until("}\n");
+    process.kill();
+    records(&format!("{{{line}")).remove(0)
 }
