@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger, keys,
+    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger,
 };
 
 const CONNECT_TYPES: [(ConnectType, &str); 3] = [
@@ -100,37 +100,6 @@ fn each_word_stands_for_its_variant_and_no_other_text_does() {
     check(&INITIATORS, Initiator::VARIANTS, Initiator::as_str);
     check(&TRIGGERS, Trigger::VARIANTS, Trigger::as_str);
     check(&METHODS, ConnectionMethod::VARIANTS, ConnectionMethod::as_str);
-}
-
-#[test]
-fn keys_are_golden() {
-    let rows = [
-        (keys::CONNECT_TYPE, "connect_type"),
-        (keys::DISCONNECT_REASON, "disconnect_reason"),
-        (keys::DISCONNECT_EXPECTED, "disconnect_expected"),
-        (keys::DISCONNECT_INITIATOR, "disconnect_initiator"),
-        (keys::DISCONNECT_TRIGGER, "disconnect_trigger"),
-        (keys::DISCONNECT_CODE, "disconnect_code"),
-        (keys::DISCONNECT_DETAIL, "disconnect_detail"),
-        (keys::DISCONNECT_PEER, "disconnect_peer"),
-        (keys::DISCONNECT_ORIGIN, "disconnect_origin"),
-        (keys::EXIT_CODE, "exit_code"),
-        (keys::CONNECTION_METHOD, "connection_method"),
-        (keys::CONNECTION_DURATION_MS, "connection_duration_ms"),
-        (keys::PEER_SILENCE_MS, "peer_silence_ms"),
-        (keys::BYTES_RECEIVED, "bytes_received"),
-        (keys::BYTES_SENT, "bytes_sent"),
-        (keys::CLOCK_JUMP_MS, "clock_jump_ms"),
-        (ConnectType::KEY, "connect_type"),
-        (DisconnectReason::KEY, "disconnect_reason"),
-        (Initiator::KEY, "disconnect_initiator"),
-        (Trigger::KEY, "disconnect_trigger"),
-        (CloseCode::KEY, "disconnect_code"),
-        (ConnectionMethod::KEY, "connection_method"),
-    ];
-    for (key, word) in rows {
-        assert_eq!(key, word);
-    }
 }
 
 #[test]

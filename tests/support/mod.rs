@@ -17,8 +17,6 @@ pub(crate) mod respawned;
 mod sink;
 pub(crate) mod strategies;
 mod words;
-#[cfg(all(feature = "slog", feature = "serde", feature = "tracing"))]
-pub(crate) mod worlds;
 
 pub(crate) use lines::{Lines, end};
 pub(crate) use sink::{Sink, json_text};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger, keys,
+    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -59,7 +59,7 @@ fn present<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> 
 }
 
 /// The record with one more value, if there is one.
-pub(crate) fn with<T>(end: Disconnect, value: Option<T>, set: fn(Disconnect, T) -> Disconnect) -> Disconnect {
+fn with<T>(end: Disconnect, value: Option<T>, set: fn(Disconnect, T) -> Disconnect) -> Disconnect {
     match value {
         Some(value) => set(end, value),
         None => end,
@@ -80,8 +80,8 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
         any_text(),
         present(any_code()),
         present(any::<i32>()),
-        present(any::<u64>()),
-        present(any::<u64>()),
+        present(any::<u64>().prop_map(Duration::from_millis)),
+        present(any::<u64>().prop_map(Duration::from_millis)),
         present(any::<(u64, u64)>()),
         any::<i64>(),
     );
@@ -94,9 +94,8 @@ pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
         let end = with(end, method, Disconnect::with_connection_method);
         let end = with(end, code, Disconnect::with_code);
         let end = with(end, exit_code, Disconnect::with_exit_code);
-        let milliseconds = |it: Option<u64>| it.map(Duration::from_millis);
-        let end = with(end, milliseconds(duration), Disconnect::with_connection_duration);
-        let end = with(end, milliseconds(silence), Disconnect::with_peer_silence);
+        let end = with(end, duration, Disconnect::with_connection_duration);
+        let end = with(end, silence, Disconnect::with_peer_silence);
         with(end, bytes, |end, (received, sent)| end.with_bytes(received, sent))
     })
 }
@@ -120,29 +119,4 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
             btree_map("[a-z]{1,3}|connect_type", inner, 0..4).prop_map(|map| json!(map)),
         ]
     })
-}
-
-/// Every key of the schema.
-pub(crate) const KEYS: [&str; 16] = [
-    keys::CONNECT_TYPE,
-    keys::DISCONNECT_REASON,
-    keys::DISCONNECT_EXPECTED,
-    keys::DISCONNECT_INITIATOR,
-    keys::DISCONNECT_TRIGGER,
-    keys::DISCONNECT_CODE,
-    keys::DISCONNECT_DETAIL,
-    keys::DISCONNECT_PEER,
-    keys::DISCONNECT_ORIGIN,
-    keys::EXIT_CODE,
-    keys::CONNECTION_METHOD,
-    keys::CONNECTION_DURATION_MS,
-    keys::PEER_SILENCE_MS,
-    keys::BYTES_RECEIVED,
-    keys::BYTES_SENT,
-    keys::CLOCK_JUMP_MS,
-];
-
-/// Those keys, and two that lines have.
-pub(crate) fn keys() -> Vec<&'static str> {
-    [&KEYS[..], &["fields", "msg"]].concat()
 }

@@ -9,11 +9,50 @@ mod values;
 use disconnect_attribution::{
     CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
 };
+use serde::Serialize;
 use serde::de::value::{Error as ValueError, MapDeserializer};
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::{Value, from_value, json, to_value};
 
 use crate::support::{bare, end, full};
+
+/// Formats that show their own types.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Json,
+    Cbor,
+    MessagePack,
+    Toml,
+    Yaml,
+}
+
+use Format::{Cbor, Json, MessagePack, Toml, Yaml};
+
+impl Format {
+    fn write(self, value: &impl Serialize) -> Vec<u8> {
+        match self {
+            Json => serde_json::to_vec(value).expect("written"),
+            Cbor => {
+                let mut bytes = Vec::new();
+                ciborium::into_writer(value, &mut bytes).expect("written");
+                bytes
+            }
+            MessagePack => rmp_serde::to_vec(value).expect("written"),
+            Toml => toml::to_string(value).expect("written").into_bytes(),
+            Yaml => serde_norway::to_string(value).expect("written").into_bytes(),
+        }
+    }
+
+    fn read<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, String> {
+        match self {
+            Json => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+            Cbor => ciborium::from_reader(bytes).map_err(|error| error.to_string()),
+            MessagePack => rmp_serde::from_slice(bytes).map_err(|error| error.to_string()),
+            Toml => toml::from_slice(bytes).map_err(|error| error.to_string()),
+            Yaml => serde_norway::from_slice(bytes).map_err(|error| error.to_string()),
+        }
+    }
+}
 
 const FULL: &str = r#"{"connect_type":"agent_to_client","disconnect_reason":"process_exited","disconnect_expected":false,"disconnect_initiator":"agent","disconnect_trigger":"max_age","disconnect_peer":"client","disconnect_code":"ssh:11","disconnect_detail":"process exited with error status: 7","disconnect_origin":"server_to_agent","exit_code":7,"connection_method":"direct","connection_duration_ms":61234,"peer_silence_ms":60000,"bytes_received":18446744073709551615,"bytes_sent":0,"clock_jump_ms":-3600000}"#;
 
