@@ -13,6 +13,7 @@ use crate::support::{Sink, bare, end, full, inherited, json_text, random, report
 const KEYS: usize = 16;
 
 /// How tracing's formatter writes an event.
+#[derive(Clone, Copy)]
 enum Format {
     People,
     Compact,

@@ -1,6 +1,7 @@
 //! Close codes: what every number of every protocol means from every sender, and how it is written.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use disconnect_attribution::DisconnectReason::{ClientClosed, NetworkError, ServerShutdown, Unknown};
 use disconnect_attribution::{CloseCode, ConnectType, Disconnect, DisconnectReason, Initiator};
@@ -55,7 +56,8 @@ fn each_number_means_what_its_protocol_makes_of_it_and_all_others_nothing() {
             let is_the_same = reasons == [reasons[0]; 5];
             let reasons = reasons.map(DisconnectReason::as_str);
             let reasons = if is_the_same { &reasons[..1] } else { &reasons[..] };
-            listing += &format!("{code} | {} | {}\n", name.unwrap_or("-"), reasons.join(", "));
+            let name = name.unwrap_or("-");
+            writeln!(listing, "{code} | {name} | {}", reasons.join(", ")).expect("a text");
         }
     }
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

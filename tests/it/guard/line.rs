@@ -4,23 +4,57 @@ use std::io::{self, ErrorKind};
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
 use disconnect_attribution::DisconnectReason::{
-    Graceful, NetworkError, ProcessExited, Rejected, ServerShutdown, WorkspaceStopped,
+    Graceful, NetworkError, ProcessExited, Rejected, WorkspaceStopped,
 };
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, DisconnectReason, Initiator, Trigger};
-
-use super::{GOODBYE, goodbye, panic_with};
-use crate::support::{
-    DROPPED, Lines, PANICKED, SHUTDOWN, client_closed, end, known, reported, shutdown, track, words,
+use disconnect_attribution::{
+    Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream, Trigger,
 };
 
-/// What happens to a cause that has a line, and to a guard below it.
-type Story = fn(&Cause, &DisconnectGuard);
+use super::{GOODBYE, goodbye, panic_with};
+use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, known, reported, shutdown, words};
 
-fn line_of(story: Story, panics: bool) -> String {
+/// What happens to a cause, by a word of the tables below.
+fn happens(word: &str, layer: ConnectType, cause: &Cause) {
+    let end = |reason| Disconnect::new(layer, reason);
+    let error = |kind: ErrorKind| cause.record_error(layer, &io::Error::from(kind));
+    let stream = |peer| TrackedStream::new(io::empty(), layer, peer, cause.clone());
+    let ends = |mut stream| drop(io::copy::<TrackedStream<_>, _>(&mut stream, &mut io::sink()));
+    match word {
+        "announced" => drop(cause.record(Peer, end(Rejected))),
+        "decided" => drop(cause.record(Local, end(Rejected).with_detail("why"))),
+        "shutdown" => drop(cause.record(Local, shutdown())),
+        "finished" => drop(cause.record(Local, end(Graceful))),
+        "status" => drop(cause.record(Local, end(ProcessExited))),
+        "broken" => drop(cause.record(Transport, end(NetworkError))),
+        "presumed" => cause.presume(client_closed()),
+        "refusal presumed" => cause.presume(end(Rejected)),
+        "taken back" => cause.presume(None),
+        "device error" => cause.record_error(layer, &io::Error::other("device gone")),
+        "other error" => cause.record_error(layer, &io::Error::other("another one")),
+        "reset error" => error(ErrorKind::ConnectionReset),
+        "cut error" => error(ErrorKind::UnexpectedEof),
+        "timer error" => error(ErrorKind::TimedOut),
+        "bytes error" => error(ErrorKind::InvalidData),
+        "unconnected error" => error(ErrorKind::NotConnected),
+        "child's bytes error" => happens("bytes error", layer, &cause.child()),
+        "goodbye" => ends(stream(Initiator::Client).with_goodbye()),
+        "half close" => ends(stream(Initiator::Client).with_half_close()),
+        "end of nobody's stream" => ends(stream(Initiator::Unknown)),
+        _ => panic!("{word}"),
+    }
+}
+
+/// The line of a guard below a cause that has a line, after what happened to its own cause, or above it.
+fn line_after(story: &str, panics: bool) -> String {
     let (lines, parent) = (Lines::default(), reported(ServerToAgent));
     let guard = lines.guard().with_cause(parent.child());
-    story(&parent, &guard);
+    for word in story.split(", ").filter(|word| !word.is_empty()) {
+        match word.strip_prefix("above: ") {
+            Some(word) => happens(word, ServerToAgent, &parent),
+            None => happens(word, AgentToClient, &guard.cause()),
+        }
+    }
     if panics {
         panic_with(guard);
     } else {
@@ -29,274 +63,69 @@ fn line_of(story: Story, panics: bool) -> String {
     words(&lines.one())
 }
 
-fn server_end(reason: DisconnectReason) -> Disconnect {
-    Disconnect::new(ServerToAgent, reason)
-}
-
-fn device_gone() -> io::Error {
-    io::Error::other("device gone")
-}
-
-fn failed(guard: &DisconnectGuard, kind: ErrorKind) {
-    guard.record_error(&io::Error::from(kind));
-}
-
-const CLIENT_CLOSED: &str = "agent_to_client ended by client: client_closed";
-const DEVICE_GONE: &str = "agent_to_client ended: unknown: device gone";
-
-const STEPS: &[(&str, Story, &str)] = &[
-    (
-        "what its cause knows",
-        |_, guard| {
-            guard.cause().record(Peer, end(Rejected));
-            guard.record_error(&device_gone());
-            guard.cause().presume(client_closed());
-        },
-        "agent_to_client ended: rejected",
-    ),
-    (
-        "what a cause above it knows",
-        |parent, guard| {
-            guard.cause().presume(client_closed());
-            parent.record(Local, server_end(Rejected).with_detail("why"));
-        },
-        "agent_to_client ended: rejected (from server_to_agent): why",
-    ),
-    (
-        "an error of the network, and what it says",
-        |parent, guard| {
-            failed(guard, ErrorKind::ConnectionReset);
-            parent.record(Local, shutdown());
-        },
-        "agent_to_client ended by network: network_error (reset): connection reset",
-    ),
-    (
-        "an error of the protocol",
-        |parent, guard| {
-            guard.record_error(&io::Error::new(ErrorKind::InvalidData, "bad frame"));
-            parent.record(Local, shutdown());
-        },
-        "agent_to_client ended: protocol_error: bad frame",
-    ),
-    (
-        "a deadline",
-        |_, guard| guard.record_error(&io::Error::new(ErrorKind::TimedOut, "deadline has elapsed")),
-        "agent_to_client ended by network: network_error (deadline): deadline has elapsed",
-    ),
-    (
-        "not an error that explained nothing, before what is known",
-        |parent, guard| {
-            guard.record_error(&device_gone());
-            failed(guard, ErrorKind::NotConnected);
-            parent.record(Local, shutdown());
-        },
-        "agent_to_client ended by agent: server_shutdown (from server_to_agent)",
-    ),
-    (
-        "not a reset, if the stream saw an end of file",
-        |_, guard| {
-            half_close(guard);
-            failed(guard, ErrorKind::ConnectionReset);
-        },
-        GOODBYE,
-    ),
-    (
-        "a frame that was cut, which no stream sees",
-        |_, guard| {
-            half_close(guard);
-            failed(guard, ErrorKind::UnexpectedEof);
-        },
-        "agent_to_client ended by network: network_error (end_of_file): unexpected end of file",
-    ),
-    (
-        "a deadline, which no stream sees",
-        |_, guard| {
-            half_close(guard);
-            failed(guard, ErrorKind::TimedOut);
-        },
-        "agent_to_client ended by network: network_error (deadline): timed out",
-    ),
-    (
-        "a shutdown, whose answer is a FIN",
-        |_, guard| {
-            guard.cause().record(Local, shutdown());
-            goodbye(guard);
-        },
-        SHUTDOWN,
-    ),
-    (
-        "the first text of an error that explained nothing",
-        |_, guard| {
-            failed(guard, ErrorKind::NotConnected);
-            guard.record_error(&device_gone());
-            guard.record_error(&io::Error::other("later"));
-            guard.cause().presume(client_closed());
-        },
-        DEVICE_GONE,
-    ),
-    (
-        "such a text above",
-        |parent, guard| {
-            parent.record_error(ServerToAgent, &device_gone());
-            guard.cause().presume(client_closed());
-        },
-        "agent_to_client ended: unknown (from server_to_agent): device gone",
-    ),
-    (
-        "such a text, before what is weaker above",
-        |parent, guard| {
-            parent.record_error(ServerToAgent, &io::Error::from(ErrorKind::NotConnected));
-            guard.record_error(&device_gone());
-        },
-        DEVICE_GONE,
-    ),
-    (
-        "what is presumed",
-        |_, guard| {
-            failed(guard, ErrorKind::NotConnected);
-            guard.cause().presume(client_closed());
-        },
-        CLIENT_CLOSED,
-    ),
-    (
-        "what is presumed above",
-        |parent, _| parent.presume(server_end(Rejected)),
-        "agent_to_client ended: rejected (from server_to_agent)",
-    ),
-    (
-        "the nearest presumption",
-        |parent, guard| {
-            parent.presume(server_end(Rejected));
-            guard.cause().presume(client_closed());
-        },
-        CLIENT_CLOSED,
-    ),
-    (
-        "an error that explained nothing new",
-        |_, guard| failed(guard, ErrorKind::NotConnected),
-        "agent_to_client ended by network: network_error (aborted): not connected",
-    ),
-    (
-        "such an error above",
-        |parent, _| parent.record_error(ServerToAgent, &io::Error::from(ErrorKind::NotConnected)),
-        "agent_to_client ended by network: network_error (aborted, from server_to_agent): not connected",
-    ),
-    (
-        "a drop, if a presumption was taken back",
-        |_, guard| {
-            guard.cause().presume(client_closed());
-            guard.cause().presume(None);
-        },
-        DROPPED,
-    ),
-    (
-        "any presumption, for a stream without a peer",
-        |_, guard| {
-            guard.cause().presume(client_closed());
-            let mut stream = guard.track(&b"hi"[..], Initiator::Unknown);
-            io::copy(&mut stream, &mut io::sink()).expect("the end");
-        },
-        "agent_to_client ended by client: client_closed (end_of_file)",
-    ),
-    ("a drop, if nothing is known", |_, _| {}, DROPPED),
-];
-
-/// An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else.
-const GOODBYES: &[(&str, Story, &str)] = &[
-    (
-        "a goodbye, and not a status",
-        |_, guard| {
-            goodbye(guard);
-            guard.cause().record(Local, end(ProcessExited));
-        },
-        GOODBYE,
-    ),
-    (
-        "a goodbye, and not the transport",
-        |_, guard| {
-            goodbye(guard);
-            guard.cause().record(Transport, Disconnect::network_error(AgentToClient, Trigger::Reset));
-        },
-        GOODBYE,
-    ),
-    (
-        "a goodbye, and not an expected end",
-        |_, guard| {
-            goodbye(guard);
-            guard.cause().record(Local, shutdown());
-        },
-        GOODBYE,
-    ),
-    (
-        "a goodbye, and not an error of the transport",
-        |_, guard| {
-            goodbye(guard);
-            failed(guard, ErrorKind::ConnectionReset);
-        },
-        GOODBYE,
-    ),
-    (
-        "a goodbye, and not what a child records",
-        |_, guard| {
-            goodbye(guard);
-            let child = guard.cause().child();
-            child.record_error(AgentToClient, &io::Error::from(ErrorKind::InvalidData));
-        },
-        GOODBYE,
-    ),
-    (
-        "the text of an error before the goodbye",
-        |_, guard| {
-            guard.record_error(&io::Error::other("bytes remaining on stream"));
-            goodbye(guard);
-        },
-        "agent_to_client ended: unknown (end_of_file, peer client): bytes remaining on stream",
-    ),
-];
-
 #[test]
 fn the_first_step_that_knows_something_decides() {
-    for (name, story, expected) in STEPS.iter().chain(GOODBYES) {
-        assert_eq!(line_of(*story, false), *expected, "{name}");
+    let rows = [
+        // What its path knows.
+        ("announced, device error, presumed", ": rejected"),
+        ("presumed, above: decided", ": rejected (from server_to_agent): why"),
+        ("reset error, above: shutdown", " by network: network_error (reset): connection reset"),
+        ("bytes error, above: shutdown", ": protocol_error: invalid data"),
+        ("timer error", " by network: network_error (deadline): timed out"),
+        (
+            "device error, unconnected error, above: shutdown",
+            " by agent: server_shutdown (from server_to_agent)",
+        ),
+        // A tracked stream sees a transport's error itself, but no truncation and no deadline.
+        ("half close, reset error", " by client: client_closed (end_of_file, peer client)"),
+        ("half close, cut error", " by network: network_error (end_of_file): unexpected end of file"),
+        ("half close, timer error", " by network: network_error (deadline): timed out"),
+        // A FIN is the answer of a peer that was asked to leave.
+        ("shutdown, goodbye", " by agent: server_shutdown"),
+        // The text of an error that explained nothing, the first and the nearest.
+        ("unconnected error, device error, other error, presumed", ": unknown: device gone"),
+        ("presumed, above: device error", ": unknown (from server_to_agent): device gone"),
+        ("above: unconnected error, device error", ": unknown: device gone"),
+        // The nearest presumption.
+        ("unconnected error, presumed", " by client: client_closed"),
+        ("above: refusal presumed", ": rejected (from server_to_agent)"),
+        ("above: refusal presumed, presumed", " by client: client_closed"),
+        ("presumed, end of nobody's stream", " by client: client_closed (end_of_file)"),
+        // An error that explained nothing new.
+        ("unconnected error", " by network: network_error (aborted): not connected"),
+        (
+            "above: unconnected error",
+            " by network: network_error (aborted, from server_to_agent): not connected",
+        ),
+        // Nothing.
+        (
+            "presumed, taken back",
+            ": unknown (dropped): no cause was recorded: cancelled task or early return",
+        ),
+        // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else.
+        ("device error, goodbye", ": unknown (end_of_file, peer client): device gone"),
+        ("goodbye, status", " by client: client_closed (end_of_file, peer client)"),
+        ("goodbye, broken", " by client: client_closed (end_of_file, peer client)"),
+        ("goodbye, shutdown", " by client: client_closed (end_of_file, peer client)"),
+        ("goodbye, reset error", " by client: client_closed (end_of_file, peer client)"),
+        ("goodbye, child's bytes error", " by client: client_closed (end_of_file, peer client)"),
+    ];
+    for (story, expected) in rows {
+        assert_eq!(line_after(story, false), format!("agent_to_client ended{expected}"), "{story}");
     }
-}
-
-/// A client that stops sending.
-fn half_close(guard: &DisconnectGuard) {
-    let mut stream = track(guard, io::empty()).with_half_close();
-    assert_eq!(io::copy(&mut stream, &mut io::sink()).expect("the end"), 0);
 }
 
 #[test]
 fn a_panic_comes_before_what_is_inherited_or_assumed_and_expected() {
-    let rows: [(&str, Story, &str); 5] = [
-        (
-            "inherited, expected",
-            |parent, _| assert!(parent.record(Local, server_end(ServerShutdown))),
-            PANICKED,
-        ),
-        (
-            "inherited, and then the connection's own stream ended",
-            |parent, guard| {
-                parent.record(Local, server_end(ServerShutdown));
-                guard.cause().record(Transport, end(NetworkError));
-            },
-            PANICKED,
-        ),
-        (
-            "inherited, unexpected",
-            |parent, _| assert!(parent.record(Local, server_end(NetworkError))),
-            "agent_to_client ended: network_error (from server_to_agent)",
-        ),
-        (
-            "its own",
-            |_, guard| assert!(guard.cause().record(Local, end(Graceful))),
-            "agent_to_client ended: graceful",
-        ),
-        ("assumed", |_, guard| goodbye(guard), PANICKED),
+    let rows = [
+        ("above: shutdown", PANICKED),
+        ("above: shutdown, broken", PANICKED),
+        ("above: broken", "agent_to_client ended: network_error (from server_to_agent)"),
+        ("finished", "agent_to_client ended: graceful"),
+        ("goodbye", PANICKED),
     ];
-    for (name, story, expected) in rows {
-        assert_eq!(line_of(story, true), expected, "{name}");
+    for (story, expected) in rows {
+        assert_eq!(line_after(story, true), expected, "{story}");
     }
     let guard = Lines::default().guard();
     let cause = guard.cause();
@@ -348,7 +177,7 @@ fn close_is_a_decision_of_this_side() {
 #[test]
 fn an_origin_is_the_lines_own_and_no_record_or_cause_keeps_it() {
     let parent = reported(ServerToAgent);
-    parent.record(Local, server_end(Rejected));
+    parent.record(Local, Disconnect::new(ServerToAgent, Rejected));
     let lines = Lines::default();
     let inherited = lines.guard().with_cause(parent.child()).finish();
     assert_eq!((inherited.origin(), lines.take()), (Some(ServerToAgent), vec![]));
@@ -383,7 +212,7 @@ fn a_correction_is_seen_below_and_refined_by_a_word_of_the_peer() {
     let (cause, child) = (guard.cause(), guard.cause().child());
     goodbye(&guard);
     assert_eq!(known(&child).as_deref(), Some(GOODBYE));
-    failed(&guard, ErrorKind::UnexpectedEof);
+    guard.record_error(&io::Error::from(ErrorKind::UnexpectedEof));
     let cut =
         "agent_to_client ended by network: network_error (end_of_file, peer client): unexpected end of file";
     assert_eq!((known(&child).as_deref(), known(&cause).as_deref()), (Some(cut), Some(cut)));
@@ -399,7 +228,7 @@ fn a_goodbye_refines_an_error_of_the_transport_and_none_of_the_protocol() {
         [(ErrorKind::ConnectionReset, true), (ErrorKind::NotConnected, true), (ErrorKind::InvalidData, false)]
     {
         let guard = Lines::default().guard();
-        failed(&guard, kind);
+        guard.record_error(&io::Error::from(kind));
         assert_eq!(guard.cause().record(Peer, client_closed()), is_refined, "{kind:?}");
     }
 }

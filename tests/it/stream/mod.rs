@@ -1,7 +1,6 @@
 //! A tracked stream records how its transport ended, and changes nothing else: over std's traits and tokio's alike.
 
 mod handles;
-mod oracle;
 mod platforms;
 mod random;
 mod rules;
@@ -11,12 +10,15 @@ mod tokio;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
-use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Trigger};
+use disconnect_attribution::{Cause, Disconnect, DisconnectReason, TrackedStream, Trigger};
 
 use self::script::Answer::{Bytes, Error, Text, Wait};
 use self::script::Call::{self, Flush, Read as Reads, Shutdown, Write as Writes};
 use self::script::{Answer, Scripted};
-use crate::support::{END_OF_FILE, client_closed, end, known, tracked, tracked_in};
+use crate::support::{END_OF_FILE, client_closed, end, known, line, track, tracked, tracked_in};
+
+type Stream = TrackedStream<Scripted>;
+type Meaning = fn(Stream) -> Stream;
 
 const BROKEN_PIPE: &str = "agent_to_client ended by network: network_error (broken_pipe, peer client): ";
 
@@ -115,6 +117,64 @@ fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
     let child = parent.child();
     Reads(1).blocking(&mut tracked_in(&child, Scripted::new(&[Bytes(0)]))).0.expect("the end");
     assert_eq!(known(&child).as_deref(), Some(END_OF_FILE));
+}
+
+/// The line after a story of more than one step: what comes later says nothing new, or refutes an assumption.
+#[test]
+fn an_end_is_the_first_of_a_stream_unless_it_was_assumed_and_refuted() {
+    let (reset, broken_pipe) = (Error(ErrorKind::ConnectionReset), Error(ErrorKind::BrokenPipe));
+    let (cut, garbage) = (Error(ErrorKind::UnexpectedEof), Error(ErrorKind::InvalidData));
+    let unconnected = Error(ErrorKind::NotConnected);
+    let (plain, goodbye, half): (Meaning, Meaning, Meaning) =
+        (|stream| stream, Stream::with_goodbye, Stream::with_half_close);
+    let read_twice: &[Call] = &[Reads(1), Reads(1)];
+    let client = " by client: client_closed (end_of_file, peer client)";
+    let network = " by network: network_error (end_of_file, peer client)";
+    let rows = [
+        (half, [Bytes(0), reset], read_twice, client),
+        (half, [Bytes(0), broken_pipe], &[Reads(1), Writes(1)], client),
+        (half, [Bytes(0), Bytes(0)], &[Reads(1), Shutdown], client),
+        (half, [Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], " by agent: graceful"),
+        (plain, [Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], " by agent: graceful"),
+        (plain, [unconnected, Bytes(0)], &[Shutdown, Reads(1)], " by agent: graceful"),
+        (plain, [Bytes(0), reset], read_twice, network),
+        (plain, [Bytes(0), garbage], read_twice, network),
+        (plain, [unconnected, Bytes(0)], read_twice, network),
+        (
+            plain,
+            [unconnected, Wait],
+            read_twice,
+            " by network: network_error (aborted, peer client): read failed: not connected",
+        ),
+        (
+            plain,
+            [reset, Bytes(0)],
+            read_twice,
+            " by network: network_error (reset, peer client): read failed: connection reset",
+        ),
+        (goodbye, [Bytes(0), reset], read_twice, client),
+        (
+            goodbye,
+            [Bytes(0), cut],
+            read_twice,
+            " by network: network_error (end_of_file, peer client): read failed: unexpected end of file",
+        ),
+        (
+            goodbye,
+            [Bytes(0), garbage],
+            read_twice,
+            ": protocol_error (end_of_file, peer client): read failed: invalid data",
+        ),
+    ];
+    for (row, (meaning, answers, calls, expected)) in rows.into_iter().enumerate() {
+        let line = line(|guard| {
+            let mut stream = meaning(track(&guard, Scripted::new(&answers)));
+            for call in calls {
+                let _ = call.polled(&mut stream);
+            }
+        });
+        assert_eq!(line, format!("agent_to_client ended{expected}"), "row {row}");
+    }
 }
 
 #[test]

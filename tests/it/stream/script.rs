@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use disconnect_attribution::DisconnectReason;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -139,14 +138,13 @@ impl AsyncWrite for Scripted {
     }
 }
 
-/// What is asked of a stream, or set in its cause.
+/// What is asked of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Read(usize),
     Write(usize),
     Flush,
     Shutdown,
-    Presume(Option<DisconnectReason>),
 }
 
 impl Call {
@@ -159,7 +157,6 @@ impl Call {
             }
             Self::Write(count) => (stream.write(&vec![7; count]), Vec::new()),
             Self::Flush | Self::Shutdown => (stream.flush().map(|()| 0), Vec::new()),
-            Self::Presume(_) => (Ok(0), Vec::new()),
         }
     }
 
@@ -178,7 +175,6 @@ impl Call {
                 Self::Write(count) => (stream.write(&vec![7; count]).await, Vec::new()),
                 Self::Flush => (stream.flush().await.map(|()| 0), Vec::new()),
                 Self::Shutdown => (stream.shutdown().await.map(|()| 0), Vec::new()),
-                Self::Presume(_) => (Ok(0), Vec::new()),
             }
         });
         call.poll(&mut Context::from_waker(Waker::noop()))
@@ -186,13 +182,10 @@ impl Call {
 }
 
 pub(crate) fn any_call() -> impl Strategy<Value = Call> {
-    let reasons = [DisconnectReason::ClientClosed, DisconnectReason::Rejected];
-    let presumed = prop::option::of(select(reasons.to_vec()));
     prop_oneof![
         12 => (0_usize..12).prop_map(Call::Read),
         8 => (0_usize..12).prop_map(Call::Write),
         2 => Just(Call::Flush),
         2 => Just(Call::Shutdown),
-        1 => presumed.prop_map(Call::Presume),
     ]
 }
