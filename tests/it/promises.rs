@@ -55,41 +55,23 @@ assert_not_impl_any!(DisconnectGuard: Clone);
 assert_impl_all!(TrackedStream<TcpStream>: Send, Sync, Unpin, UnwindSafe, Debug);
 assert_impl_all!(TrackedStream<TcpStream, DisconnectGuard>: Send, Sync, Unpin, Debug);
 
-#[cfg(feature = "slog")]
-mod with_slog {
-    use super::{
-        CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-        assert_impl_all,
-    };
-
-    macro_rules! words {
-        ($($type:ty)*) => {$( assert_impl_all!($type: slog::KV, slog::Value); )*};
-    }
-    words!(CloseCode ConnectType ConnectionMethod DisconnectReason Initiator Trigger);
-    assert_impl_all!(Disconnect: slog::KV);
-
-    /// A record may be a field of a logger, which other threads use.
-    #[test]
-    fn a_record_can_belong_to_a_logger() {
-        let end = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful);
-        let log = slog::Logger::root(slog::Discard, slog::o!(end));
-        std::thread::spawn(move || slog::info!(log, "closed")).join().expect("logged");
-    }
+macro_rules! adapted {
+    ($($type:ty)*) => {$(
+        #[cfg(feature = "slog")]
+        assert_impl_all!($type: slog::KV);
+        #[cfg(feature = "serde")]
+        assert_impl_all!($type: serde::Serialize, serde::de::DeserializeOwned);
+    )*};
 }
+adapted!(CloseCode ConnectType ConnectionMethod Disconnect DisconnectReason Initiator Trigger);
 
-#[cfg(feature = "serde")]
-mod with_serde {
-    use super::{
-        CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-        assert_impl_all,
-    };
-
-    macro_rules! both_ways {
-        ($($type:ty)*) => {$( assert_impl_all!($type: serde::Serialize, serde::de::DeserializeOwned); )*};
-    }
-    both_ways!(
-        CloseCode ConnectType ConnectionMethod Disconnect DisconnectReason Initiator Trigger
-    );
+/// A record may be a field of a logger, which other threads use.
+#[test]
+#[cfg(feature = "slog")]
+fn a_record_can_belong_to_a_logger() {
+    let end = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful);
+    let log = slog::Logger::root(slog::Discard, slog::o!(end));
+    std::thread::spawn(move || slog::info!(log, "closed")).join().expect("logged");
 }
 
 macro_rules! sizes {

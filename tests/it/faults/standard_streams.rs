@@ -12,9 +12,8 @@ use disconnect_attribution::Cause;
 use slog::{Drain, Duplicate, Logger, o};
 
 use super::{echo, records};
-use crate::support::connection;
 use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
-use crate::support::words;
+use crate::support::{END_OF_FILE, PANICKED, connection, words};
 
 /// Serves a client with a goodbye, one that meets a bug and one without a word; logs to standard output and to
 /// a file.
@@ -38,65 +37,38 @@ fn serve(file: &str) -> ! {
     std::process::exit(7); // libtest would fail to report
 }
 
-/// Waits until standard output has no reader.
-fn wait_for_a_broken_pipe() {
-    while writeln!(io::stdout(), "ready").is_ok() {
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-#[track_caller]
-fn all_lines_are_there(file: &tempfile::NamedTempFile, status: Option<i32>) {
-    let log = std::fs::read_to_string(file.path()).expect("read");
-    assert_eq!(status, Some(7), "{log}");
-    let lines: Vec<String> = records(&log).iter().map(words).collect();
-    let expected = [
-        "agent_to_client ended by client: client_closed",
-        "agent_to_client ended: unknown (panic): ended by a panic",
-        "agent_to_client ended by network: network_error (end_of_file, peer client)",
-    ];
-    assert_eq!(lines, expected);
-}
-
-/// std gives a process that starts without them `/dev/null`; what is open for reading alone fails as a
-/// descriptor that was closed later does, with `EBADF`.
+/// Closed at the start, when std gives a process `/dev/null`; open for reading alone, which fails as a descriptor that was
+/// closed later does, with `EBADF`; and without a reader.
 #[test]
-fn standard_streams_that_are_closed_at_the_start_or_can_not_be_written() {
+fn standard_streams_that_are_closed_or_can_not_be_written_or_have_no_reader() {
     const TEST: &str =
-        "faults::standard_streams::standard_streams_that_are_closed_at_the_start_or_can_not_be_written";
+        "faults::standard_streams::standard_streams_that_are_closed_or_can_not_be_written_or_have_no_reader";
     if is_respawned() {
+        if std::env::var_os("WAITS").is_some() {
+            while writeln!(io::stdout(), "ready").is_ok() {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
         serve(&std::env::var(RESPAWNED).expect("a file"));
     }
-    for redirection in [">&- 2>&-", "1</dev/null 2</dev/null"] {
+    for redirection in [">&- 2>&-", "1</dev/null 2</dev/null", ""] {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let command = respawn(TEST);
-        let status = Command::new("sh")
-            .args(["-c", &format!(r#"exec "$0" "$@" {redirection}"#)])
-            .arg(command.get_program())
-            .args(command.get_args())
-            .env(RESPAWNED, file.path())
-            .status();
-        all_lines_are_there(&file, status.expect("a shell").code());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!(r#"exec "$0" "$@" {redirection}"#)]);
+        shell.arg(command.get_program()).args(command.get_args()).env(RESPAWNED, file.path());
+        if redirection.is_empty() {
+            shell.env("WAITS", "1").stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut process = shell.spawn().expect("a shell");
+        drop(process.stderr.take());
+        if let Some(mut output) = process.stdout.take() {
+            output.read_exact(&mut [0]).expect("it writes");
+        }
+        let status = process.wait().expect("reaped").code();
+        let log = std::fs::read_to_string(file.path()).expect("read");
+        assert_eq!(status, Some(7), "{redirection}: {log}");
+        let lines: Vec<String> = records(&log).iter().map(words).collect();
+        assert_eq!(lines, ["agent_to_client ended by client: client_closed", PANICKED, END_OF_FILE]);
     }
-}
-
-#[test]
-fn standard_streams_whose_readers_are_gone() {
-    const TEST: &str = "faults::standard_streams::standard_streams_whose_readers_are_gone";
-    if is_respawned() {
-        wait_for_a_broken_pipe();
-        serve(&std::env::var(RESPAWNED).expect("a file"));
-    }
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    let mut process = respawn(TEST)
-        .env(RESPAWNED, file.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("respawned");
-    drop(process.stderr.take());
-    let mut output = process.stdout.take().expect("piped");
-    output.read_exact(&mut [0]).expect("it writes");
-    drop(output);
-    all_lines_are_there(&file, process.wait().expect("reaped").code());
 }

@@ -19,28 +19,23 @@ fn assert_between(value: Option<Duration>, least: Duration, most: Duration) {
     assert!(least <= value && value <= most, "{value:?} is not in {least:?}..{most:?}");
 }
 
+/// Until its own cause first knew; if it is inherited, until its line.
 #[test]
 fn a_connection_is_open_until_its_own_cause_first_knew() {
-    let (lines, started) = (Lines::default(), Instant::now());
-    let guard = lines.guard();
-    thread::sleep(WAIT);
-    guard.cause().record(Evidence::Transport, end(DisconnectReason::NetworkError));
-    let known = started.elapsed();
-    thread::sleep(WAIT);
-    // A refinement comes later, and the connection was no longer open.
-    guard.cause().record(Evidence::Peer, end(DisconnectReason::ClientClosed));
-    drop(guard);
-    assert_between(lines.one().connection_duration(), WAIT, known);
-}
-
-#[test]
-fn a_connection_whose_cause_is_inherited_is_open_until_its_line() {
-    let (lines, parent) = (Lines::default(), Cause::default());
-    let guard = lines.guard().with_cause(parent.child());
-    parent.record(Evidence::Transport, end(DisconnectReason::NetworkError));
-    thread::sleep(WAIT);
-    drop(guard);
-    assert_between(lines.one().connection_duration(), WAIT, Duration::MAX);
+    for is_own in [true, false] {
+        let (lines, parent, started) = (Lines::default(), Cause::default(), Instant::now());
+        let guard = lines.guard().with_cause(parent.child());
+        thread::sleep(WAIT);
+        let cause = if is_own { guard.cause() } else { parent };
+        cause.record(Evidence::Transport, end(DisconnectReason::NetworkError));
+        let known = started.elapsed();
+        thread::sleep(WAIT);
+        // A refinement comes later, and the connection was no longer open.
+        cause.record(Evidence::Peer, end(DisconnectReason::ClientClosed));
+        drop(guard);
+        let (least, most) = if is_own { (WAIT, known) } else { (2 * WAIT, Duration::MAX) };
+        assert_between(lines.one().connection_duration(), least, most);
+    }
 }
 
 #[test]
