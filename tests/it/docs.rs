@@ -21,10 +21,19 @@ fn documented_variants() -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
-fn the_documented_words_are_the_enum() {
-    let words: Vec<_> = documented_variants().into_iter().map(|(word, _)| word).collect();
-    let actual: Vec<_> = DisconnectReason::VARIANTS.iter().map(|reason| reason.as_str()).collect();
-    assert_eq!(words, actual);
+fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
+    let documented = documented_variants();
+    let words = documented.iter().map(|(word, _)| word);
+    assert!(words.eq(DisconnectReason::VARIANTS.iter().map(|reason| reason.as_str())));
+    for (word, docs) in documented {
+        let text = docs.join(" ");
+        for part in ["**Observed:**", "For example,", "**Usual causes:**", "**Check:**"] {
+            assert!(text.contains(part), "{word} has no {part}");
+        }
+        let expected = word.parse::<DisconnectReason>().expect("a word").expected();
+        assert_eq!(text.contains("Expected."), expected, "{word}");
+        assert_eq!(text.contains("Unexpected"), !expected, "{word}");
+    }
 }
 
 #[test]
@@ -57,33 +66,18 @@ fn the_table_of_jumps_has_every_trigger() {
     assert_eq!(words, triggers);
 }
 
-#[test]
-fn every_reason_documents_what_was_observed_its_causes_and_what_to_check() {
-    for (word, docs) in documented_variants() {
-        let text = docs.join(" ");
-        for part in ["**Observed:**", "For example,", "**Usual causes:**", "**Check:**"] {
-            assert!(text.contains(part), "{word} has no {part}");
-        }
-        let expected = word.parse::<DisconnectReason>().expect("a word").expected();
-        assert_eq!(text.contains("Expected."), expected, "{word}");
-        assert_eq!(text.contains("Unexpected"), !expected, "{word}");
-    }
-}
-
 const README: &str = include_str!("../../README.md");
 
-/// The cells of each table row of the README that starts with a word.
-fn rows() -> impl Iterator<Item = Vec<&'static str>> {
-    README
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"))
-        .map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+/// The rest of the README's row for a key.
+fn row(key: &str) -> &'static str {
+    let row =
+        README.lines().find_map(|line| line.strip_prefix("| `")?.strip_prefix(key)?.strip_prefix("` | "));
+    row.unwrap_or_else(|| panic!("no row for {key}"))
 }
 
 #[test]
 fn the_row_of_reasons_is_the_enum() {
-    let row = rows().find(|row| row[0] == "disconnect_reason").expect("the row");
-    let (expected, others) = row[1].split_once("to look at: ").expect("two lists");
+    let (expected, others) = row(DisconnectReason::KEY).split_once("to look at: ").expect("two lists");
     for (list, is_expected) in [(expected, true), (others, false)] {
         let words = list.split('`').skip(1).step_by(2);
         let reasons = DisconnectReason::VARIANTS.iter().filter(|reason| reason.expected() == is_expected);
@@ -103,8 +97,6 @@ fn the_other_words_are_the_enums() {
         (Trigger::KEY, words(Trigger::VARIANTS)),
         (ConnectionMethod::KEY, words(ConnectionMethod::VARIANTS)),
     ] {
-        let row = README.lines().find(|line| line.starts_with(&format!("| `{key}` | ")));
-        let row = row.unwrap_or_else(|| panic!("no row for {key}"));
-        assert!(row.contains(&words), "{words} is not in {row}");
+        assert!(row(key).contains(&words), "{words} is not in {}", row(key));
     }
 }

@@ -61,7 +61,7 @@ fn read(key: &'static str, value: Shape) -> Result<Disconnect, String> {
     Disconnect::deserialize(map).map_err(|error| error.to_string())
 }
 
-const BIG: u128 = 1 << 70;
+/// With its feature `arbitrary_precision`, `serde_json` gives a number as a map of its digits.
 const DIGITS: &str = "$serde_json::private::Number";
 
 #[test]
@@ -77,6 +77,14 @@ fn a_number_is_read_in_every_shape_that_an_integer_has() {
         let end = read("exit_code", shape);
         assert_eq!(end, Ok(rejected().with_exit_code(7)), "{shape:?}");
     }
+    assert_eq!(
+        read("exit_code", Map(&[(DIGITS, Text("3221225786"))])),
+        Ok(rejected().with_exit_code(-1_073_741_510))
+    );
+    let most = read("bytes_sent", Map(&[(DIGITS, Text("18446744073709551615"))]));
+    assert_eq!(most.map(|end| end.bytes_sent()), Ok(Some(u64::MAX)));
+    // A number where the record may stand is none.
+    assert_eq!(read("fields", Map(&[(DIGITS, Text("7"))])), Ok(rejected()));
     assert_eq!(read("exit_code", Nothing), Ok(rejected()));
     assert_eq!(read("disconnect_detail", Nothing), Ok(rejected()));
 }
@@ -85,18 +93,22 @@ fn a_number_is_read_in_every_shape_that_an_integer_has() {
 fn a_shape_that_holds_no_such_value_is_refused_and_named() {
     let integer = "integer of more than 64 bits";
     let rows = [
-        ("exit_code", Bytes, "byte array".to_owned()),
-        ("exit_code", Signed(1 << 70), integer.to_owned()),
-        ("exit_code", Signed(-(1 << 70)), integer.to_owned()),
-        ("exit_code", Unsigned(BIG), integer.to_owned()),
-        ("exit_code", Unsigned(u128::MAX), integer.to_owned()),
-        ("exit_code", Map(&[(DIGITS, Signed(7))]), "map".to_owned()),
-        ("exit_code", Map(&[(DIGITS, Text("1.5"))]), "number".to_owned()),
+        (Bytes, "byte array"),
+        (Signed(1 << 70), integer),
+        (Signed(-(1 << 70)), integer),
+        (Unsigned(1 << 70), integer),
+        (Unsigned(u128::MAX), integer),
+        (Map(&[(DIGITS, Signed(7))]), "map"),
+        (Map(&[(DIGITS, Text("1.5"))]), "number"),
+        (Map(&[(DIGITS, Text("1e400"))]), "number"),
+        (Map(&[(DIGITS, Text("4294967296"))]), "integer `4294967296`"),
     ];
-    for (key, shape, found) in rows {
+    for (shape, found) in rows {
         let error = format!("invalid type: {found}, expected an exit code of 32 bits");
-        assert_eq!(read(key, shape), Err(error), "{shape:?}");
+        assert_eq!(read("exit_code", shape), Err(error), "{shape:?}");
     }
+    let text = read("disconnect_detail", Map(&[(DIGITS, Text("7"))]));
+    assert_eq!(text, Err("invalid type: integer `7`, expected a text".to_owned()));
 }
 
 #[test]

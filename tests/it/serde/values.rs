@@ -1,6 +1,6 @@
 //! One value of a record: what is read, and what it reads as.
 
-use disconnect_attribution::{CloseCode, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger};
+use disconnect_attribution::{CloseCode, ConnectionMethod, DisconnectReason, Initiator, Trigger};
 use serde_json::{Value, json};
 
 use super::{line_with, read, refused, rejected};
@@ -142,32 +142,4 @@ fn any_other_value_under_a_key_of_texts_is_refused() {
             assert_eq!(error, format!("invalid type: {found}, expected a text"), "{key}");
         }
     }
-}
-
-/// With its feature `arbitrary_precision`, `serde_json` gives a number as a map of its digits.
-#[test]
-fn a_number_may_come_as_its_digits() {
-    let number = |digits: &str| json!({"$serde_json::private::Number": digits});
-    let rows = [
-        ("7", "7"),
-        ("-1", "-1"),
-        ("3221225786", "-1073741510"),
-        ("4294967296", "invalid type: integer `4294967296`, expected an exit code of 32 bits"),
-        ("1.5", "invalid type: number, expected an exit code of 32 bits"),
-        ("1e400", "invalid type: number, expected an exit code of 32 bits"),
-    ];
-    for (digits, expected) in rows {
-        let line = line_with("exit_code", &number(digits));
-        let found = match serde_json::from_str::<Disconnect>(&line) {
-            Ok(end) => end.exit_code().expect("there").to_string(),
-            Err(_) => refused(&line),
-        };
-        assert_eq!(found, expected);
-    }
-    let line = line_with("bytes_sent", &number("18446744073709551615"));
-    assert_eq!(read(&line).bytes_sent(), Some(u64::MAX));
-    let line = line_with("disconnect_detail", &number("7"));
-    assert_eq!(refused(&line), "invalid type: integer `7`, expected a text");
-    // A number where the record may stand is none.
-    assert_eq!(read(&line_with("fields", &number("7"))), rejected());
 }
