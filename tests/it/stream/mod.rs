@@ -17,6 +17,10 @@ use self::script::Call::{self, Flush, Read as Reads, Shutdown, Write as Writes};
 use self::script::{Answer, Scripted};
 use crate::support::{END_OF_FILE, client_closed, end, known, line, track, tracked, tracked_in};
 
+const RESET: Answer = Error(ErrorKind::ConnectionReset);
+const GARBAGE: Answer = Error(ErrorKind::InvalidData);
+const UNCONNECTED: Answer = Error(ErrorKind::NotConnected);
+
 type Stream = TrackedStream<Scripted>;
 type Meaning = fn(Stream) -> Stream;
 
@@ -122,53 +126,34 @@ fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
 /// The line after a story of more than one step: what comes later says nothing new, or refutes an assumption.
 #[test]
 fn an_end_is_the_first_of_a_stream_unless_it_was_assumed_and_refuted() {
-    let (reset, broken_pipe) = (Error(ErrorKind::ConnectionReset), Error(ErrorKind::BrokenPipe));
-    let (cut, garbage) = (Error(ErrorKind::UnexpectedEof), Error(ErrorKind::InvalidData));
-    let unconnected = Error(ErrorKind::NotConnected);
     let (plain, goodbye, half): (Meaning, Meaning, Meaning) =
         (|stream| stream, Stream::with_goodbye, Stream::with_half_close);
     let read_twice: &[Call] = &[Reads(1), Reads(1)];
     let client = " by client: client_closed (end_of_file, peer client)";
     let network = " by network: network_error (end_of_file, peer client)";
-    let rows = [
-        (half, [Bytes(0), reset], read_twice, client),
-        (half, [Bytes(0), broken_pipe], &[Reads(1), Writes(1)], client),
-        (half, [Bytes(0), Bytes(0)], &[Reads(1), Shutdown], client),
-        (half, [Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], " by agent: graceful"),
-        (plain, [Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], " by agent: graceful"),
-        (plain, [unconnected, Bytes(0)], &[Shutdown, Reads(1)], " by agent: graceful"),
-        (plain, [Bytes(0), reset], read_twice, network),
-        (plain, [Bytes(0), garbage], read_twice, network),
-        (plain, [unconnected, Bytes(0)], read_twice, network),
-        (
-            plain,
-            [unconnected, Wait],
-            read_twice,
-            " by network: network_error (aborted, peer client): read failed: not connected",
-        ),
-        (
-            plain,
-            [reset, Bytes(0)],
-            read_twice,
-            " by network: network_error (reset, peer client): read failed: connection reset",
-        ),
-        (goodbye, [Bytes(0), reset], read_twice, client),
-        (
-            goodbye,
-            [Bytes(0), cut],
-            read_twice,
-            " by network: network_error (end_of_file, peer client): read failed: unexpected end of file",
-        ),
-        (
-            goodbye,
-            [Bytes(0), garbage],
-            read_twice,
-            ": protocol_error (end_of_file, peer client): read failed: invalid data",
-        ),
+    let graceful = " by agent: graceful";
+    let garbage = ": protocol_error (end_of_file, peer client): read failed: invalid data";
+    let cut = format!("{network}: read failed: unexpected end of file");
+    let rows: [(Meaning, &[Answer], &[Call], &str); 14] = [
+        (half, &[Bytes(0), RESET], read_twice, client),
+        (half, &[Bytes(0), Error(ErrorKind::BrokenPipe)], &[Reads(1), Writes(1)], client),
+        (half, &[Bytes(0), Bytes(0)], &[Reads(1), Shutdown], client),
+        (half, &[Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], graceful),
+        (plain, &[Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], graceful),
+        // A shutdown counts from its beginning; an end of file answers it, unless something was written after it.
+        (plain, &[Wait, Bytes(0)], &[Shutdown, Reads(1)], graceful),
+        (plain, &[UNCONNECTED, Bytes(0)], &[Shutdown, Reads(1)], graceful),
+        (plain, &[Bytes(0), Bytes(1), Bytes(0)], &[Shutdown, Writes(1), Reads(1)], network),
+        (plain, &[Bytes(0), RESET], read_twice, network),
+        (plain, &[Bytes(0), GARBAGE], read_twice, network),
+        (plain, &[UNCONNECTED, Bytes(0)], read_twice, network),
+        (goodbye, &[Bytes(0), RESET], read_twice, client),
+        (goodbye, &[Bytes(0), Error(ErrorKind::UnexpectedEof)], read_twice, &cut),
+        (goodbye, &[Bytes(0), GARBAGE], read_twice, garbage),
     ];
     for (row, (meaning, answers, calls, expected)) in rows.into_iter().enumerate() {
         let line = line(|guard| {
-            let mut stream = meaning(track(&guard, Scripted::new(&answers)));
+            let mut stream = meaning(track(&guard, Scripted::new(answers)));
             for call in calls {
                 let _ = call.polled(&mut stream);
             }
