@@ -7,6 +7,7 @@ Needs the Python packages duckdb and chdb, the npm packages @grafana/lezer-logql
 import collections
 import datetime
 import json
+import os
 import random
 import re
 import subprocess
@@ -20,7 +21,9 @@ import duckdb
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = Path(sys.prefix)
+PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 FORMATS = ROOT / "tests" / "queries" / "formats.jsonl"
+CLICKHOUSE = chdb.session.Session()
 PAGE = (ROOT / "src" / "pages" / "operations.md").read_text()
 
 # What Go agents write as a reason, and what it means: reason, trigger.
@@ -137,8 +140,8 @@ def write_log(path):
 
 
 def reported(log):
-    command = ["cargo", "run", "--quiet", "--locked", "-p", "disconnect-report", "--", "--json", str(log)]
-    report = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    command = [PROGRAMS / "disconnect-report", "--json", log]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     counts = collections.Counter()
     for kind in report["kinds"]:
         counts[kind["connect_type"], kind["disconnect_reason"], kind["disconnect_initiator"] or ""] += kind["count"] + kind["inherited"]
@@ -154,15 +157,15 @@ def duckdb_over(*logs):
 
 
 def clickhouse_over(*logs):
-    """The same of ClickHouse's engine."""
-    session = chdb.session.Session()
-    session.query("CREATE DATABASE logs")
-    session.query("USE logs")
+    """The same of ClickHouse's engine, which takes seconds to start."""
+    CLICKHOUSE.query("DROP DATABASE IF EXISTS logs SYNC")
+    CLICKHOUSE.query("CREATE DATABASE logs")
+    CLICKHOUSE.query("USE logs")
     for statement in statements("clickhouse: read lines") + statements("both: the ends"):
-        session.query(statement)
+        CLICKHOUSE.query(statement)
     for log in logs:
-        session.query(f"INSERT INTO lines (line) FROM INFILE '{log}' FORMAT LineAsString")
-    return lambda query: json.loads(str(session.query(query, "JSONCompact")))["data"]
+        CLICKHOUSE.query(f"INSERT INTO lines (line) FROM INFILE '{log}' FORMAT LineAsString")
+    return lambda query: json.loads(str(CLICKHOUSE.query(query, "JSONCompact")))["data"]
 
 
 def check_counts(ask, ends, reported_counts):
@@ -284,9 +287,8 @@ def check_sql(directory, log, ends, counts):
 
 def check_idle_proxy(directory):
     """A real proxy that drops idle connections after two seconds."""
-    command = ["cargo", "run", "--quiet", "--locked", "-p", "disconnect-report", "--example", "idle_proxy"]
     log = directory / "agent-idle.log"
-    log.write_bytes(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    log.write_bytes(subprocess.run(PROGRAMS / "examples" / "idle_proxy", check=True, capture_output=True).stdout)
     rows = duckdb_over(log)(question("Which ends came after a round number of silent seconds"))
     assert rows == [(2, "agent_to_client", "client", "end_of_file", 8)], rows
     print("duckdb: a proxy that drops idle connections after two seconds is found")
@@ -306,8 +308,7 @@ def check_logql():
 
 def exported():
     """What the sample exports before anything was lost: value by series."""
-    command = ["cargo", "run", "--quiet", "--locked", "-p", "recipes", "--bin", "metrics", "--", "--port", "0"]
-    sample = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    sample = subprocess.Popen([PROGRAMS / "metrics", "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
         url = sample.stdout.readline().split()[1]
         text = urllib.request.urlopen(url).read().decode()
@@ -366,6 +367,9 @@ def check_prometheus(directory):
 
 
 def main():
+    # As the gate's tests do: after them there is nothing to build.
+    build = ["cargo", "build", "--quiet", "--locked", "--workspace", "--all-features", "--bins", "--examples"]
+    subprocess.run(build, cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as directory:
         directory = Path(directory)
         log = directory / "agent.log"
