@@ -18,7 +18,7 @@ use tracing::Dispatch;
 use tracing::dispatcher::with_default;
 use tracing_subscriber::fmt::format::Writer;
 
-use crate::{Counted, Row, Table, each};
+use crate::{Row, Table, Unit, each};
 
 const DETAIL: &str = "read failed: Connection reset by peer (os error 104)";
 /// How many instructions a time takes to print depends on its digits.
@@ -97,47 +97,40 @@ impl KV for Own<'_> {
     }
 }
 
-const SHUTTING_DOWN: bool = false;
-
 /// What a site decides for each line.
 #[inline]
 fn own(detail: Option<&str>) -> Own<'_> {
-    let (reason, side) = if black_box(SHUTTING_DOWN) {
-        (Reason::ServerShutdown, Side::Agent)
-    } else {
-        (Reason::NetworkError, Side::Network)
-    };
+    let (reason, side) = black_box((Reason::NetworkError, Side::Network));
     Own { layer: Layer::ServerToAgent, reason, side, detail }
 }
 
 #[inline]
 fn ours() -> Disconnect {
-    let (reason, side) = if black_box(SHUTTING_DOWN) {
-        (DisconnectReason::ServerShutdown, Initiator::Agent)
-    } else {
-        (DisconnectReason::NetworkError, Initiator::Network)
-    };
+    let (reason, side) = black_box((DisconnectReason::NetworkError, Initiator::Network));
     Disconnect::new(ConnectType::ServerToAgent, reason).with_initiator(side)
 }
 
 const OWN: &str = "own enums and `KV`";
+const OWN_OFF: &str = "own enums and `KV`, filtered out";
 const OWN_DETAIL: &str = "own `KV` with a detail";
 const NINE: &str = "nine pairs by hand";
 
-fn row(name: &str, log: fn() -> Logger, write: impl Fn(&Logger) + Copy + 'static) -> Row {
-    Row::new(name, Counted::Exactly, move || {
-        let log = log();
-        each(move || write(black_box(&log)))
-    })
-}
-
 pub(crate) fn slog() -> Table {
-    let to_json = || Logger::root(json(), o!());
-    let row = |name, write: fn(&Logger)| row(name, to_json, write);
+    let to = |name: &str, log: fn() -> Logger, write: fn(&Logger)| {
+        Row::new(name, move || {
+            let log = log();
+            each(move || write(black_box(&log)))
+        })
+    };
+    let row = |name, write| to(name, || Logger::root(json(), o!()), write);
+    let off =
+        |name, write| to(name, || Logger::root(LevelFilter::new(json(), Level::Warning).fuse(), o!()), write);
+    let own_line = |log: &Logger| info!(log, "ssh session closed"; own(None));
+    let our_line = |log: &Logger| info!(log, "ssh session closed"; ours());
     let rows = vec![
         row("bare line", |log| info!(log, "ssh session closed")),
-        row(OWN, |log| info!(log, "ssh session closed"; own(None))),
-        row("our record", |log| info!(log, "ssh session closed"; ours())).beside(OWN),
+        row(OWN, own_line),
+        row("our record", our_line).beside(OWN),
         row(OWN_DETAIL, |log| {
             info!(log, "ssh session closed"; own(Some(black_box(DETAIL))));
         }),
@@ -166,18 +159,10 @@ pub(crate) fn slog() -> Table {
             info!(log, "ssh session closed"; end);
         })
         .beside(NINE),
+        off(OWN_OFF, own_line),
+        off("our record, filtered out", our_line).beside(OWN_OFF),
     ];
-    Table { title: "A line of slog-json", rows }
-}
-
-pub(crate) fn filtered_out() -> Table {
-    let off = || Logger::root(LevelFilter::new(json(), Level::Warning).fuse(), o!());
-    let row = |name, write: fn(&Logger)| row(name, off, write);
-    let rows = vec![
-        row(OWN, |log| info!(log, "ssh session closed"; own(None))),
-        row("our record", |log| info!(log, "ssh session closed"; ours())).beside(OWN),
-    ];
-    Table { title: "A line of slog that is filtered out", rows }
+    Table { title: "A line of slog-json", unit: Unit::Instructions, rows }
 }
 
 struct FixedTime;
@@ -193,7 +178,7 @@ pub(crate) fn tracing() -> Table {
     const FIELDS: &str = "fields by hand";
     const FIELDS_OFF: &str = "fields by hand, filtered out";
     let row = |name, most, write: fn()| {
-        Row::new(name, Counted::Exactly, move || {
+        Row::new(name, move || {
             let subscriber = tracing_subscriber::fmt().json().with_timer(FixedTime);
             let subscriber = subscriber.with_max_level(most).with_writer(io::sink);
             let subscriber = Dispatch::new(subscriber.finish());
@@ -218,7 +203,7 @@ pub(crate) fn tracing() -> Table {
         row(FIELDS_OFF, Level::WARN, by_hand),
         row("`disconnect_event!`, filtered out", Level::WARN, event).beside(FIELDS_OFF),
     ];
-    Table { title: "A line of tracing's JSON", rows }
+    Table { title: "A line of tracing's JSON", unit: Unit::Instructions, rows }
 }
 
 const LINE: &str = r#"{"msg":"ssh session closed","level":"INFO","ts":"2026-01-02T03:04:05.678901234Z","exit_code":255,"disconnect_code":"ssh:11","disconnect_detail":"process exited with signal: 9 (SIGKILL)","disconnect_initiator":"agent","disconnect_expected":false,"disconnect_reason":"process_exited","connect_type":"agent_to_client"}"#;
@@ -237,7 +222,7 @@ struct Read<L, R, S> {
 }
 
 fn reads<T: Deserialize<'static> + 'static>(name: &str) -> Row {
-    Row::new(name, Counted::Exactly, || each(|| drop(black_box(serde_json::from_str::<T>(black_box(LINE))))))
+    Row::new(name, || each(|| drop(black_box(serde_json::from_str::<T>(black_box(LINE))))))
 }
 
 pub(crate) fn reading() -> Table {
@@ -248,5 +233,5 @@ pub(crate) fn reading() -> Table {
         reads::<Read<Layer, Reason, Side>>(ENUMS),
         reads::<Disconnect>("`Disconnect`").beside(ENUMS),
     ];
-    Table { title: "Reading a line", rows }
+    Table { title: "Reading a line", unit: Unit::Instructions, rows }
 }

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use disconnect_attribution::{
@@ -11,7 +12,7 @@ use disconnect_attribution::{
 use slog::{Logger, info, o};
 
 use crate::lines::json;
-use crate::{Counted, Row, Table, each};
+use crate::{Row, Table, Unit, each};
 
 pub(crate) const LAYER: ConnectType = ConnectType::AgentToClient;
 
@@ -23,24 +24,24 @@ pub(crate) fn end() -> Disconnect {
     Disconnect::new(LAYER, DisconnectReason::NetworkError).with_initiator(Initiator::Network)
 }
 
-fn guard() -> DisconnectGuard<impl FnOnce(Disconnect)> {
+pub(crate) fn guard() -> DisconnectGuard<impl FnOnce(Disconnect)> {
     DisconnectGuard::new(LAYER, |end| drop(black_box(end)))
 }
 
-fn row(name: &str, counted: Counted, run: impl FnMut() + Clone + 'static) -> Row {
-    Row::new(name, counted, move || each(run.clone()))
+fn row(name: &str, run: impl FnMut() + Clone + 'static) -> Row {
+    Row::new(name, move || each(run.clone()))
 }
 
 fn detail(name: &str, text: &'static str) -> Row {
     let name = format!("detail of {} bytes, {name}", text.len());
-    row(&name, Counted::Exactly, move || {
+    row(&name, move || {
         drop(black_box(end().with_detail(black_box(text))));
     })
 }
 
 pub(crate) fn parts() -> Table {
-    use Counted::{Exactly, Nearly};
     let result: Result<(), io::ErrorKind> = Err(io::ErrorKind::ConnectionReset);
+    let error = Arc::new(io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset)));
     let knowing = || {
         let cause = Cause::default();
         cause.record(Evidence::Local, end());
@@ -48,61 +49,60 @@ pub(crate) fn parts() -> Table {
     };
     let (parent, known, refusing) = (Cause::default(), knowing(), knowing());
     let rows = vec![
-        row("an RPC's error classified, its text copied", Exactly, move || {
+        row("an RPC's error classified, its text copied", move || {
             drop(black_box(classify_coordinator_rpc_exit(black_box(false), black_box(&result))));
         }),
-        Row::new("reason of an error, two deep", Exactly, || {
-            let error = io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset));
-            each(move || {
-                black_box(DisconnectReason::from_error(black_box(&error)));
-            })
+        row("reason of an error, two deep", move || {
+            black_box(DisconnectReason::from_error(black_box(&*error)));
         }),
-        row("reason of a close code", Exactly, || {
+        row("reason of a close code", || {
             black_box(black_box(CloseCode::WebSocket(1001)).reason(black_box(Initiator::Server)));
         }),
-        row("record made and dropped", Exactly, || {
+        row("record made and dropped", || {
             drop(black_box(end()));
         }),
         detail("ASCII", "read failed: Connection reset by peer (os error 104)"),
         detail("with umlauts", "Lesen fehlgeschlagen: Verbindung vom Gegenüber zurückgesetzt"),
         detail("of two lines", "read failed: Connection reset by peer\n(os error 104)"),
-        row("child made and dropped", Exactly, move || {
+        row("child made and dropped", move || {
             drop(black_box(parent.child()));
         }),
-        row("cause made, a record kept, dropped", Nearly, || {
+        row("cause made, a record kept, dropped", || {
             Cause::default().record(Evidence::Transport, black_box(end()));
         }),
-        row("record that a cause refuses", Exactly, move || {
+        row("record that a cause refuses", move || {
             refusing.record(Evidence::Transport, black_box(end()));
         }),
-        row("guard made and dropped, nothing known", Nearly, || {
+        row("guard made and dropped, nothing known", || {
             drop(guard());
         }),
-        row("guard made and closed", Nearly, || {
+        row("guard made and closed", || {
             guard().close(black_box(end()));
         }),
-        row("guard of a child made and dropped, its parent knows", Nearly, move || {
+        row("guard of a child made and dropped, its parent knows", move || {
             drop(guard().with_cause(known.child()));
         }),
     ];
-    Table { title: "The parts", rows }
+    Table { title: "The parts", unit: Unit::Instructions, rows }
 }
 
-/// A peer that sends four times and is gone.
-struct Peer(u8);
+/// A peer that sends so many times at once and is gone, and takes what it is sent.
+pub(crate) struct Peer(pub(crate) u32);
 
 impl Read for Peer {
+    #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(left) = self.0.checked_sub(1) else {
             return Ok(0);
         };
         self.0 = left;
-        buffer.fill(left);
+        buffer.fill(7);
         Ok(buffer.len())
     }
 }
 
 impl Write for Peer {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(black_box(bytes).len())
     }
@@ -125,7 +125,7 @@ fn serve(mut socket: impl Read + Write) {
 pub(crate) fn accept_to_line() -> Table {
     const BY_HAND: &str = "4 messages answered, end of file, a line of four pairs by hand";
     let row = |name: &str, serve: fn(&Logger, &Cause)| {
-        Row::new(name, Counted::Nearly, move || {
+        Row::new(name, move || {
             let (log, process) = (Logger::root(json(), o!()), Cause::default());
             each(move || serve(&log, &process))
         })
@@ -162,5 +162,5 @@ pub(crate) fn accept_to_line() -> Table {
             }
         }),
     ];
-    Table { title: "From accept to line", rows }
+    Table { title: "From accept to line", unit: Unit::Instructions, rows }
 }

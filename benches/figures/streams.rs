@@ -7,36 +7,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
 
-use disconnect_attribution::Cause;
+use disconnect_attribution::{Cause, TrackedStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
-use crate::parts::tracked;
-use crate::{Batch, Counted, Row, Table, each};
+use crate::parts::{Peer, tracked};
+use crate::{Batch, Row, Table, Unit, each};
 
-/// Gives and takes bytes at once, so that nothing hides the wrapper.
-struct Memory;
+/// Without an end, so that nothing hides the wrapper.
+const MEMORY: Peer = Peer(u32::MAX);
 
-impl Read for Memory {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        buffer.fill(7);
-        Ok(buffer.len())
-    }
-}
-
-impl Write for Memory {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(black_box(bytes).len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsyncRead for Memory {
+impl AsyncRead for Peer {
     #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
@@ -48,7 +29,7 @@ impl AsyncRead for Memory {
     }
 }
 
-impl AsyncWrite for Memory {
+impl AsyncWrite for Peer {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(black_box(bytes).len()))
@@ -63,70 +44,74 @@ impl AsyncWrite for Memory {
     }
 }
 
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_io().build().expect("a runtime")
+fn read(stream: &mut impl Read) {
+    assert!(stream.read(black_box(&mut [0])).is_ok());
 }
 
-fn reading(mut stream: impl Read + 'static) -> Batch {
-    each(move || assert!(stream.read(black_box(&mut [0])).is_ok()))
+fn write(stream: &mut impl Write) {
+    assert!(stream.write(black_box(&[0])).is_ok());
 }
 
-fn writing(mut stream: impl Write + 'static) -> Batch {
-    each(move || assert!(stream.write(black_box(&[0])).is_ok()))
+fn ask(socket: &mut (impl Read + Write)) {
+    let mut message = [7; 64];
+    assert!(socket.write_all(black_box(&message)).is_ok());
+    assert!(socket.read_exact(black_box(&mut message)).is_ok());
 }
 
-fn reading_in_tokio(mut stream: impl AsyncRead + Unpin + 'static) -> Batch {
-    let runtime = runtime();
+async fn read_in_tokio(stream: &mut (impl AsyncRead + Unpin)) {
+    assert!(stream.read(black_box(&mut [0])).await.is_ok());
+}
+
+async fn write_in_tokio(stream: &mut (impl AsyncWrite + Unpin)) {
+    assert!(stream.write(black_box(&[0])).await.is_ok());
+}
+
+fn blocking<S: 'static>(mut stream: S, call: fn(&mut S)) -> Batch {
+    each(move || call(&mut stream))
+}
+
+fn in_tokio<S: 'static>(make: impl FnOnce() -> S, call: impl AsyncFn(&mut S) + 'static) -> Batch {
+    let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let mut stream = runtime.block_on(async { make() });
     Box::new(move |count| {
         runtime.block_on(async {
             for _ in 0..count {
-                assert!(stream.read(black_box(&mut [0])).await.is_ok());
+                call(&mut stream).await;
             }
         });
     })
 }
 
-fn writing_in_tokio(mut stream: impl AsyncWrite + Unpin + 'static) -> Batch {
-    let runtime = runtime();
-    Box::new(move |count| {
-        runtime.block_on(async {
-            for _ in 0..count {
-                assert!(stream.write(black_box(&[0])).await.is_ok());
-            }
-        });
-    })
+fn ours<S>(stream: S) -> TrackedStream<S> {
+    tracked(stream, Cause::default())
 }
 
 /// The bare one, and the tracked one beside it.
 fn pair(
-    names: [&'static str; 2],
-    counted: Counted,
+    name: &'static str,
     bare: impl Fn() -> Batch + 'static,
     tracked: impl Fn() -> Batch + 'static,
 ) -> [Row; 2] {
-    [Row::new(names[0], counted, bare), Row::new(names[1], counted, tracked).beside(names[0])]
+    [Row::new(name, bare), Row::new(&format!("{name}, tracked"), tracked).beside(name)]
 }
 
 pub(crate) fn memory() -> Table {
-    let ours = || tracked(Memory, Cause::default());
-    let nearly = Counted::Nearly;
     let rows = [
-        pair(["std, read", "std, read, tracked"], nearly, || reading(Memory), move || reading(ours())),
-        pair(["std, write", "std, write, tracked"], nearly, || writing(Memory), move || writing(ours())),
+        pair("std, read", || blocking(MEMORY, read), || blocking(ours(MEMORY), read)),
+        pair("std, write", || blocking(MEMORY, write), || blocking(ours(MEMORY), write)),
         pair(
-            ["tokio, read", "tokio, read, tracked"],
-            nearly,
-            || reading_in_tokio(Memory),
-            move || reading_in_tokio(ours()),
+            "tokio, read",
+            || in_tokio(|| MEMORY, read_in_tokio),
+            || in_tokio(|| ours(MEMORY), read_in_tokio),
         ),
         pair(
-            ["tokio, write", "tokio, write, tracked"],
-            nearly,
-            || writing_in_tokio(Memory),
-            move || writing_in_tokio(ours()),
+            "tokio, write",
+            || in_tokio(|| MEMORY, write_in_tokio),
+            || in_tokio(|| ours(MEMORY), write_in_tokio),
         ),
     ];
-    Table { title: "A tracked stream: a byte of memory", rows: rows.into_iter().flatten().collect() }
+    let title = "A tracked stream: a byte of memory";
+    Table { title, unit: Unit::Instructions, rows: rows.into_iter().flatten().collect() }
 }
 
 /// A socket whose peer answers every message, on a thread of its own.
@@ -144,50 +129,8 @@ fn socket() -> TcpStream {
     socket
 }
 
-fn asking(mut socket: impl Read + Write + 'static) -> Batch {
-    let mut message = [7; 64];
-    each(move || {
-        assert!(socket.write_all(black_box(&message)).is_ok());
-        assert!(socket.read_exact(black_box(&mut message)).is_ok());
-    })
-}
-
-fn asking_in_tokio(is_tracked: bool) -> Batch {
-    async fn ask(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), count: u32) {
-        let mut message = [7; 64];
-        for _ in 0..count {
-            assert!(socket.write_all(black_box(&message)).await.is_ok());
-            assert!(socket.read_exact(black_box(&mut message)).await.is_ok());
-        }
-    }
-    let (runtime, socket) = (runtime(), socket());
-    socket.set_nonblocking(true).expect("set");
-    let entered = runtime.enter();
-    let mut socket = tokio::net::TcpStream::from_std(socket).expect("registered");
-    drop(entered);
-    if is_tracked {
-        let mut socket = tracked(socket, Cause::default());
-        Box::new(move |count| runtime.block_on(ask(&mut socket, count)))
-    } else {
-        Box::new(move |count| runtime.block_on(ask(&mut socket, count)))
-    }
-}
-
 pub(crate) fn loopback() -> Table {
-    let never = Counted::Never;
-    let rows = [
-        pair(
-            ["std, question and answer", "std, question and answer, tracked"],
-            never,
-            || asking(socket()),
-            || asking(tracked(socket(), Cause::default())),
-        ),
-        pair(
-            ["tokio, question and answer", "tokio, question and answer, tracked"],
-            never,
-            || asking_in_tokio(false),
-            || asking_in_tokio(true),
-        ),
-    ];
-    Table { title: "A tracked stream: 64 bytes over loopback", rows: rows.into_iter().flatten().collect() }
+    let rows = pair("question and answer", || blocking(socket(), ask), || blocking(ours(socket()), ask));
+    let title = "A tracked stream: 64 bytes over loopback";
+    Table { title, unit: Unit::Nanoseconds, rows: rows.into() }
 }

@@ -1,37 +1,22 @@
 //! Times of cases that take turns, so that what else the machine does hits all of them alike.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::{Batch, Row};
+use crate::Row;
 
-/// Long enough for a reading of the clock not to show, short enough to run between interruptions.
-const BATCH: Duration = Duration::from_micros(50);
 const ROUNDS: usize = 2_000;
+/// Short enough to run between interruptions.
+const COUNT: u32 = 8;
 
-/// The nanoseconds of each case by its name, the least of all batches.
-pub(crate) fn all(rows: &[(String, &Row)]) -> BTreeMap<String, f64> {
-    let warm = rows.iter().map(|(id, row)| {
-        let (mut batch, mut count) = ((row.make)(), 1);
-        // The least, since one interruption is as long as many batches.
-        while (0..3).map(|_| time(&mut batch, count)).min() < Some(BATCH) {
-            count *= 2;
-        }
-        (id, batch, count, f64::INFINITY)
-    });
-    let mut running: Vec<_> = warm.collect();
+/// The nanoseconds of each case, the least of all rounds.
+pub(crate) fn all(rows: &[(String, &Row)]) -> Vec<f64> {
+    let mut cases: Vec<_> = rows.iter().map(|(_, row)| ((row.make)(), f64::INFINITY)).collect();
     for _ in 0..ROUNDS {
-        for (_, batch, count, least) in &mut running {
-            let each = time(batch, *count).as_secs_f64() * 1e9 / f64::from(*count);
-            *least = least.min(each);
+        for (batch, least) in &mut cases {
+            let start = Instant::now();
+            batch(COUNT);
+            *least = least.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(COUNT));
         }
     }
-    let times = running.into_iter();
-    times.map(|(id, _, _, least)| (id.clone(), least)).collect()
-}
-
-fn time(batch: &mut Batch, count: u32) -> Duration {
-    let start = Instant::now();
-    batch(count);
-    start.elapsed()
+    cases.into_iter().map(|(_, least)| least).collect()
 }

@@ -2,16 +2,15 @@
 
 use std::hint::black_box;
 use std::io::Read;
-use std::process::{Command, ExitCode, Stdio};
-use std::sync::Barrier;
+use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, pin};
 
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence};
+use disconnect_attribution::{Cause, Evidence};
 
-use crate::parts::{LAYER, end, tracked};
+use crate::parts::{end, guard, tracked};
 
 /// The argument of a process that is measured, before the name of its case.
 pub(crate) const CHILD: &str = "--whole-case";
@@ -25,17 +24,15 @@ const CASES: [Case; 8] = [
     ("2 threads end them, ns each", 200_000, |count| threads(2, count)),
     ("8 threads end them, ns each", 200_000, |count| threads(8, count)),
     ("32 threads end them, ns each", 200_000, |count| threads(32, count)),
-    ("shutdown recorded over 100,000 children, ns", 100_000, |count| shutdown(count, 0)),
+    ("shutdown recorded over 100,000 children, ns", 100_000, |count| shutdown(count, 0)[0]),
     ("shutdown recorded over 100,000 waiting children, ns each", 100_000, |count| {
-        shutdown(count, count) / count as u64
+        shutdown(count, count)[0] / count as u64
     }),
-    ("look of each of 100,000 children at the shutdown, ns each", 100_000, looks),
+    ("look of each of 100,000 children at the shutdown, ns each", 100_000, |count| {
+        shutdown(count, 0)[1] / count as u64
+    }),
     ("an open connection, resident, bytes", 1_000_000, resident),
 ];
-
-fn guard(process: &Cause) -> DisconnectGuard<impl FnOnce(Disconnect) + use<>> {
-    DisconnectGuard::new(LAYER, |end| drop(black_box(end))).with_cause(process.child())
-}
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).expect("short")
@@ -45,35 +42,26 @@ fn nanoseconds(time: Duration) -> u64 {
 fn threads(threads: usize, count: usize) -> u64 {
     let process = Cause::default();
     let open = |_| {
-        let guard = guard(&process);
+        let guard = guard().with_cause(process.child());
         (tracked(std::io::empty(), guard.cause()), guard)
     };
-    let mut shares: Vec<Vec<_>> = (0..threads).map(|_| (0..count / threads).map(open).collect()).collect();
-    let start = Barrier::new(threads + 1);
-    let time = thread::scope(|scope| {
-        let enders = shares.drain(..).map(|share| {
-            let start = &start;
-            scope.spawn(move || {
-                start.wait();
+    let shares: Vec<Vec<_>> = (0..threads).map(|_| (0..count / threads).map(open).collect()).collect();
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for share in shares {
+            scope.spawn(|| {
                 for (mut stream, guard) in share {
                     assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
                     drop(guard);
                 }
-            })
-        });
-        let enders: Vec<_> = enders.collect();
-        start.wait();
-        let started = Instant::now();
-        for ender in enders {
-            ender.join().expect("no panic");
+            });
         }
-        started.elapsed()
     });
-    nanoseconds(time) / count as u64
+    nanoseconds(started.elapsed()) / count as u64
 }
 
-/// Records in the cause of so many connections, of which some wait for it.
-fn shutdown(count: usize, waiting: usize) -> u64 {
+/// Records in the cause of so many connections, of which some wait for it; then each looks.
+fn shutdown(count: usize, waiting: usize) -> [u64; 2] {
     let process = Cause::default();
     let children: Vec<Cause> = (0..count).map(|_| process.child()).collect();
     let mut waiters: Vec<_> = children[..waiting].iter().map(Cause::ended).collect();
@@ -83,16 +71,10 @@ fn shutdown(count: usize, waiting: usize) -> u64 {
     }
     let started = Instant::now();
     assert!(process.record(Evidence::Local, end()));
-    nanoseconds(started.elapsed())
-}
-
-fn looks(count: usize) -> u64 {
-    let process = Cause::default();
-    let children: Vec<Cause> = (0..count).map(|_| process.child()).collect();
-    process.record(Evidence::Local, end());
-    let started = Instant::now();
+    let recorded = started.elapsed();
+    let looking = Instant::now();
     assert!(children.iter().all(|child| child.get().is_some()));
-    nanoseconds(started.elapsed()) / count as u64
+    [recorded, looking.elapsed()].map(nanoseconds)
 }
 
 /// Each a guard over a child cause, and a tracked stream that carries it.
@@ -105,7 +87,7 @@ fn resident(count: usize) -> u64 {
     let (process, before) = (Cause::default(), held());
     let mut open = Vec::with_capacity(count);
     open.extend((0..count).map(|_| {
-        let guard = guard(&process);
+        let guard = guard().with_cause(process.child());
         tracked(std::io::empty(), guard.cause()).carrying(guard)
     }));
     let each = held().saturating_sub(before).div_ceil(count as u64);
@@ -113,13 +95,10 @@ fn resident(count: usize) -> u64 {
     each
 }
 
-pub(crate) fn run_in_child(name: &str) -> ExitCode {
-    let case = CASES.iter().find(|(other, ..)| *other == name);
-    let Some((_, count, run)) = case else {
-        return ExitCode::FAILURE;
-    };
-    println!("{}", run(*count));
-    ExitCode::SUCCESS
+pub(crate) fn run(name: &str) {
+    for (_, count, run) in CASES.iter().filter(|(other, ..)| *other == name) {
+        println!("{}", run(*count));
+    }
 }
 
 /// Each once, to see that it works.
@@ -131,14 +110,8 @@ pub(crate) fn run_small() {
 
 /// Prints the middle of some runs, the least and the most.
 pub(crate) fn print(filter: &str) {
-    const TITLE: &str = "A whole process";
-    let cases: Vec<_> =
-        CASES.iter().filter(|(name, ..)| format!("{TITLE}/{name}").contains(filter)).collect();
-    if cases.is_empty() {
-        return;
-    }
-    println!("\n### {TITLE}\n\n| what | middle | least | most |\n|---|--:|--:|--:|");
-    for (name, ..) in cases {
+    let mut head = "\n### A whole process\n\n| what | middle | least | most |\n|---|--:|--:|--:|\n";
+    for (name, ..) in CASES.iter().filter(|(name, ..)| format!("A whole process/{name}").contains(filter)) {
         let mut values = [(); RUNS].map(|()| {
             let this = std::env::current_exe().expect("this program");
             let output = Command::new(this).args([CHILD, name]).stderr(Stdio::inherit()).output();
@@ -146,6 +119,7 @@ pub(crate) fn print(filter: &str) {
             text.trim().parse::<u64>().expect("a number")
         });
         values.sort_unstable();
-        println!("| {name} | {} | {} | {} |", values[RUNS / 2], values[0], values[RUNS - 1]);
+        let row = format!("| {name} | {} | {} | {} |", values[RUNS / 2], values[0], values[RUNS - 1]);
+        println!("{}{row}", std::mem::take(&mut head));
     }
 }
