@@ -12,26 +12,17 @@ use crate::support::{Sink, bare, end, full, inherited, json_text, random, report
 /// All that a record may have.
 const KEYS: usize = 16;
 
-/// How tracing's formatter writes an event.
-#[derive(Clone, Copy)]
-enum Format {
-    People,
-    Compact,
-    Flat,
-    Nested,
-}
-
-fn through_tracing(end: &Disconnect, format: Format) -> String {
-    let sink = Sink::default();
-    let subscriber = tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(sink.clone());
+/// What tracing's formatter writes: for people, compact, as flat JSON, and as nested JSON.
+fn through_tracing(end: &Disconnect) -> [String; 4] {
+    let sinks = [(); 4].map(|()| Sink::default());
     let log = || disconnect_event!(Level::INFO, end, peer = "ws", "closed {}", end);
-    match format {
-        Format::People => with_default(subscriber.finish(), log),
-        Format::Compact => with_default(subscriber.compact().finish(), log),
-        Format::Flat => with_default(subscriber.json().flatten_event(true).finish(), log),
-        Format::Nested => with_default(subscriber.json().finish(), log),
-    }
-    sink.text()
+    let to =
+        |sink: &Sink| tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(sink.clone());
+    with_default(to(&sinks[0]).finish(), log);
+    with_default(to(&sinks[1]).compact().finish(), log);
+    with_default(to(&sinks[2]).json().flatten_event(true).finish(), log);
+    with_default(to(&sinks[3]).json().finish(), log);
+    sinks.map(|sink| sink.text())
 }
 
 /// The map without what loggers add, also if it is nested.
@@ -50,13 +41,13 @@ fn check(end: &Disconnect) -> Result<usize, TestCaseError> {
     let json = serde_json::to_string(end).expect("written");
     let expected: Map<_, _> = serde_json::from_str(&json).expect("a map");
     let slog = json_text(|log| slog::info!(log, "closed"; "peer" => "ws", end));
-    for line in [json, slog, through_tracing(end, Format::Flat), through_tracing(end, Format::Nested)] {
+    let [people, compact, flat, nested] = through_tracing(end);
+    for line in [json, slog, flat, nested] {
         prop_assert_eq!(&ours(&line), &expected);
         prop_assert_eq!(&serde_json::from_str::<Disconnect>(&line).expect("accepted"), end);
     }
     // For people: a line that drives no terminal, forges no other line, and hides nothing.
     let term = term_text(|log| slog::info!(log, "closed {}", end; "peer" => "ws", end));
-    let [people, compact] = [Format::People, Format::Compact].map(|format| through_tracing(end, format));
     for line in [term, people, compact, end.to_string() + "\n"] {
         let line = line.strip_suffix('\n').expect("ends with a line break");
         let breaks = |c: char| c.is_control() || "\u{2028}\u{202e}".contains(c);

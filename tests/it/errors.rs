@@ -10,6 +10,8 @@ use disconnect_attribution::DisconnectReason::{NetworkError, ProtocolError, Unkn
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::support::Layer;
+
 type Meaning = (DisconnectReason, Option<Trigger>);
 
 #[track_caller]
@@ -84,20 +86,8 @@ fn each_number_of_linux_has_its_reason_and_trigger() {
     }
 }
 
-/// An error with another one below it.
-#[derive(Debug)]
-struct Layer<E>(E);
-
-impl<E> fmt::Display for Layer<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("session failed")
-    }
-}
-
-impl<E: Error + 'static> Error for Layer<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
+fn layer(error: impl Error + Send + Sync + 'static) -> Layer {
+    Layer("session failed", Some(Box::new(error)))
 }
 
 /// An error that is its own source.
@@ -124,17 +114,17 @@ fn the_first_io_error_with_a_reason_decides() {
     let (by_reset, by_garbage, by_none) = (network(Trigger::Reset), (ProtocolError, None), (Unknown, None));
     let rows: [(&str, Box<dyn Error>, _); 13] = [
         ("itself", reset().into(), by_reset),
-        ("below two layers", Layer(Layer(reset())).into(), by_reset),
-        ("no io error at all", Layer(fmt::Error).into(), by_none),
+        ("below two layers", layer(layer(reset())).into(), by_reset),
+        ("no io error at all", layer(fmt::Error).into(), by_none),
         ("an empty silent kind", io::Error::from(ErrorKind::NotFound).into(), by_none),
         ("looked through", io::Error::other(reset()).into(), by_reset),
         ("a silent kind that wraps", silent(reset()).into(), by_reset),
         ("looked through twice", io::Error::other(io::Error::other(garbage())).into(), by_garbage),
-        ("looked through to a layer", io::Error::other(Layer(garbage())).into(), by_garbage),
+        ("looked through to a layer", io::Error::other(layer(garbage())).into(), by_garbage),
         ("garbage outside", io::Error::new(ErrorKind::InvalidData, reset()).into(), by_garbage),
         ("reset outside", io::Error::new(ErrorKind::ConnectionReset, garbage()).into(), by_reset),
-        ("shared", Layer(Arc::new(reset())).into(), by_reset),
-        ("shared, wrapping", Arc::new(io::Error::other(Layer(Arc::new(reset())))).into(), by_reset),
+        ("shared", layer(Arc::new(reset())).into(), by_reset),
+        ("shared, wrapping", Arc::new(io::Error::other(layer(Arc::new(reset())))).into(), by_reset),
         ("a circle ends", Circle.into(), by_none),
     ];
     for (name, error, meaning) in rows {

@@ -33,6 +33,7 @@ fn tokio_line(story: impl AsyncFnOnce(DisconnectGuard)) -> String {
     line(in_tokio(story))
 }
 
+const GOODBYE: &str = "agent_to_client ended by client: client_closed (end_of_file, peer client)";
 const CUT: &str =
     "agent_to_client ended by network: network_error (end_of_file, peer client): failed to fill whole buffer";
 
@@ -64,22 +65,17 @@ fn a_frame_that_is_cut_is_no_goodbye() {
             record(&guard);
         })
     };
-    assert_eq!(
-        codec(&|guard| guard.record_error(&io::Error::new(ErrorKind::InvalidData, "bad length"))),
-        "agent_to_client ended: protocol_error (end_of_file, peer client): bad length"
-    );
-    assert_eq!(
-        codec(&|guard| guard.record_error(&io::Error::other("bytes remaining on stream"))),
-        "agent_to_client ended: unknown (end_of_file, peer client): bytes remaining on stream"
-    );
-    assert_eq!(
-        codec(&|guard| {
-            let end = Disconnect::protocol_error(AgentToClient, Initiator::Client);
-            assert!(guard.cause().record(Evidence::Local, end));
-        }),
-        "agent_to_client ended by client: protocol_error (end_of_file, peer client)"
-    );
-    assert_eq!(codec(&|_| {}), "agent_to_client ended by client: client_closed (end_of_file, peer client)");
+    let bad_length =
+        codec(&|guard| guard.record_error(&io::Error::new(ErrorKind::InvalidData, "bad length")));
+    assert_eq!(bad_length, "agent_to_client ended: protocol_error (end_of_file, peer client): bad length");
+    let text = codec(&|guard| guard.record_error(&io::Error::other("bytes remaining on stream")));
+    assert_eq!(text, "agent_to_client ended: unknown (end_of_file, peer client): bytes remaining on stream");
+    let decided = codec(&|guard| {
+        let end = Disconnect::protocol_error(AgentToClient, Initiator::Client);
+        assert!(guard.cause().record(Evidence::Local, end));
+    });
+    assert_eq!(decided, "agent_to_client ended by client: protocol_error (end_of_file, peer client)");
+    assert_eq!(codec(&|_| {}), GOODBYE);
 }
 
 #[test]
@@ -140,23 +136,20 @@ fn both_halves_of_a_socket_are_one_transport() {
 
 #[test]
 fn a_proxy_names_the_leg_that_broke() {
-    for (broken, peer) in [(Initiator::Client, "client"), (Initiator::Server, "server")] {
+    for (is_client, peer) in [(true, "client"), (false, "server")] {
         let reset_leg = tokio_line(async |guard| {
             let ((client, one), (server, other)) = (tokio_connection(), tokio_connection());
             let mut one = track(&guard, one).with_half_close();
             let mut other = guard.track(other, Initiator::Server).with_half_close();
-            let is_client = broken == Initiator::Client;
             let (broken, _kept) = if is_client { (client, server) } else { (server, client) };
             reset(broken);
             assert!(copy_bidirectional(&mut one, &mut other).await.is_err());
         });
-        assert_eq!(
-            reset_leg,
-            format!(
-                "agent_to_client ended by network: network_error (reset, peer {peer}): \
-                 read failed: Connection reset by peer (os error 104)"
-            )
+        let expected = format!(
+            "agent_to_client ended by network: network_error (reset, peer {peer}): \
+             read failed: Connection reset by peer (os error 104)"
         );
+        assert_eq!(reset_leg, expected);
     }
 }
 
@@ -172,7 +165,7 @@ fn half_a_hello_is_no_check_of_a_load_balancer() {
             assert!(stream.read_exact(&mut [0; 8]).is_err());
         })
     };
-    assert_eq!(connect(b""), "agent_to_client ended by client: client_closed (end_of_file, peer client)");
+    assert_eq!(connect(b""), GOODBYE);
     assert_eq!(connect(b"half"), END_OF_FILE);
 }
 
@@ -207,7 +200,7 @@ fn a_client_that_leaves_a_proxy_while_the_server_sends_has_left() {
         drop((one, other));
         send.join().expect("no panic");
     });
-    assert_eq!(left, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
+    assert_eq!(left, GOODBYE);
 }
 
 #[test]

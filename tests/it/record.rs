@@ -91,17 +91,9 @@ fn labels_hold_the_vocabulary_and_no_free_text() {
         ],
     );
     assert_eq!(bare().labels()[2..], [("disconnect_expected", "true"), ("disconnect_initiator", "unknown")]);
-    let mut series = std::collections::HashSet::new();
-    for &connect_type in ConnectType::VARIANTS {
-        for &reason in DisconnectReason::VARIANTS {
-            let end = Disconnect::new(connect_type, reason).with_detail("free text");
-            series.insert(end.labels());
-            for &initiator in Initiator::VARIANTS {
-                series.insert(end.clone().with_initiator(initiator).labels());
-            }
-        }
-    }
-    assert_eq!(series.len(), 150, "a missing initiator is no series of its own");
+    let free = bare().with_detail("free text").with_exit_code(1);
+    assert_eq!(free.labels(), bare().labels());
+    assert_eq!(free.with_initiator(Initiator::Unknown).labels(), bare().labels(), "no series of its own");
 }
 
 /// Each setter sets its own field and no other.

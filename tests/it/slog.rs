@@ -100,13 +100,9 @@ const BARE: [&str; 3] = [
 ];
 
 #[test]
-fn fields_are_typed_and_go_from_the_detail_to_the_layer() {
+fn fields_are_typed_and_go_from_the_detail_to_the_layer_without_those_that_are_absent() {
     assert_eq!(typed(|log| info!(log, "closed"; full())), FULL);
     assert_eq!(typed(|log| info!(log, "closed"; &full())), FULL);
-}
-
-#[test]
-fn absent_fields_are_left_out() {
     assert_eq!(typed(|log| info!(log, "closed"; bare())), BARE);
 }
 

@@ -224,12 +224,6 @@ impl Drop for Server {
     }
 }
 
-fn median(samples: &[u64]) -> u64 {
-    let mut samples = samples.to_vec();
-    samples.sort_unstable();
-    samples[samples.len() / 2]
-}
-
 #[test]
 fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     if is_respawned() {
@@ -241,13 +235,15 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     let runtime = tokio::runtime::Runtime::new().expect("runtime");
     let mut clients = JoinSet::new();
     let mut seen = vec![0_u8; usize::try_from(connections + HELD).expect("fits")];
-    let mut check = |number: u64, end: &Disconnect| {
+    let mut check = |(number, end): (u64, Disconnect)| {
         let (command, _, expected) = story(number, connections);
-        assert_eq!(words(end), expected, "{number}");
+        assert_eq!(words(&end), expected, "{number}");
         let bytes = (Some(9), Some(if command == b'u' { 2 } else { 1 }));
         assert_eq!((end.bytes_received(), end.bytes_sent()), bytes, "{number}: {end}");
-        assert!(end.connection_duration() >= end.peer_silence(), "{number}: {end}");
-        assert_eq!(end.clock_jump(), None, "{number}: {end}");
+        assert!(
+            end.connection_duration() >= end.peer_silence() && end.clock_jump().is_none(),
+            "{number}: {end}"
+        );
         seen[usize::try_from(number).expect("fits")] += 1;
     };
 
@@ -255,13 +251,8 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     for part in 0..50 {
         let numbers = connections * part / 50..connections * (part + 1) / 50;
         runtime.block_on(server.meets(numbers.clone(), connections, &mut clients));
-        while let Some(lived) = runtime.block_on(clients.join_next()) {
-            lived.expect("lived");
-        }
-        for _ in numbers {
-            let (number, end) = server.lines.recv_timeout(PATIENCE).expect("a line each");
-            check(number, &end);
-        }
+        runtime.block_on(std::mem::take(&mut clients).join_all());
+        numbers.for_each(|_| check(server.lines.recv_timeout(PATIENCE).expect("a line each")));
         resident.push(server.resident());
     }
     let deadline = Instant::now() + PATIENCE;
@@ -270,6 +261,11 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     }
     assert_eq!(server.descriptors(), descriptors, "descriptors are left");
     // A cause that stays is 200 bytes; some noise is allowed, and 10 bytes a connection.
+    let median = |samples: &[u64]| {
+        let mut samples = samples.to_vec();
+        samples.sort_unstable();
+        samples[samples.len() / 2]
+    };
     let (warm, last) = (median(&resident[10..20]), median(&resident[40..]));
     assert!(last <= warm + 384 + connections / 100, "the memory grew: {resident:?}");
 
@@ -279,12 +275,8 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
         thread::sleep(Duration::from_millis(10));
     }
     drop(server.process.stdin.take());
-    while let Some(lived) = runtime.block_on(clients.join_next()) {
-        lived.expect("lived");
-    }
-    for (number, end) in &server.lines {
-        check(number, &end);
-    }
+    runtime.block_on(clients.join_all());
+    server.lines.iter().for_each(check);
     assert!(server.process.wait().expect("reaped").success());
     assert!(seen.iter().all(|lines| *lines == 1), "a line each, and no more");
 }

@@ -41,26 +41,48 @@ fn the_callers_own_fields_and_message_come_along() {
     assert_eq!(lines[3].get("disconnect_detail"), None, "what is absent is left out");
 }
 
-/// Without an option, and with each that tracing has.
+/// Without an option, and with each that tracing has, with one level and with two.
 #[test]
 fn place_target_parent_and_name_are_those_of_tracing() {
+    let (peer, tries) = ("ws", 3);
     let lines = json_lines(|| {
         let outer = tracing::info_span!("outer");
         let inner = tracing::info_span!("inner");
         let _entered = inner.enter();
-        let end = bare();
-        disconnect_event!(Level::INFO, end, "here");
-        disconnect_event!(target: "audit", Level::INFO, end, "closed");
-        disconnect_event!(parent: &outer, Level::INFO, end, "closed");
-        disconnect_event!(name: "end", target: "audit", parent: &outer, Level::INFO, end, n = 1, "closed");
+        let end = network_error();
+        disconnect_event!(Level::WARN, end, "here");
+        disconnect_event!(target: "audit", Level::WARN, end, peer, "closed");
+        disconnect_event!(parent: &outer, Level::WARN, end, "closed");
+        disconnect_event!(name: "end", target: "audit", parent: &outer, Level::WARN, end, tries, "closed");
+        disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, end);
+        disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, &end, peer, "closed after {}", tries);
+        disconnect_event!(target: "audit", expected: Level::INFO, unexpected: Level::WARN, end, peer = %peer, "{tries} tries");
+        disconnect_event!(parent: &outer, expected: Level::INFO, unexpected: Level::WARN, end, "closed");
+        disconnect_event!(name: "end", target: "audit", parent: &outer,
+            expected: Level::INFO, unexpected: Level::WARN, end, tries, "closed");
     });
     let place = (&lines[0]["filename"], &lines[0]["line_number"]);
-    assert_eq!(place, (&json!(file!()), &json!(line!() - 6)));
-    let targets: Vec<_> = lines.iter().map(|line| line["target"].as_str()).collect();
-    assert_eq!(targets, [Some(module_path!()), Some("audit"), Some(module_path!()), Some("audit")]);
-    let spans: Vec<_> = lines.iter().map(|line| line["span"]["name"].as_str()).collect();
-    assert_eq!(spans, [Some("inner"), Some("inner"), Some("outer"), Some("outer")]);
-    assert_eq!(lines[3]["n"], 1);
+    assert_eq!(place, (&json!(file!()), &json!(line!() - 12)));
+    let found = lines.iter().map(|line| {
+        let span = &line["span"]["name"];
+        let [level, target] = [&line["level"], &line["target"]];
+        let [peer, tries, message] = ["peer", "tries", "message"].map(|key| &line[key]);
+        format!("{level} {target} {span} {peer} {tries} {message}")
+    });
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [
+            r#""WARN" "it::tracing" "inner" null null "here""#,
+            r#""WARN" "audit" "inner" "ws" null "closed""#,
+            r#""WARN" "it::tracing" "outer" null null "closed""#,
+            r#""WARN" "audit" "outer" null 3 "closed""#,
+            r#""WARN" "it::tracing" "inner" null null null"#,
+            r#""WARN" "it::tracing" "inner" "ws" null "closed after 3""#,
+            r#""WARN" "audit" "inner" "ws" null "3 tries""#,
+            r#""WARN" "it::tracing" "outer" null null "closed""#,
+            r#""WARN" "audit" "outer" null 3 "closed""#,
+        ],
+    );
 }
 
 #[test]
@@ -78,37 +100,6 @@ fn a_level_follows_from_whether_the_end_was_expected_and_whether_another_line_re
     let levels: Vec<_> = lines.iter().map(|line| line["level"].clone()).collect();
     assert_eq!(levels, ["ERROR", "WARN", "INFO", "INFO", "ERROR", "ERROR"]);
     assert_eq!(lines[0]["line_number"], line!() - 9);
-}
-
-#[test]
-fn two_levels_take_the_options_fields_and_arguments_of_one() {
-    let (peer, tries) = ("ws", 3);
-    let lines = json_lines(|| {
-        let outer = tracing::info_span!("outer");
-        let end = network_error();
-        disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, end);
-        disconnect_event!(expected: Level::INFO, unexpected: Level::WARN, &end, peer, "closed after {}", tries);
-        disconnect_event!(target: "audit", expected: Level::INFO, unexpected: Level::WARN, end, peer = %peer, "{tries} tries");
-        disconnect_event!(parent: &outer, expected: Level::INFO, unexpected: Level::WARN, end, "closed");
-        disconnect_event!(name: "end", target: "audit", parent: &outer,
-            expected: Level::INFO, unexpected: Level::WARN, end, tries, "closed");
-    });
-    let found = lines.iter().map(|line| {
-        let span = &line["span"]["name"];
-        let [level, target] = [&line["level"], &line["target"]];
-        let [peer, tries, message] = ["peer", "tries", "message"].map(|key| &line[key]);
-        format!("{level} {target} {span} {peer} {tries} {message}")
-    });
-    assert_eq!(
-        found.collect::<Vec<_>>(),
-        [
-            r#""WARN" "it::tracing" null null null null"#,
-            r#""WARN" "it::tracing" null "ws" null "closed after 3""#,
-            r#""WARN" "audit" null "ws" null "3 tries""#,
-            r#""WARN" "it::tracing" "outer" null null "closed""#,
-            r#""WARN" "audit" "outer" null 3 "closed""#,
-        ],
-    );
 }
 
 #[test]

@@ -61,7 +61,7 @@ const METHODS: [(ConnectionMethod, &str); 3] = [
 
 /// Holds an enum against its table: all of it, in this order, in both directions, and nothing else.
 #[track_caller]
-fn check<T>(rows: &[(T, &'static str)], variants: &[T], as_str: fn(T) -> &'static str)
+fn check<T>(key: &str, rows: &[(T, &'static str)], variants: &[T], as_str: fn(T) -> &'static str)
 where
     T: Copy + Debug + Display + PartialEq + FromStr<Err = ParseError>,
 {
@@ -83,23 +83,29 @@ where
             assert!(near_miss.parse::<T>().is_err(), "accepted {near_miss:?}");
         }
     }
-    assert!("".parse::<T>().is_err());
+    // A refusal names the key, the text and all that is accepted.
+    let words: Vec<_> = rows.iter().map(|(_, word)| *word).collect();
+    for text in ["", "process exited with error status: 1"] {
+        let error = format!("invalid {key} \"{text}\": expected one of {}", words.join(", "));
+        assert_eq!(refused::<T>(text), error);
+    }
+}
+
+fn refused<T: FromStr<Err = ParseError> + Debug>(text: &str) -> String {
+    text.parse::<T>().expect_err("refused").to_string()
 }
 
 #[test]
 fn each_word_stands_for_its_variant_and_no_other_text_does() {
-    check(&CONNECT_TYPES, ConnectType::VARIANTS, ConnectType::as_str);
-    check(
-        &REASONS.map(|(reason, word, _)| (reason, word)),
-        DisconnectReason::VARIANTS,
-        DisconnectReason::as_str,
-    );
+    let reasons = REASONS.map(|(reason, word, _)| (reason, word));
+    check("connect_type", &CONNECT_TYPES, ConnectType::VARIANTS, ConnectType::as_str);
+    check("disconnect_reason", &reasons, DisconnectReason::VARIANTS, DisconnectReason::as_str);
     for (reason, word, expected) in REASONS {
         assert_eq!(reason.expected(), expected, "{word}");
     }
-    check(&INITIATORS, Initiator::VARIANTS, Initiator::as_str);
-    check(&TRIGGERS, Trigger::VARIANTS, Trigger::as_str);
-    check(&METHODS, ConnectionMethod::VARIANTS, ConnectionMethod::as_str);
+    check("disconnect_initiator", &INITIATORS, Initiator::VARIANTS, Initiator::as_str);
+    check("disconnect_trigger", &TRIGGERS, Trigger::VARIANTS, Trigger::as_str);
+    check("connection_method", &METHODS, ConnectionMethod::VARIANTS, ConnectionMethod::as_str);
 }
 
 #[test]
@@ -108,48 +114,6 @@ fn the_default_is_unknown_and_a_word_can_be_padded() {
     assert_eq!(Initiator::default(), Initiator::Unknown);
     assert_eq!(ConnectionMethod::default(), ConnectionMethod::Unknown);
     assert_eq!(format!("[{:>8}] [{:<7}]", Initiator::Agent, Trigger::Reset), "[   agent] [reset  ]");
-}
-
-fn refused<T: FromStr<Err = ParseError> + Debug>(text: &str) -> String {
-    text.parse::<T>().expect_err("refused").to_string()
-}
-
-#[test]
-fn a_parse_error_names_the_key_the_text_and_all_that_is_accepted() {
-    let rows = [
-        (
-            refused::<ConnectType>("agent"),
-            "connect_type \"agent\": expected one of server_to_agent, agent_to_client, client_to_server",
-        ),
-        (
-            refused::<DisconnectReason>("process exited with error status: 1"),
-            "disconnect_reason \"process exited with error status: 1\": expected one of graceful, client_closed, \
-             server_shutdown, workspace_stopped, network_error, protocol_error, control_plane_lost, process_exited, \
-             rejected, unknown",
-        ),
-        (
-            refused::<Initiator>(""),
-            "disconnect_initiator \"\": expected one of client, agent, server, network, unknown",
-        ),
-        (
-            refused::<Trigger>("eof"),
-            "disconnect_trigger \"eof\": expected one of end_of_file, reset, broken_pipe, aborted, refused, \
-             unreachable, timed_out, idle_timeout, keepalive_timeout, handshake_timeout, deadline, max_age, superseded, \
-             panic, dropped",
-        ),
-        (
-            refused::<ConnectionMethod>("relay"),
-            "connection_method \"relay\": expected one of direct, derp, unknown",
-        ),
-        (
-            refused::<CloseCode>("smtp:421"),
-            "disconnect_code \"smtp:421\": expected one of ssh:<u32>, websocket:<u16>, grpc:<i32>, http2:<u32>, \
-             tls:<u8>, quic:<u64>, quic_app:<u64>, http3:<u64>, mqtt:<u8>",
-        ),
-    ];
-    for (error, expected) in rows {
-        assert_eq!(error, format!("invalid {expected}"));
-    }
 }
 
 #[test]
@@ -165,4 +129,8 @@ fn a_parse_error_shows_the_text_escaped_and_bounded() {
             format!("invalid connection_method \"{shown}\": expected one of direct, derp, unknown");
         assert_eq!(refused::<ConnectionMethod>(text), expected);
     }
+    let codes = "ssh:<u32>, websocket:<u16>, grpc:<i32>, http2:<u32>, tls:<u8>, quic:<u64>, quic_app:<u64>, \
+                 http3:<u64>, mqtt:<u8>";
+    let error = format!("invalid disconnect_code \"smtp:421\": expected one of {codes}");
+    assert_eq!(refused::<CloseCode>("smtp:421"), error);
 }

@@ -1,5 +1,7 @@
 //! What tests share: records, guards whose lines are collected, tracked streams, sockets, loggers, random values.
 
+use std::error::Error;
+use std::fmt;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -92,6 +94,22 @@ pub(crate) fn client_closed() -> Disconnect {
 
 pub(crate) fn shutdown() -> Disconnect {
     Disconnect::shutdown(AgentToClient, Initiator::Agent)
+}
+
+/// An error with a text of its own above another one.
+#[derive(Debug)]
+pub(crate) struct Layer(pub(crate) &'static str, pub(crate) Option<Box<dyn Error + Send + Sync>>);
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Layer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|error| error as _)
+    }
 }
 
 /// A client's stream, and its cause.

@@ -1,18 +1,15 @@
 //! A clock that is set while a connection is open: libfaketime moves the wall clock of a process while it
 //! runs, and leaves the monotonic one.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use disconnect_attribution::{Cause, Disconnect};
-use slog::{Drain, Logger, o};
+use disconnect_attribution::Disconnect;
 
-use super::{echo, line_of};
-use crate::support::respawned::{Respawned, is_respawned, print_address, respawn};
+use super::{answered, line_of, serve};
+use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
 
 /// Where Debian puts it.
 fn libfaketime() -> Option<PathBuf> {
@@ -20,16 +17,6 @@ fn libfaketime() -> Option<PathBuf> {
     folders
         .map(|folder| folder.expect("listed").path().join("faketime/libfaketimeMT.so.1"))
         .find(|library| library.exists())
-}
-
-/// Serves one connection, and logs to standard output.
-fn serve() {
-    let json = slog_json::Json::default(std::io::stdout());
-    let log = Logger::root(Mutex::new(json).fuse(), o!());
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    print_address(listener.local_addr().expect("bound"));
-    let (socket, _) = listener.accept().expect("accepted");
-    echo(&log, &Cause::default(), socket).expect("a clean end");
 }
 
 /// The line of a connection that was open for half a second in which the clock was set, by seconds.
@@ -41,11 +28,9 @@ fn line_after_a_jump(library: &PathBuf, test: &str, seconds: i64) -> Disconnect 
         .env("LD_PRELOAD", library)
         .env("FAKETIME_TIMESTAMP_FILE", clock.path())
         .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let mut process = Respawned::start(&mut command);
-    let mut client = TcpStream::connect(process.address()).expect("connected");
-    client.write_all(b"a").expect("written");
-    client.read_exact(&mut [0]).expect("answered");
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env(RESPAWNED, "60");
+    let (mut process, client) = answered(&mut command);
     thread::sleep(Duration::from_millis(250));
     std::fs::write(clock.path(), format!("{seconds:+}")).expect("written");
     thread::sleep(Duration::from_millis(250));

@@ -2,18 +2,22 @@
 
 mod abort;
 mod clock;
-mod disk;
 mod full_log;
 mod standard_streams;
 mod stopped;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
 
-use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
-use slog::{Logger, info};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
+use slog::{Drain, Logger, info, o};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
-use crate::support::respawned::Respawned;
+use crate::support::respawned::{RESPAWNED, Respawned, print_address};
 use crate::support::track;
 
 const LAYER: ConnectType = ConnectType::AgentToClient;
@@ -33,6 +37,39 @@ fn echo(log: &Logger, process: &Cause, socket: TcpStream) -> io::Result<()> {
         stream.write_all(&byte)?;
     }
     Ok(())
+}
+
+/// Serves one connection on tokio, with an idle policy of so many seconds, and logs to standard output.
+fn serve() {
+    let idle = std::env::var(RESPAWNED).expect("seconds").parse().expect("a number");
+    let log = Logger::root(Mutex::new(slog_json::Json::default(io::stdout())).fuse(), o!());
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        print_address(listener.local_addr().expect("bound"));
+        let (socket, _) = listener.accept().await.expect("accepted");
+        let guard = DisconnectGuard::new(LAYER, |end| info!(log, "connection closed"; end));
+        let mut stream = track(&guard, socket);
+        let mut byte = [0];
+        loop {
+            let read = timeout(Duration::from_secs(idle), stream.read(&mut byte));
+            let Ok(read) = read.await else {
+                let idle = Disconnect::closed_by(LAYER, Initiator::Agent);
+                return guard.close(idle.with_trigger(Trigger::IdleTimeout));
+            };
+            let Ok(1..) = read else { return };
+            stream.write_all(&byte).await.expect("written");
+        }
+    });
+}
+
+/// Such a server in a process of its own, and a client that it answered once.
+fn answered(command: &mut Command) -> (Respawned, TcpStream) {
+    let mut process = Respawned::start(command);
+    let mut client = TcpStream::connect(process.address()).expect("connected");
+    client.write_all(b"a").expect("written");
+    client.read_exact(&mut [0]).expect("answered");
+    (process, client)
 }
 
 /// Reads the records of a log of JSON: every line that begins as an object is one.

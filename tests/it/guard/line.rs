@@ -7,12 +7,10 @@ use disconnect_attribution::DisconnectReason::{
     Graceful, NetworkError, ProcessExited, Rejected, WorkspaceStopped,
 };
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
-use disconnect_attribution::{
-    Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream, Trigger,
-};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 
 use super::{GOODBYE, goodbye, panic_with};
-use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, known, reported, shutdown, words};
+use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, known, line, reported, shutdown, words};
 
 /// What happens to a cause, by a word of the tables below.
 fn happens(word: &str, layer: ConnectType, cause: &Cause) {
@@ -76,6 +74,10 @@ fn the_first_step_that_knows_something_decides() {
             "device error, unconnected error, above: shutdown",
             " by agent: server_shutdown (from server_to_agent)",
         ),
+        // The peer's word refines an error of the transport, and none of the protocol.
+        ("reset error, announced", ": rejected"),
+        ("unconnected error, announced", ": rejected"),
+        ("bytes error, announced", ": protocol_error: invalid data"),
         // A tracked stream sees a transport's error itself, but no truncation and no deadline.
         ("half close, reset error", " by client: client_closed (end_of_file, peer client)"),
         ("half close, cut error", " by network: network_error (end_of_file): unexpected end of file"),
@@ -159,19 +161,12 @@ fn a_panic_is_stored_for_what_runs_over_it_and_a_drop_is_not() {
 
 #[test]
 fn close_is_a_decision_of_this_side() {
-    for (known, expected) in [
-        (None, "graceful"),
-        (Some(Trigger::Reset), "network_error (reset)"),
-        (Some(Trigger::Aborted), "network_error (aborted)"),
-    ] {
-        let lines = Lines::default();
-        let guard = lines.guard();
-        if let Some(trigger) = known {
-            guard.cause().record(Transport, end(NetworkError).with_trigger(trigger));
-        }
+    assert_eq!(line(|guard| guard.close(end(Graceful))), "agent_to_client ended: graceful");
+    let late = line(|guard| {
+        guard.cause().record(Transport, end(NetworkError));
         guard.close(end(Graceful));
-        assert_eq!(words(&lines.one()), format!("agent_to_client ended: {expected}"));
-    }
+    });
+    assert_eq!(late, "agent_to_client ended: network_error");
 }
 
 #[test]
@@ -220,15 +215,4 @@ fn a_correction_is_seen_below_and_refined_by_a_word_of_the_peer() {
     assert!(!cause.record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
     assert!(cause.record(Peer, end(WorkspaceStopped)));
     assert_eq!(known(&child).as_deref(), Some("agent_to_client ended: workspace_stopped"));
-}
-
-#[test]
-fn a_goodbye_refines_an_error_of_the_transport_and_none_of_the_protocol() {
-    for (kind, is_refined) in
-        [(ErrorKind::ConnectionReset, true), (ErrorKind::NotConnected, true), (ErrorKind::InvalidData, false)]
-    {
-        let guard = Lines::default().guard();
-        guard.record_error(&io::Error::from(kind));
-        assert_eq!(guard.cause().record(Peer, client_closed()), is_refined, "{kind:?}");
-    }
 }

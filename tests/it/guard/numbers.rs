@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
 
-use crate::support::{Lines, connection, end, reported, track, words};
+use crate::support::{Lines, end, reported, track, words};
 
 /// Longer than what scheduling adds, and short enough to wait for.
 const WAIT: Duration = Duration::from_millis(60);
@@ -72,36 +72,16 @@ fn a_stream_that_never_spoke_gives_no_bytes_and_the_full_silence() {
     assert_between(line.peer_silence(), WAIT, Duration::MAX);
 }
 
-#[test]
-fn silence_starts_with_the_last_bytes_and_ends_with_the_connection() {
-    let (mut client, socket) = connection();
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let mut stream = track(&guard, socket);
-    thread::sleep(WAIT);
-    client.write_all(b"hello").expect("sent");
-    stream.read_exact(&mut [0; 5]).expect("received");
-    let heard = Instant::now();
-    thread::sleep(WAIT);
-    drop(client);
-    assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
-    let silence = heard.elapsed();
-    thread::sleep(WAIT);
-    drop(guard);
-    let line = lines.one();
-    assert_between(line.peer_silence(), WAIT, silence + Duration::from_millis(1));
-    assert_between(line.connection_duration(), 2 * WAIT, Duration::MAX);
-}
-
-/// An end of file right after bytes that never had to wait, and a program that was busy meanwhile.
+/// Bytes that never had to wait, a program that is busy after them, and an end of file before the line.
 #[tokio::test]
-async fn silence_starts_with_the_last_bytes_though_the_program_was_busy() {
+async fn silence_starts_with_the_last_bytes_and_ends_with_the_connection_though_the_program_was_busy() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (mut client, socket) = tokio::io::duplex(16);
-    client.write_all(b"hello").await.expect("sent");
     let lines = Lines::default();
     let guard = lines.guard();
     let mut stream = track(&guard, socket);
+    thread::sleep(WAIT);
+    client.write_all(b"hello").await.expect("sent");
     let waiting = Instant::now();
     stream.read_exact(&mut [0; 5]).await.expect("there already");
     thread::sleep(WAIT);
@@ -113,8 +93,11 @@ async fn silence_starts_with_the_last_bytes_though_the_program_was_busy() {
     let (end, ()) = tokio::join!(stream.read(&mut byte), leave);
     assert_eq!(end.expect("the end"), 0);
     let silence = waiting.elapsed() + Duration::from_millis(1);
+    thread::sleep(WAIT);
     drop(guard);
-    assert_between(lines.one().peer_silence(), 2 * WAIT, silence);
+    let line = lines.one();
+    assert_between(line.peer_silence(), 2 * WAIT, silence);
+    assert_between(line.connection_duration(), 3 * WAIT, Duration::MAX);
 }
 
 #[test]

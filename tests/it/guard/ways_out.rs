@@ -2,7 +2,6 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use disconnect_attribution::DisconnectReason::{Graceful, NetworkError};
@@ -98,18 +97,4 @@ fn guards_that_share_a_cause_log_a_line_each() {
     for lines in both {
         assert_eq!(words(&lines.one()), "agent_to_client ended: network_error", "its own");
     }
-}
-
-#[test]
-fn a_struct_holds_a_guard_by_name_and_shares_it_between_threads() {
-    struct Session {
-        guard: DisconnectGuard,
-    }
-    let line = line(|guard| {
-        let session = Arc::new(Session { guard });
-        let other = Arc::clone(&session);
-        let thread = std::thread::spawn(move || other.guard.record_error(&io::Error::other("device gone")));
-        thread.join().expect("no panic");
-    });
-    assert_eq!(line, "agent_to_client ended: unknown: device gone");
 }

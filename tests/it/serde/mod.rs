@@ -128,7 +128,7 @@ fn a_refusal_names_what_is_wrong_and_what_would_be_right() {
 
 #[test]
 fn each_enum_is_its_text() {
-    fn check<T>(variants: &[T], new: Result<T, String>)
+    fn check<T>(variants: &[T], new: &Result<T, String>)
     where
         T: Serialize + DeserializeOwned + Copy + PartialEq + Debug + Display,
     {
@@ -140,18 +140,18 @@ fn each_enum_is_its_text() {
         for wrong in [json!(7), json!([]), json!({}), Value::Null] {
             assert!(from_value::<T>(wrong).is_err());
         }
-        assert_eq!(from_value::<T>(json!("new")).map_err(|error| error.to_string()), new);
+        assert_eq!(from_value::<T>(json!("new")).map_err(|error| error.to_string()), *new);
     }
     fn refused<T: FromStr<Err = ParseError> + Debug>() -> Result<T, String> {
         Err("new".parse::<T>().expect_err("refused").to_string())
     }
 
-    check(ConnectionMethod::VARIANTS, Ok(ConnectionMethod::Unknown));
-    check(DisconnectReason::VARIANTS, Ok(DisconnectReason::Unknown));
-    check(Initiator::VARIANTS, Ok(Initiator::Unknown));
-    check(ConnectType::VARIANTS, refused());
-    check(Trigger::VARIANTS, refused());
-    check(&[CloseCode::Quic(2), CloseCode::Grpc(-1)], refused());
+    check(ConnectionMethod::VARIANTS, &Ok(ConnectionMethod::Unknown));
+    check(DisconnectReason::VARIANTS, &Ok(DisconnectReason::Unknown));
+    check(Initiator::VARIANTS, &Ok(Initiator::Unknown));
+    check(ConnectType::VARIANTS, &refused());
+    check(Trigger::VARIANTS, &refused());
+    check(&[CloseCode::Quic(2), CloseCode::Grpc(-1)], &refused());
 }
 
 /// Users hold a record inside their own line.

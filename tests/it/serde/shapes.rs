@@ -1,9 +1,7 @@
 //! Formats differ in the shape in which they show a value: those of serde's data model that no format of
 //! the other tests has.
 
-use disconnect_attribution::{
-    CloseCode, ConnectType, ConnectionMethod, Disconnect, DisconnectReason, Initiator, Trigger,
-};
+use disconnect_attribution::Disconnect;
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
@@ -109,25 +107,6 @@ fn a_shape_that_holds_no_such_value_is_refused_and_named() {
     }
     let text = read("disconnect_detail", Map(&[(DIGITS, Text("7"))]));
     assert_eq!(text, Err("invalid type: integer `7`, expected a text".to_owned()));
-}
-
-#[test]
-fn a_word_that_is_no_text_is_refused_by_what_it_would_be() {
-    fn refused<T: for<'de> Deserialize<'de> + std::fmt::Debug>() -> String {
-        let error = T::deserialize(Signed(7)).expect_err("no text");
-        error.to_string()
-    }
-    let rows = [
-        (refused::<ConnectType>(), "a connect type"),
-        (refused::<Trigger>(), "a trigger"),
-        (refused::<CloseCode>(), "a close code"),
-        (refused::<Initiator>(), "a text"),
-        (refused::<ConnectionMethod>(), "a text"),
-        (refused::<DisconnectReason>(), "a text"),
-    ];
-    for (error, expected) in rows {
-        assert_eq!(error, format!("invalid type: integer `7` as i128, expected {expected}"));
-    }
 }
 
 #[test]

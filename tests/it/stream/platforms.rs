@@ -38,13 +38,6 @@ fn tcp_that_gives_up_ends_the_connection_if_it_can_be_known() {
     assert_eq!(after(GAVE_UP, false), (!cfg!(windows)).then_some(gave_up));
 }
 
-#[test]
-#[cfg(target_os = "linux")]
-fn a_timeout_of_the_socket_ends_nothing() {
-    const EAGAIN: i32 = 11; // SO_RCVTIMEO
-    assert_eq!((after(EAGAIN, false), after(EAGAIN, true)), (None, None));
-}
-
 #[cfg(unix)]
 mod unix {
     use std::os::fd::{AsFd, AsRawFd};
