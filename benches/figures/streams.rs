@@ -66,7 +66,7 @@ async fn write_in_tokio(stream: &mut (impl AsyncWrite + Unpin)) {
     assert!(stream.write(black_box(&[0])).await.is_ok());
 }
 
-fn blocking<S: 'static>(mut stream: S, call: fn(&mut S)) -> Batch {
+fn blocking<S: 'static>(mut stream: S, call: impl Fn(&mut S) + 'static) -> Batch {
     each(move || call(&mut stream))
 }
 
