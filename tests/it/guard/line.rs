@@ -106,6 +106,7 @@ fn the_first_step_that_knows_something_decides() {
         ),
         // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else.
         ("device error, goodbye", ": unknown (end_of_file, peer client): device gone"),
+        ("goodbye, announced, bytes error", ": rejected"),
         ("goodbye, status", " by client: client_closed (end_of_file, peer client)"),
         ("goodbye, broken", " by client: client_closed (end_of_file, peer client)"),
         ("goodbye, shutdown", " by client: client_closed (end_of_file, peer client)"),
