@@ -106,7 +106,6 @@ fn the_first_step_that_knows_something_decides() {
         ),
         // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else.
         ("device error, goodbye", ": unknown (end_of_file, peer client): device gone"),
-        ("goodbye, announced, bytes error", ": rejected"),
         ("goodbye, status", " by client: client_closed (end_of_file, peer client)"),
         ("goodbye, broken", " by client: client_closed (end_of_file, peer client)"),
         ("goodbye, shutdown", " by client: client_closed (end_of_file, peer client)"),
@@ -216,4 +215,9 @@ fn a_correction_is_seen_below_and_refined_by_a_word_of_the_peer() {
     assert!(!cause.record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
     assert!(cause.record(Peer, end(WorkspaceStopped)));
     assert_eq!(known(&child).as_deref(), Some("agent_to_client ended: workspace_stopped"));
+    // What the peer announced is no assumption.
+    let guard = Lines::default().guard();
+    goodbye(&guard);
+    assert!(guard.cause().record(Peer, end(WorkspaceStopped)));
+    assert!(!guard.cause().record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
 }

@@ -38,20 +38,24 @@ fn a_connection_is_open_until_its_own_cause_first_knew() {
     }
 }
 
+/// And of later ones of that peer, once it is gone.
 #[test]
 fn bytes_are_those_of_the_first_tracked_stream_and_none_without_one() {
     let lines = Lines::default();
     let guard = lines.guard();
-    let mut stream = track(&guard, Cursor::new(vec![0; 1034]));
-    let mut second_leg = track(&guard, Cursor::new(vec![0; 1000]));
+    let bytes = || Cursor::new(vec![0; 1034]);
+    let (mut stream, mut second_leg) = (track(&guard, bytes()), track(&guard, bytes()));
     stream.read_exact(&mut [0; 1000]).expect("received");
     stream.write_all(&[0; 30]).expect("sent");
     assert_eq!(stream.write_vectored(&[IoSlice::new(&[0; 4])]).expect("sent"), 4);
     second_leg.read_exact(&mut [0; 500]).expect("received");
     second_leg.write_all(&[0; 500]).expect("sent");
+    drop(stream);
+    guard.track(bytes(), Initiator::Server).read_exact(&mut [0; 100]).expect("received");
+    track(&guard, bytes()).read_exact(&mut [0; 7]).expect("received");
     drop(guard);
     let line = lines.one();
-    assert_eq!((line.bytes_received(), line.bytes_sent()), (Some(1000), Some(34)));
+    assert_eq!((line.bytes_received(), line.bytes_sent()), (Some(1007), Some(34)));
     drop(lines.guard());
     let line = lines.one();
     assert_eq!((line.bytes_received(), line.bytes_sent(), line.peer_silence()), (None, None, None));
