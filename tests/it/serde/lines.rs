@@ -85,13 +85,14 @@ fn a_broken_record_under_fields_alone_is_an_error() {
 }
 
 /// A key, two values that a record may hold, and one that it may not (or one that changes nothing).
-fn values() -> [(&'static str, Value, Value, Value); 15] {
+pub(super) fn values() -> [(&'static str, Value, Value, Value); 16] {
     [
         ("connect_type", json!("agent_to_client"), json!("client_to_server"), json!("?")),
         ("disconnect_reason", json!("rejected"), json!("graceful"), json!(7)),
         ("disconnect_expected", json!(true), json!(false), json!("?")),
         ("disconnect_initiator", json!("client"), json!("agent"), json!(7)),
         ("disconnect_trigger", json!("reset"), json!("panic"), json!(7)),
+        ("disconnect_peer", json!("client"), json!("agent"), json!(7)),
         ("disconnect_code", json!("ssh:11"), json!("tls:40"), json!(7)),
         ("disconnect_detail", json!("one"), json!("two"), json!([])),
         ("disconnect_origin", json!("server_to_agent"), json!("agent_to_client"), json!({})),
@@ -129,7 +130,7 @@ fn of_two_values_or_records_under_one_key_the_last_counts_whatever_the_first_was
         assert_eq!(line(key, &[&first, &Value::Null]), line(key, &[]), "{key}: none last");
         bad_lines += usize::from(line(key, &[&bad]).is_err());
     }
-    assert_eq!(bad_lines, 14, "all but the flag, which is ignored");
+    assert_eq!(bad_lines, 15, "all but the flag, which is ignored");
     let fields = |first: &str, second: &str| format!(r#"{{"fields":{first},"fields":{second}}}"#);
     assert_eq!(read(&fields(OTHER, FULL)), full());
     assert_eq!(read(&fields(BROKEN[0], FULL)), full());

@@ -195,17 +195,7 @@ fn each_operation_that_fails_is_named() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_or_unwrapped_records_nothing() {
-    let (stream, cause) = tracked(io::empty());
-    drop(stream);
-    assert_eq!(cause.get(), None);
-    let (stream, cause) = tracked(vec![7]);
-    assert_eq!(stream.into_inner(), [7]);
-    assert_eq!(cause.get(), None);
-}
-
-#[test]
-fn what_is_carried_goes_after_the_stream() {
+fn a_stream_that_is_dropped_or_unwrapped_records_nothing_and_what_it_carries_goes_after_it() {
     struct Named<'a>(&'static str, &'a RefCell<Vec<&'static str>>);
     impl Drop for Named<'_> {
         fn drop(&mut self) {
@@ -213,6 +203,9 @@ fn what_is_carried_goes_after_the_stream() {
         }
     }
     let dropped = RefCell::default();
-    drop(tracked(Named("stream", &dropped)).0.carrying(Named("guard", &dropped)));
+    let (stream, cause) = tracked(Named("stream", &dropped));
+    drop(stream.carrying(Named("guard", &dropped)));
     assert_eq!(*dropped.borrow(), ["stream", "guard"]);
+    assert_eq!(tracked_in(&cause, [7]).into_inner(), [7]);
+    assert_eq!(cause.get(), None);
 }
