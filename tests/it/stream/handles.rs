@@ -50,20 +50,21 @@ async fn a_socket_that_was_shut_down_and_tracked_again_reads_an_answer() {
 }
 
 /// What was known of the first one says nothing of the next, once that is read.
-#[test]
-fn a_second_socket_of_the_same_peer_stands_for_itself() {
-    let line = line(|guard| {
-        let (client, socket) = connection();
-        let mut stream = track(&guard, socket).with_half_close();
-        drop(client);
-        assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
-        drop(stream);
-        let (client, socket) = connection();
-        let mut stream = track(&guard, socket).with_half_close();
-        reset(client);
-        stream.read(&mut [0]).expect_err("reset");
-    });
-    assert!(line.starts_with("agent_to_client ended by network: network_error (reset"), "{line}");
+#[tokio::test]
+async fn a_second_socket_of_the_same_peer_stands_for_itself() {
+    let lines = Lines::default();
+    let guard = lines.guard();
+    let (client, socket) = tokio_connection();
+    let mut stream = track(&guard, socket).with_half_close();
+    drop(client);
+    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
+    drop(stream);
+    let (client, socket) = tokio_connection();
+    let mut stream = track(&guard, socket).with_half_close();
+    reset(client);
+    stream.read(&mut [0]).await.expect_err("reset");
+    drop(guard);
+    assert!(words(&lines.one()).starts_with("agent_to_client ended by network: network_error (reset"));
 }
 
 /// A stream over another one that is told of the end by a word of the protocol, as TLS is.
