@@ -71,6 +71,8 @@ pub(crate) enum Finding {
     /// A task panicked.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Panicked,
+    /// A call was interrupted, and the program may go on; libraries say so of what they cancelled.
+    Interrupted,
     /// A task was cancelled.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Cancelled,
@@ -109,6 +111,7 @@ impl Finding {
             ErrorKind::UnexpectedEof => Some(Self::Truncated),
             ErrorKind::InvalidData => Some(Self::Malformed),
             ErrorKind::NotConnected => Some(Self::NotConnected),
+            ErrorKind::Interrupted => Some(Self::Interrupted),
             ErrorKind::WouldBlock => Some(Self::Deadline),
             ErrorKind::TimedOut if !is_of_the_system() => Some(Self::Deadline),
             // A library's word for a read of 0 bytes.
@@ -125,7 +128,7 @@ impl Finding {
     pub(crate) const fn meaning(self) -> (DisconnectReason, Option<Trigger>) {
         use DisconnectReason::{NetworkError, ProtocolError, Unknown};
         match self {
-            Self::Nothing => (Unknown, None),
+            Self::Nothing | Self::Interrupted => (Unknown, None),
             Self::Truncated => (NetworkError, Some(Trigger::EndOfFile)),
             Self::Malformed => (ProtocolError, None),
             Self::Deadline => (NetworkError, Some(Trigger::Deadline)),
@@ -146,7 +149,7 @@ impl Finding {
             Self::Truncated => Weight::Refuting(Evidence::Transport),
             Self::Malformed => Weight::Refuting(Evidence::Local),
             Self::Panicked => Weight::Known(Evidence::Local),
-            Self::NotConnected | Self::Cancelled => Weight::NothingNew,
+            Self::NotConnected | Self::Interrupted | Self::Cancelled => Weight::NothingNew,
             Self::Transport(trigger) if is_tracked && !is_passed_over(trigger) => Weight::NothingNew,
             Self::Deadline | Self::Transport(_) => Weight::Known(Evidence::Transport),
         }

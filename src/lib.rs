@@ -76,13 +76,13 @@
 //! | it ended because ... | call |
 //! |---|---|
 //! | the transport ended or failed | nothing: [`guard.track(socket, peer)`](DisconnectGuard::track) records it; [`with_goodbye`](TrackedStream::with_goodbye) if a FIN between two messages is the goodbye, [`with_half_close`](TrackedStream::with_half_close) if it ends nothing |
-//! | `?` returned an error | [`inspect_err(\|error\| guard.record_error(error))?`](DisconnectGuard::record_error); for the error of a codec: [`cause.record(Evidence::Local, ..)`](Cause::record) with [`protocol_error`](Disconnect::protocol_error) |
+//! | `?` returned an error | [`inspect_err(\|error\| guard.record_error(error))?`](DisconnectGuard::record_error); for the error of a codec: [`cause.record(Evidence::Local, ..)`](Cause::record) with [`protocol_error`](Disconnect::protocol_error), or, if a frame was cut, [an `UnexpectedEof`](guide::guard#what-an-end-of-file-means) |
 //! | the peer announced it | [`cause.record(Evidence::Peer, ..)`](Cause::record) with [`from_close_code`](Disconnect::from_close_code) or [`closed_by`](Disconnect::closed_by), in the task that reads the goodbye |
 //! | this side decided | [`guard.close(..)`](DisconnectGuard::close) with [`closed_by`](Disconnect::closed_by), [`network_error`](Disconnect::network_error) or [`new`](Disconnect::new); before it aborts the task: [`cause.record(Evidence::Local, ..)`](Cause::record) |
 //! | this process stops at once | [`process.record(Evidence::Local, ..)`](Cause::record) with [`shutdown`](Disconnect::shutdown), once for all its children |
 //! | this process drains | [`process.presume(..)`](Cause::presume) with the same, and the record at the deadline |
 //! | a session, a terminal, an RPC or a channel returned a result | [`classify_session_exit`], [`classify_pty_exit`], [`classify_rpc_exit`], [`classify_channel_close`] |
-//! | it went silent in a phase in which that means something | [`cause.presume(..)`](Cause::presume) before |
+//! | it went silent in a phase in which that means something: no byte yet, between two requests, after a refused login | [`cause.presume(..)`](Cause::presume) before |
 //!
 //! # Pages
 //!

@@ -131,7 +131,7 @@ impl Observer {
     #[cold]
     fn failed(&self, operation: &str, error: &io::Error) {
         let finding = Finding::of(error);
-        if finding == Finding::Deadline || error.kind() == ErrorKind::Interrupted {
+        if matches!(finding, Finding::Deadline | Finding::Interrupted) {
             // The program may go on.
             return;
         }
