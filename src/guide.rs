@@ -46,9 +46,7 @@ pub mod recipes {
         russh_end: "russh_end.rs", "What russh's result means.";
         russh_phase: "russh_phase.rs", "How far an SSH server's client has come, and what its end means by that.";
         russh_channel: "russh_channel.rs", "What a client sends over an SSH channel.";
-        russh_session: "russh_session.rs", "A session of an SSH server.";
         russh_forward: "russh_forward.rs", "Forwarded channels of an SSH server.";
-        russh_server: "russh_server.rs", "A small SSH server: who may log in, and what may be asked for.";
         whole_lines: "whole_lines.rs", "A writer behind which a torn line does not spoil the next one.";
     }
 }

@@ -22,8 +22,6 @@ pub mod russh_connection;
 pub mod russh_end;
 pub mod russh_forward;
 pub mod russh_phase;
-pub mod russh_server;
-pub mod russh_session;
 pub mod rustls;
 pub mod teardown_slog;
 pub mod teardown_tracing;
