@@ -50,6 +50,11 @@ impl Row {
         }
     }
 
+    /// Whether a fault can happen.
+    pub(crate) fn has(&self, fault: &str) -> bool {
+        self.cells.iter().any(|(name, _)| *name == fault)
+    }
+
     /// Holds an end against its cell, which may name two lines if the kernel decides between them.
     #[track_caller]
     pub(crate) fn check(&mut self, fault: &'static str, end: &Disconnect) {

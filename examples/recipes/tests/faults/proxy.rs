@@ -1,21 +1,24 @@
 //! Proxies between sockets that fail.
 
-use recipes::proxy_std;
-use recipes::proxy_tokio;
 use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
+use disconnect_attribution::ConnectType::ClientToServer;
+use disconnect_attribution::{
+    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
+};
+use recipes::proxy::{pass_on_a_break, proxy};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, pair, reset};
-
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(100);
+use crate::site::{LONG, SHORT, shutdown};
 
 /// A server of its own that echoes, and is killed.
 const ECHO: &str = "
@@ -27,10 +30,6 @@ while data := socket.recv(100):
     socket.sendall(data)
 print('done')
 ";
-
-fn shutdown() -> Disconnect {
-    Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
-}
 
 /// The sockets of a proxy and of both its peers.
 struct Legs {
@@ -48,18 +47,10 @@ impl Legs {
 
     fn on_threads(self, idle: Duration) -> Running<thread::JoinHandle<()>> {
         let (agent, lines) = (Cause::default(), Lines::default());
-        let (cause, log) = (agent.clone(), lines.emit());
-        let Self { from, to, .. } = self;
-        let inspect = |bytes: &[u8]| assert_ne!(bytes, b"panic", "a bug");
-        Running {
-            client: self.client,
-            server: self.server,
-            agent,
-            lines,
-            proxy: thread::spawn(move || {
-                proxy_std::proxy(&from, &to, &cause, idle, inspect, log);
-            }),
-        }
+        let guard = DisconnectGuard::new(ClientToServer, lines.emit()).with_cause(agent.child());
+        let Self { client, from, to, server } = self;
+        let proxy = thread::spawn(move || copy_on_threads(&from, &to, idle, &guard));
+        Running { client, server, agent, lines, proxy }
     }
 
     fn on_tokio(
@@ -69,17 +60,57 @@ impl Legs {
     ) -> Running<tokio::task::JoinHandle<()>> {
         let (agent, lines) = (Cause::default(), Lines::default());
         let (cause, log) = (agent.clone(), lines.emit());
-        let (from, to) = (asynchronous(self.from), asynchronous(self.to));
-        Running {
-            client: self.client,
-            server: self.server,
-            agent,
-            lines,
-            proxy: tokio::spawn(async move {
-                proxy_tokio::proxy(from, to, &cause, idle, policy, log).await;
-            }),
-        }
+        let Self { client, from, to, server } = self;
+        let (from, to) = (asynchronous(from), asynchronous(to));
+        let proxy = tokio::spawn(async move { proxy(from, to, &cause, idle, policy, log).await });
+        Running { client, server, agent, lines, proxy }
     }
+}
+
+/// The loop of the guard's page, which looks up at times: it has an idle policy, and hears of a shutdown.
+fn copy_on_threads<F: FnOnce(Disconnect)>(
+    client: &TcpStream,
+    server: &TcpStream,
+    idle: Duration,
+    guard: &DisconnectGuard<F>,
+) {
+    let (cause, heard, has_panicked) = (guard.cause(), Mutex::new(Instant::now()), AtomicBool::new(false));
+    let track = |socket, peer| guard.track(socket, peer).with_half_close();
+    let [from_client, to_client] = [(); 2].map(|()| track(client, Initiator::Client));
+    let [from_server, to_server] = [(); 2].map(|()| track(server, Initiator::Server));
+    let pump = |mut from: TrackedStream<&TcpStream>, mut to: TrackedStream<&TcpStream>| {
+        let _ = from.get_ref().set_read_timeout(Some(SHORT / 2));
+        let mut buffer = [0; 1024];
+        while cause.get().is_none() && !has_panicked.load(Relaxed) {
+            match from.read(&mut buffer) {
+                Ok(0) => return drop(to.get_ref().shutdown(Shutdown::Write)),
+                Ok(length) => {
+                    *heard.lock().expect("no panic") = Instant::now();
+                    assert_ne!(buffer[..length], *b"panic", "a bug");
+                    let _ = to.write_all(&buffer[..length]);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if heard.lock().expect("no panic").elapsed() >= idle {
+                        let end = Disconnect::closed_by(ClientToServer, Initiator::Agent);
+                        cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        pass_on_a_break(&cause, [client, server]);
+    };
+    let pump = |from, to| {
+        catch_unwind(AssertUnwindSafe(|| pump(from, to))).unwrap_or_else(|panic| {
+            has_panicked.store(true, Relaxed);
+            pass_on_a_break(&cause, [client, server]);
+            resume_unwind(panic);
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| pump(from_client, to_server));
+        pump(from_server, to_client);
+    });
 }
 
 /// A proxy that runs, and both of its peers.
@@ -213,7 +244,7 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
 
     let policy = async {
         tokio::time::sleep(SHORT).await;
-        let refused = Disconnect::new(ConnectType::ClientToServer, DisconnectReason::Rejected);
+        let refused = Disconnect::new(ClientToServer, DisconnectReason::Rejected);
         refused.with_initiator(Initiator::Agent)
     };
     let proxy = Legs::new().on_tokio(LONG, policy).up();

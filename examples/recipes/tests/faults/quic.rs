@@ -1,7 +1,7 @@
 //! QUIC, against a quinn client.
 
-use recipes::quinn;
 use std::future::pending;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,33 +14,41 @@ use ::quinn::{
     ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, RecvStream,
     SendStream, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
-use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
+use disconnect_attribution::ConnectType::ClientToServer;
+use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator, Trigger};
 use futures_util::FutureExt;
+use recipes::quinn;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::Peer;
 use crate::respawned::{RESPAWNED, respawn};
+use crate::site::{LONG, SHORT, World, shutdown};
 use crate::words::words;
 
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(150);
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-fn echo(bytes: &[u8]) -> Vec<u8> {
-    assert_ne!(bytes, b"panic", "a bug");
-    bytes.to_vec()
+/// Echoes one stream until its client has sent all, or says nothing.
+async fn echo(mut send: SendStream, mut receive: RecvStream, cause: Cause, idle: Duration) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        let Ok(read) = tokio::time::timeout(idle, receive.read(&mut buffer)).await else {
+            let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
+            cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
+            return Ok(());
+        };
+        let Some(length) = read? else { return Ok(()) };
+        assert_ne!(buffer[..length], *b"panic", "a bug");
+        send.write_all(&buffer[..length]).await?;
+    }
 }
 
 struct Server {
     address: SocketAddr,
     certificate: CertificateDer<'static>,
-    agent: Cause,
-    connection: Lines,
-    streams: Lines,
+    /// Its lines are the streams'.
+    world: World,
     task: JoinHandle<()>,
     bug: Bug,
 }
@@ -69,20 +77,19 @@ fn serve(idle: Duration) -> Server {
     config.transport_config(Arc::new(transport));
     let endpoint = Endpoint::server(config, ADDRESS.into()).expect("a free port");
     let address = endpoint.local_addr().expect("bound");
-    let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
-    let (cause, log, lines) = (agent.clone(), connection.emit(), streams.clone());
-    let bug = Bug::default();
-    let in_log = bug.clone();
+    let (world, bug) = (World::default(), Bug::default());
+    let (World { agent, lines, connection }, in_log) = (world.clone(), bug.clone());
     let task = tokio::spawn(async move {
         let incoming = endpoint.accept().await.expect("a client");
         let log_stream = move |end| {
             let _: &Bug = &in_log;
             lines.emit()(end);
         };
-        quinn::serve(incoming, &cause, idle, echo, log_stream, log).await;
+        let echo = move |send, receive, cause| echo(send, receive, cause, idle);
+        quinn::serve(incoming, &agent, idle, echo, log_stream, connection.emit()).await;
         endpoint.wait_idle().await;
     });
-    Server { address, certificate, agent, connection, streams, task, bug }
+    Server { address, certificate, world, task, bug }
 }
 
 fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
@@ -119,10 +126,6 @@ async fn stream(connection: &Connection) -> (SendStream, RecvStream) {
 async fn client(server: &Server) -> Client {
     let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
     open(endpoint, server.address, &server.certificate).await
-}
-
-fn shutdown() -> Disconnect {
-    Disconnect::shutdown(AgentToClient, Initiator::Agent)
 }
 
 /// A client in a process of its own, so that it can be killed.
@@ -196,10 +199,6 @@ fn restart(server: &Server) -> (Runtime, Endpoint) {
     (second, endpoint)
 }
 
-fn start() -> Server {
-    serve(LONG)
-}
-
 /// The rows of a connection and of the stream that runs over it.
 struct Rows {
     connections: Row,
@@ -208,8 +207,8 @@ struct Rows {
 
 impl Rows {
     fn check(&mut self, fault: &'static str, server: &Server) {
-        self.connections.check(fault, &server.connection.wait());
-        self.streams.check(fault, &server.streams.wait());
+        self.connections.check(fault, &server.world.connection.wait());
+        self.streams.check(fault, &server.world.lines.wait());
     }
 }
 
@@ -226,7 +225,7 @@ async fn a_connection_and_its_stream_end_as_their_rows_record() {
 }
 
 async fn the_client_closes_the_connection(rows: &mut Rows) {
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.finish().expect("open");
     assert_eq!(held.receive.read_to_end(9).await.expect("finished"), b"");
@@ -235,32 +234,32 @@ async fn the_client_closes_the_connection(rows: &mut Rows) {
     rows.check("clean close", &server);
 
     for (fault, code) in [("close 7, not taught", 7), ("close 16, taught by the site", 16)] {
-        let server = start();
+        let server = serve(LONG);
         let held = client(&server).await;
         held.connection.close(VarInt::from_u32(code), b"as asked");
         rows.check(fault, &server);
     }
 
-    let server = start();
+    let server = serve(LONG);
     let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
     let connecting = endpoint.connect_with(config(None), server.address, "localhost");
     connecting.expect("started").await.expect_err("refused");
-    let end = server.connection.wait();
+    let end = server.world.connection.wait();
     rows.connections.check("a refused certificate", &end);
 }
 
 async fn the_client_is_gone(rows: &mut Rows) {
-    let server = start();
+    let server = serve(LONG);
     client_process(&server).kill();
     rows.check("killed", &server);
 
-    let server = Arc::new(start());
+    let server = Arc::new(serve(LONG));
     let restarted = Arc::clone(&server);
     // A runtime can be neither run nor dropped within another.
     let restarted = spawn_blocking(move || restart(&restarted)).await;
     let (runtime, endpoint) = restarted.expect("no panic");
-    rows.connections.check("reset", &server.connection.wait());
-    let end = server.streams.wait();
+    rows.connections.check("reset", &server.world.connection.wait());
+    let end = server.world.lines.wait();
     rows.streams.check("the connection is reset", &end);
     let stopped = spawn_blocking(|| {
         drop(endpoint);
@@ -270,12 +269,12 @@ async fn the_client_is_gone(rows: &mut Rows) {
 }
 
 async fn the_client_ends_its_stream(row: &mut Row) {
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.reset(VarInt::from_u32(5)).expect("open");
-    row.check("reset", &server.streams.wait());
+    row.check("reset", &server.world.lines.wait());
 
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.receive.stop(VarInt::from_u32(6)).expect("open");
     // This side learns of it when it writes, so it has to have something to echo.
@@ -285,7 +284,7 @@ async fn the_client_ends_its_stream(row: &mut Row) {
             break;
         }
     }
-    row.check("STOP_SENDING 6", &server.streams.wait());
+    row.check("STOP_SENDING 6", &server.world.lines.wait());
 }
 
 async fn this_side_ends_both(rows: &mut Rows) {
@@ -293,38 +292,38 @@ async fn this_side_ends_both(rows: &mut Rows) {
     let _held = client(&server).await;
     rows.check("idle timeout", &server);
 
-    let server = start();
+    let server = serve(LONG);
     let held = client(&server).await;
-    server.agent.record(Evidence::Local, shutdown());
+    server.world.agent.record(Evidence::Local, shutdown());
     rows.check("shutdown", &server);
     let reason = held.connection.closed().await.to_string();
     assert!(reason.starts_with("closed by peer"), "{reason}");
 
-    let server = start();
+    let server = serve(LONG);
     let _held = client(&server).await;
     server.task.abort();
     rows.check("aborted", &server);
 }
 
 async fn a_bug_ends_one_of_both(rows: &mut Rows) {
-    let server = start();
+    let server = serve(LONG);
     let held = client(&server).await;
     server.bug.0.store(true, Relaxed);
     let _second = held.connection.open_bi().await.expect("opened").0.write_all(b"hello").await;
-    rows.connections.check("panic", &server.connection.wait());
-    let end = server.streams.wait();
+    rows.connections.check("panic", &server.world.connection.wait());
+    let end = server.world.lines.wait();
     rows.streams.check("the connection's task panics", &end);
 
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.write_all(b"panic").await.expect("sent");
-    rows.streams.check("panic", &server.streams.wait());
+    rows.streams.check("panic", &server.world.lines.wait());
 }
 
 /// Each stream's task and the connection's meet the close at the same time, and all of them know it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn streams_of_a_closed_connection_never_guess() {
-    for run in 0..200 {
+    for run in 0..50 {
         let server = serve(LONG);
         let client = client(&server).await;
         let mut open = Vec::new();
@@ -333,8 +332,8 @@ async fn streams_of_a_closed_connection_never_guess() {
         }
         client.connection.close(VarInt::from_u32(16), b"expired");
         let expected = "client_to_server ended by client: rejected (quic_app:16)";
-        assert_eq!(words(&server.connection.wait()), format!("{expected}: expired"), "{run}");
-        for end in server.streams.wait_for(5) {
+        assert_eq!(words(&server.world.connection.wait()), format!("{expected}: expired"), "{run}");
+        for end in server.world.lines.wait_for(5) {
             let expected =
                 "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";
             assert_eq!(words(&end), expected, "{run}");

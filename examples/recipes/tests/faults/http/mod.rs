@@ -1,10 +1,8 @@
 //! HTTP, against curl and Python's http.client.
 
-use recipes::http as recipe;
-use recipes::http_body;
 use std::error::Error;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,31 +11,26 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
-use disconnect_attribution::{Cause, Disconnect, Initiator};
+use disconnect_attribution::Cause;
 use futures_util::stream::{self, StreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
-use tokio::task::JoinHandle;
+use recipes::{http_body, websocket};
 use tokio::time::sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use crate::axum_websocket::SIDES;
 use crate::lines::Lines;
-use crate::peer::{Peer, asynchronous};
+use crate::peer::Peer;
+use crate::site::{LONG, Site};
 use crate::websockets::echo;
-use recipes::websocket::{self as recipe_websocket, Site};
 
 mod body;
 mod connection;
-
-use http_body::Attributed;
-
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(150);
 
 /// Python's client: one request on a connection that it keeps alive.
 const CLIENT: &str = "
@@ -88,48 +81,30 @@ async fn answer(mut request: Request, bodies: Lines, longest: Duration) -> Respo
                 let upgraded = TokioIo::new(upgrade.await.expect("upgraded"));
                 let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
                 // One over one: the same cause, and the connection's guard.
-                recipe_websocket::run(socket, &cause, SITE, echo).await;
+                websocket::run(socket, &cause, SIDES, echo).await;
             });
             create_response(&head).expect("a WebSocket's").map(|()| Body::empty())
         }
-        path => Response::new(Body::new(Attributed::new(chunks(path), &cause, longest, bodies.emit()))),
+        path => {
+            let body = http_body::attributed(chunks(path), &cause, longest, bodies.emit());
+            Response::new(Body::new(body))
+        }
     }
 }
 
-const SITE: Site = Site {
-    layer: ClientToServer,
-    this_side: Initiator::Server,
-    peer: Initiator::Client,
-    patience: LONG,
-    idle: LONG,
-};
-
-struct Running {
-    port: u16,
-    agent: Cause,
-    connection: Lines,
-    bodies: Lines,
-    task: JoinHandle<()>,
-}
-
-fn serve(idle: Duration, longest: Duration) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let (agent, connection, bodies) = (Cause::default(), Lines::default(), Lines::default());
-    let (cause, log, lines) = (agent.clone(), connection.emit(), bodies.clone());
-    let task = tokio::spawn(async move {
-        let accepted = tokio::task::spawn_blocking(move || listener.accept());
-        let (socket, _) = accepted.await.expect("no panic").expect("a client");
+/// Serves with an idle policy, and a deadline for each body.
+fn serve(idle: Duration, longest: Duration) -> Site {
+    crate::site::serve(move |socket, world| async move {
+        let bodies = world.lines;
         let router =
-            Router::new().fallback(async move |request| answer(request, lines.clone(), longest).await);
-        recipe::serve(asynchronous(socket), &cause, idle, router, log).await;
-    });
-    Running { port, agent, connection, bodies, task }
+            Router::new().fallback(async move |request| answer(request, bodies.clone(), longest).await);
+        recipes::http::serve(socket, &world.agent, idle, router, world.connection.emit()).await;
+    })
 }
 
 /// A client that asks for a path and has read that the answer begins.
-fn client_of(server: &Running, path: &str) -> TcpStream {
-    let mut socket = ask(server, path);
+fn client_of(site: &Site, path: &str) -> TcpStream {
+    let mut socket = ask(site, path);
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -140,21 +115,11 @@ fn client_of(server: &Running, path: &str) -> TcpStream {
     socket
 }
 
-fn connect(server: &Running) -> TcpStream {
-    TcpStream::connect(("127.0.0.1", server.port)).expect("accepted")
+fn ask(site: &Site, path: &str) -> TcpStream {
+    site.send(format!("GET {path} HTTP/1.1\r\nHost: server\r\n\r\n").as_bytes())
 }
 
-fn ask(server: &Running, path: &str) -> TcpStream {
-    let mut socket = connect(server);
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: server\r\n\r\n").expect("sent");
-    socket
-}
-
-fn shutdown() -> Disconnect {
-    Disconnect::shutdown(AgentToClient, Initiator::Agent)
-}
-
-fn curl(server: &Running, arguments: &[&str], path: &str) -> Peer {
-    let url = format!("http://127.0.0.1:{}{path}", server.port);
+fn curl(site: &Site, arguments: &[&str], path: &str) -> Peer {
+    let url = format!("http://{}{path}", site.address);
     Peer::spawn(Command::new("curl").args(["--silent", "--no-buffer"]).args(arguments).arg(url))
 }
