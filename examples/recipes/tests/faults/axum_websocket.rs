@@ -15,7 +15,6 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 
 use crate::matrix::Row;
-use crate::peer::has_python;
 use crate::site::{LONG, Site, World, common_faults, kill_python, serve_axum};
 use crate::websockets::{PYTHON_CLIENT, close, connect, send_a_bad_frame};
 
@@ -90,12 +89,7 @@ async fn a_websocket_of_axum_ends_as_its_row_records() {
         row.check(fault, &site.wait());
     }
 
-    if has_python("websockets") {
-        kill_python(&site, PYTHON_CLIENT);
-        row.check("killed", &site.wait());
-    } else {
-        row.skip(&["killed"], "Python's websockets");
-    }
+    kill_python(&mut row, &site, PYTHON_CLIENT);
 
     let mut socket = connect(&site, "/");
     send_a_bad_frame(&mut socket);

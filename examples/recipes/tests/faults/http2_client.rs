@@ -16,10 +16,10 @@ use nix::sys::signal::Signal;
 use recipes::http2::record_end;
 use tokio::net::TcpListener;
 
+use crate::grpc;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
-use crate::respawned::is_respawned;
 use crate::site::{LONG, SHORT, shutdown};
 
 /// What requests are sent over; its drop is this side's close.
@@ -73,26 +73,11 @@ async fn closed_with(reason: Option<Reason>) -> Disconnect {
     client.lines.wait()
 }
 
-/// A server that is a process of its own.
-#[test]
-fn a_process_serves_until_it_is_killed() {
-    if !is_respawned() {
-        return;
-    }
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        println!("listening on {}", listener.local_addr().expect("bound"));
-        let (socket, _) = listener.accept().await.expect("a client");
-        let mut connection = h2::server::handshake(socket).await.expect("HTTP/2");
-        println!("up");
-        while connection.accept().await.is_some() {}
-    });
-}
-
+/// A server that is a process of its own, and has answered.
 async fn server_process(pings: Duration) -> (Peer, Client) {
-    let (mut server, address) = Peer::serving("http2_client::a_process_serves_until_it_is_killed", "1");
-    let client = dial(address, pings).await;
-    server.read_until("up");
+    let (server, address) = Peer::serving(grpc::PROCESS, "server");
+    let mut client = dial(address, pings).await;
+    client.requests.send_request(hyper::Request::new(Empty::new())).await.expect("answered");
     (server, client)
 }
 

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::reset;
+use crate::peer::{Peer, has_python, reset};
 
 pub(crate) const LONG: Duration = Duration::from_secs(1000);
 pub(crate) const SHORT: Duration = Duration::from_millis(100);
@@ -142,9 +142,11 @@ pub(crate) fn common_faults<C: Client>(row: &mut Row, start: impl Fn(Duration) -
     client.read_goodbye("shutdown");
     row.check("shutdown", &site.wait());
 
-    let (site, _client) = start(LONG);
-    site.task.abort();
-    row.check("aborted", &site.wait());
+    if row.has("aborted") {
+        let (site, _client) = start(LONG);
+        site.task.abort();
+        row.check("aborted", &site.wait());
+    }
 }
 
 impl Client for TcpStream {
@@ -159,9 +161,13 @@ impl Client for TcpStream {
     }
 }
 
-/// A process of Python's that is served, and is killed once it has said that it is.
-pub(crate) fn kill_python(site: &Site, script: &str) {
-    let mut client = crate::peer::Peer::python(script, &[&site.port()]);
+/// Serves a process of Python's that is killed once it has said that it is served.
+pub(crate) fn kill_python(row: &mut Row, site: &Site, script: &str) {
+    if script.contains("websockets") && !has_python("websockets") {
+        return row.skip(&["killed"], "Python's websockets");
+    }
+    let mut client = Peer::python(script, &[&site.port()]);
     client.line();
     client.kill();
+    row.check("killed", &site.wait());
 }

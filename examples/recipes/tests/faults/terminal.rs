@@ -10,7 +10,6 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, client};
 
 use crate::matrix::Row;
-use crate::peer::has_python;
 use crate::site::{LONG, Site, common_faults, kill_python, serve};
 use crate::websockets::Socket;
 
@@ -89,12 +88,7 @@ async fn a_terminal_ends_as_its_row_records() {
     while socket.read().is_ok() {}
     row.check("its connection, closed", &site.world.connection.wait());
 
-    if has_python("websockets") {
-        kill_python(&site, PYTHON);
-        row.check("killed", &site.wait());
-    } else {
-        row.skip(&["killed"], "Python's websockets");
-    }
+    kill_python(&mut row, &site, PYTHON);
 
     row.complete();
 }

@@ -117,7 +117,7 @@ fn wait<F: Future>(future: F) -> F::Output {
     block_in_place(|| Handle::current().block_on(future))
 }
 
-const PROCESS: &str = "grpc::a_process_serves_or_calls_until_it_is_killed";
+pub(crate) const PROCESS: &str = "grpc::a_process_serves_or_calls_until_it_is_killed";
 
 /// A process that is killed: a server that prints its address, or a client of one, with a call that goes both ways or not.
 #[test]
