@@ -1,7 +1,7 @@
 //! A client that keeps its connection's future, against h2 and a server that is no HTTP/2.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +14,8 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use nix::sys::signal::Signal;
 use recipes::http2::record_end;
-use tokio::net::TcpListener;
 
-use crate::grpc;
+use crate::grpc::{self, client::goes_away};
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
@@ -51,28 +50,6 @@ async fn dial(address: SocketAddr, pings: Duration) -> Client {
     Client { _in_use: in_use, requests, agent, lines }
 }
 
-/// The line of a client whose server, of h2, closes with a code while a request is open.
-async fn closed_with(reason: Option<Reason>) -> Disconnect {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move {
-        let (socket, _) = listener.accept().await.expect("a client");
-        let mut connection = h2::server::handshake(socket).await.expect("HTTP/2");
-        let asked = connection.accept().await;
-        match reason {
-            Some(reason) => connection.abrupt_shutdown(reason),
-            None => connection.graceful_shutdown(),
-        }
-        // It finishes a request before it leaves in good order.
-        drop(reason.is_none().then_some(asked));
-        while connection.accept().await.is_some() {}
-    });
-    let mut client = dial(address, LONG).await;
-    let asked = client.requests.send_request(hyper::Request::new(Empty::new())).await;
-    assert!(asked.is_err());
-    client.lines.wait()
-}
-
 /// A server that is a process of its own, and has answered.
 async fn server_process(pings: Duration) -> (Peer, Client) {
     let (server, address) = Peer::serving(grpc::PROCESS, "server");
@@ -83,7 +60,7 @@ async fn server_process(pings: Duration) -> (Peer, Client) {
 
 /// The line of a client after what is done to its server's socket.
 async fn server_that(ends: fn(TcpStream) -> Option<TcpStream>) -> Disconnect {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let client = dial(listener.local_addr().expect("bound"), LONG).await;
     let (mut socket, _) = listener.accept().expect("a client");
     socket.read_exact(&mut [0; 24]).expect("a preface");
@@ -99,7 +76,9 @@ async fn a_client_that_keeps_its_connection_ends_as_its_row_records() {
         ("GOAWAY, enhance your calm", Some(Reason::ENHANCE_YOUR_CALM)),
         ("GOAWAY, internal error", Some(Reason::INTERNAL_ERROR)),
     ] {
-        row.check(fault, &closed_with(reason).await);
+        let mut client = dial(goes_away(reason).await, LONG).await;
+        client.requests.send_request(hyper::Request::new(Empty::new())).await.expect("answered");
+        row.check(fault, &client.lines.wait());
     }
 
     let (mut server, client) = server_process(LONG).await;

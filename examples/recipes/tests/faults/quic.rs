@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::quinn::crypto::rustls::QuicClientConfig;
-use ::quinn::rustls::RootCertStore;
-use ::quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use ::quinn::rustls::pki_types::CertificateDer;
 use ::quinn::{
-    ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, RecvStream,
-    SendStream, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connection, Endpoint, EndpointConfig, RecvStream, SendStream, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
 };
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator, Trigger};
 use futures_util::FutureExt;
+use quinn_proto::RandomConnectionIdGenerator;
 use recipes::quinn;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -25,6 +25,7 @@ use crate::matrix::Row;
 use crate::peer::Peer;
 use crate::respawned::{RESPAWNED, respawn};
 use crate::site::{LONG, SHORT, World, shutdown};
+use crate::tls;
 use crate::words::words;
 
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -50,26 +51,13 @@ struct Server {
     /// Its lines are the streams'.
     world: World,
     task: JoinHandle<()>,
-    bug: Bug,
-}
-
-/// Part of a log statement that panics if its connection clones it for a stream.
-#[derive(Debug, Default)]
-struct Bug(Arc<AtomicBool>);
-
-impl Clone for Bug {
-    fn clone(&self) -> Self {
-        assert!(!self.0.load(Relaxed), "a bug");
-        Self(self.0.clone())
-    }
+    /// Whether the connection's task panics at its next stream.
+    has_bug: Arc<AtomicBool>,
 }
 
 fn serve(idle: Duration) -> Server {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
-    let certificate = made.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut config = ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
+    let (certificate, key) = tls::certificate();
+    let mut config = ServerConfig::with_single_cert(vec![certificate.clone()], key).expect("a config");
     let mut transport = TransportConfig::default();
     // Short, so that the tests need not wait; pings keep a connection open that is not dead.
     transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
@@ -77,27 +65,22 @@ fn serve(idle: Duration) -> Server {
     config.transport_config(Arc::new(transport));
     let endpoint = Endpoint::server(config, ADDRESS.into()).expect("a free port");
     let address = endpoint.local_addr().expect("bound");
-    let (world, bug) = (World::default(), Bug::default());
-    let (World { agent, lines, connection }, in_log) = (world.clone(), bug.clone());
+    let (world, has_bug) = (World::default(), Arc::<AtomicBool>::default());
+    let (World { agent, lines, connection }, is_wrong) = (world.clone(), Arc::clone(&has_bug));
     let task = tokio::spawn(async move {
         let incoming = endpoint.accept().await.expect("a client");
-        let log_stream = move |end| {
-            let _: &Bug = &in_log;
-            lines.emit()(end);
+        let echo = move |send, receive, cause| {
+            assert!(!is_wrong.load(Relaxed), "a bug");
+            echo(send, receive, cause, idle)
         };
-        let echo = move |send, receive, cause| echo(send, receive, cause, idle);
-        quinn::serve(incoming, &agent, idle, echo, log_stream, connection.emit()).await;
+        quinn::serve(incoming, &agent, idle, echo, move |end| lines.emit()(end), connection.emit()).await;
         endpoint.wait_idle().await;
     });
-    Server { address, certificate, world, task, bug }
+    Server { address, certificate, world, task, has_bug }
 }
 
 fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    if let Some(certificate) = certificate {
-        roots.add(certificate.clone()).expect("a root");
-    }
-    let tls = ::quinn::rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let tls = tls::client_config(certificate);
     ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).expect("TLS 1.3")))
 }
 
@@ -131,11 +114,8 @@ async fn client(server: &Server) -> Client {
 /// A client in a process of its own, so that it can be killed.
 #[test]
 fn a_client_process_stays_until_it_is_killed() {
-    let Some(address) = std::env::var_os(RESPAWNED) else {
-        return;
-    };
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let address = address.to_str().expect("text").parse().expect("an address");
+    let Ok(address) = std::env::var(RESPAWNED) else { return };
+    let address = address.parse().expect("an address");
     let certificate = std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
     Runtime::new().expect("a runtime").block_on(async {
         let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
@@ -157,31 +137,12 @@ fn client_process(server: &Server) -> Peer {
     client
 }
 
-/// Connection IDs that are not made with a key.
-#[derive(Default)]
-struct Ids(u64);
-
-impl ConnectionIdGenerator for Ids {
-    fn generate_cid(&mut self) -> ConnectionId {
-        self.0 += 1;
-        ConnectionId::new(&self.0.to_be_bytes())
-    }
-
-    fn cid_len(&self) -> usize {
-        8
-    }
-
-    fn cid_lifetime(&self) -> Option<Duration> {
-        None
-    }
-}
-
 /// A client whose host restarts: it has lost its state, but not the key that its resets are made with.
 fn restart(server: &Server) -> (Runtime, Endpoint) {
     let socket = UdpSocket::bind(ADDRESS).expect("a free port");
     let mut config = EndpointConfig::default();
     // With quinn's own, the packets after the restart would be a stranger's, and get no answer.
-    config.cid_generator(|| Box::<Ids>::default());
+    config.cid_generator(|| Box::<RandomConnectionIdGenerator>::default());
     let endpoint = |socket: UdpSocket| {
         Endpoint::new(config.clone(), None, socket, Arc::new(TokioRuntime)).expect("an endpoint")
     };
@@ -308,11 +269,12 @@ async fn this_side_ends_both(rows: &mut Rows) {
 async fn a_bug_ends_one_of_both(rows: &mut Rows) {
     let server = serve(LONG);
     let held = client(&server).await;
-    server.bug.0.store(true, Relaxed);
+    server.has_bug.store(true, Relaxed);
     let _second = held.connection.open_bi().await.expect("opened").0.write_all(b"hello").await;
     rows.connections.check("panic", &server.world.connection.wait());
-    let end = server.world.lines.wait();
-    rows.streams.check("the connection's task panics", &end);
+    let ends = server.world.lines.wait_for(2);
+    rows.streams.check("panic", &ends[0]);
+    rows.streams.check("the connection's task panics", &ends[1]);
 
     let server = serve(LONG);
     let mut held = client(&server).await;

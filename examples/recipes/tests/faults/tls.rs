@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use ::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
@@ -32,15 +32,25 @@ enum Tracked {
     Tls,
 }
 
-fn serve(tracked: Tracked, idle: Duration) -> Server {
+/// A certificate that it signed itself, and its key.
+pub(crate) fn certificate() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
     let _ = ::rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
-    let certificate = made.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key.into())
-        .expect("a config");
+    (made.cert.der().clone(), PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into())
+}
+
+/// A client that trusts one certificate, or none.
+pub(crate) fn client_config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
+    let _ = ::rustls::crypto::ring::default_provider().install_default();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificate.cloned());
+    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
+}
+
+fn serve(tracked: Tracked, idle: Duration) -> Server {
+    let (certificate, key) = self::certificate();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(vec![certificate.clone()], key).expect("a config");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let site = site::serve(move |socket, world| connection(socket, world, acceptor.clone(), tracked, idle));
     Server { site, certificate }
@@ -124,9 +134,7 @@ impl site::Client for Client {
 
 impl Server {
     fn client(&self) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).expect("a root");
-        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let config = client_config(Some(&self.certificate));
         let name = "localhost".try_into().expect("a name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
         let mut client = StreamOwned::new(connection, self.site.connect());

@@ -53,7 +53,7 @@ async fn the_network_ends_it(row: &mut Row) {
     server.signal(Signal::SIGSTOP);
     row.check("ping not answered", &end_of(held, LONG).await);
 
-    let held = open(goes_away().await, "/site/stay", one()).await;
+    let held = open(goes_away(Some(h2::Reason::ENHANCE_YOUR_CALM)).await, "/site/stay", one()).await;
     row.check("GOAWAY, enhance your calm", &end_of(held, LONG).await);
 
     // A server that has accepted, answers no more, and resets.
@@ -71,8 +71,8 @@ async fn the_network_ends_it(row: &mut Row) {
     row.check("reset", &connection.get().expect("recorded"));
 }
 
-/// A server of h2 that answers `up`, and then closes with a code.
-async fn goes_away() -> SocketAddr {
+/// A server of h2 that answers `up`, and then closes in good order or with a code.
+pub(crate) async fn goes_away(reason: Option<h2::Reason>) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {
@@ -83,7 +83,12 @@ async fn goes_away() -> SocketAddr {
         let mut body = respond.send_response(head.body(()).expect("a head"), false).expect("sent");
         body.send_data(Bytes::from_static(b"\0\0\0\0\x02up"), false).expect("sent");
         let _ = timeout(SHORT, connection.accept()).await;
-        connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+        match reason {
+            Some(reason) => connection.abrupt_shutdown(reason),
+            // It finishes a response before it leaves.
+            None => connection.graceful_shutdown(),
+        }
+        drop((respond, body));
         while connection.accept().await.is_some() {}
     });
     address

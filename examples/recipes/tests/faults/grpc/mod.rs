@@ -28,7 +28,7 @@ use crate::respawned::{RESPAWNED, respawn};
 use crate::site::{LONG, SHORT, Site, World, serve_axum};
 
 mod both_ways;
-mod client;
+pub(crate) mod client;
 mod server;
 
 type Responses = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
