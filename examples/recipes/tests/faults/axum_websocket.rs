@@ -18,7 +18,7 @@ use crate::matrix::Row;
 use crate::site::{LONG, Site, World, common_faults, kill_python, serve_axum};
 use crate::websockets::{PYTHON_CLIENT, close, connect, send_a_bad_frame};
 
-pub(crate) const SIDES: Sides = Sides {
+const SIDES: Sides = Sides {
     layer: ConnectType::ClientToServer,
     this_side: Initiator::Server,
     peer: Initiator::Client,
@@ -27,7 +27,7 @@ pub(crate) const SIDES: Sides = Sides {
 };
 
 /// Echoes, and has a bug.
-async fn session(mut socket: WebSocket, cause: Cause, idle: Duration) {
+pub(crate) async fn session(mut socket: WebSocket, cause: Cause, idle: Duration) {
     let mut ended = cause.ended();
     let code = loop {
         tokio::select! {

@@ -56,7 +56,7 @@ async fn echo<F: FnOnce(Disconnect)>(
     let mut buffer = [0; 1024];
     loop {
         let read = tokio::select! {
-            read = timeout(SHORT * 5, stream.read(&mut buffer)) => read,
+            read = timeout(SHORT * 8, stream.read(&mut buffer)) => read,
             _ = draining.wait_for(|draining| *draining) => return,
         };
         match read {
@@ -96,9 +96,8 @@ fn stops_at_once() {
         let log = |end| {
             disconnect_event!(expected: tracing::Level::INFO, unexpected: tracing::Level::WARN, end, "closed");
         };
-        let connections = serve(&agent, &draining, stopped_at_once(&agent), log).await;
-        // What is left is dropped with the runtime.
-        std::mem::forget(connections);
+        let mut connections = serve(&agent, &draining, stopped_at_once(&agent), log).await;
+        connections.detach_all(); // what is left is dropped with the runtime
     });
 }
 

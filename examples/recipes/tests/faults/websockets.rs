@@ -53,7 +53,7 @@ asyncio.run(main())
 ";
 
 /// Echoes text, and has a bug.
-pub(crate) fn echo(message: Message) -> Option<Message> {
+fn echo(message: Message) -> Option<Message> {
     assert_ne!(message, Message::text("panic"), "a bug");
     message.is_text().then_some(message)
 }

@@ -8,26 +8,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Extension;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::Uri;
+use axum::routing::get;
 use bytes::Bytes;
 use disconnect_attribution::Cause;
 use futures_util::stream::{self, StreamExt};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use hyper_util::rt::TokioIo;
-use recipes::{http_body, websocket};
+use recipes::http_body;
 use tokio::time::sleep;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::create_response;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::axum_websocket::SIDES;
+use crate::axum_websocket::session;
 use crate::lines::Lines;
 use crate::peer::Peer;
 use crate::site::{LONG, Site};
-use crate::websockets::echo;
 
 mod body;
 mod connection;
@@ -43,52 +37,28 @@ print(response.read(5))
 time.sleep(600)
 ";
 
-type Failure = Box<dyn Error + Send + Sync>;
-/// A stream of chunks, without an end of its own, with an error, with a bug.
-fn chunks(path: &str) -> UnsyncBoxBody<Bytes, Failure> {
-    let chunk = || Ok(Frame::data(Bytes::from_static(b"chunk")));
+/// A stream of chunks, with an end of its own, with an error, with a bug, or without an end.
+fn chunks(path: &str) -> Body {
+    let chunk = || Ok::<_, Box<dyn Error + Send + Sync>>(Bytes::from_static(b"chunk"));
     let first = stream::iter([chunk()]);
-    let ticks = stream::unfold((), |()| async {
+    let ticks = stream::unfold((), move |()| async move {
         sleep(Duration::from_millis(10)).await;
-        Some((Ok(Frame::data(Bytes::from_static(b"chunk"))), ()))
+        Some((chunk(), ()))
     });
     match path {
-        "/complete" => StreamBody::new(first).boxed_unsync(),
-        "/failed" => StreamBody::new(first.chain(stream::iter([Err("no such row".into())]))).boxed_unsync(),
-        "/panic" => StreamBody::new(first.chain(ticks.take(3)).chain(stream::poll_fn(|_| panic!("a bug"))))
-            .boxed_unsync(),
-        _ => StreamBody::new(first.chain(ticks)).boxed_unsync(),
+        "/complete" => Body::from_stream(first),
+        "/failed" => Body::from_stream(first.chain(stream::iter([Err("no such row".into())]))),
+        "/panic" => Body::from_stream(first.chain(ticks.take(3)).chain(stream::poll_fn(|_| panic!("a bug")))),
+        _ => Body::from_stream(first.chain(ticks)),
     }
 }
 
-async fn answer(mut request: Request, bodies: Lines, longest: Duration) -> Response {
-    let cause = request.extensions().get::<Cause>();
-    let cause = cause.expect("of the recipe").clone();
-    let path = request.uri().path().to_owned();
-    match &*path {
-        "/" => "hello".into_response(),
-        "/slow" => {
-            sleep(LONG).await;
-            "hello".into_response()
-        }
+async fn answer(path: &str, cause: &Cause, bodies: Lines, longest: Duration) -> Body {
+    match path {
+        "/" => "hello".into(),
+        "/slow" => std::future::pending().await,
         "/bug" => panic!("a bug"),
-        "/websocket" => {
-            let head = Request::builder().uri("/").method("GET");
-            let mut head = head.body(()).expect("a head");
-            head.headers_mut().clone_from(request.headers());
-            let upgrade = hyper::upgrade::on(&mut request);
-            tokio::spawn(async move {
-                let upgraded = TokioIo::new(upgrade.await.expect("upgraded"));
-                let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
-                // One over one: the same cause, and the connection's guard.
-                websocket::run(socket, &cause, SIDES, echo).await;
-            });
-            create_response(&head).expect("a WebSocket's").map(|()| Body::empty())
-        }
-        path => {
-            let body = http_body::attributed(chunks(path), &cause, longest, bodies.emit());
-            Response::new(Body::new(body))
-        }
+        path => Body::new(http_body::attributed(chunks(path), cause, longest, bodies.emit())),
     }
 }
 
@@ -96,8 +66,13 @@ async fn answer(mut request: Request, bodies: Lines, longest: Duration) -> Respo
 fn serve(idle: Duration, longest: Duration) -> Site {
     crate::site::serve(move |socket, world| async move {
         let bodies = world.lines;
-        let router =
-            Router::new().fallback(async move |request| answer(request, bodies.clone(), longest).await);
+        let answer = async move |Extension(cause): Extension<Cause>, uri: Uri| {
+            answer(uri.path(), &cause, bodies, longest).await
+        };
+        let websocket = async |Extension(cause): Extension<Cause>, upgrade: WebSocketUpgrade| {
+            upgrade.on_upgrade(move |socket| session(socket, cause, LONG))
+        };
+        let router = Router::new().route("/websocket", get(websocket)).fallback(answer);
         recipes::http::serve(socket, &world.agent, idle, router, world.connection.emit()).await;
     })
 }
