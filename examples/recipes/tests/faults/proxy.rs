@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, serve};
+use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
 
 /// A server of its own that echoes, and is killed.
 const ECHO: &str = "
@@ -112,7 +112,7 @@ fn up(start: impl FnOnce(SocketAddr) -> Site) -> (Site, Peers) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let site = start(listener.local_addr().expect("bound"));
     let mut client = site.send(b"?");
-    let mut server = listener.accept().expect("dialled").0;
+    let mut server = patient(listener.accept().expect("dialled").0);
     server.read_exact(&mut [0]).expect("passed on");
     server.write_all(b"!").expect("sent");
     client.read_exact(&mut [0]).expect("passed on");

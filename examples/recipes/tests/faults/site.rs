@@ -94,7 +94,7 @@ impl Site {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).expect("accepted")
+        patient(TcpStream::connect(self.address).expect("accepted"))
     }
 
     /// A client that has sent something.
@@ -115,6 +115,12 @@ impl Site {
 
 pub(crate) fn shutdown() -> Disconnect {
     Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
+}
+
+/// Bounds how long a test waits for bytes.
+pub(crate) fn patient(socket: TcpStream) -> TcpStream {
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+    socket
 }
 
 /// A client that is connected, and its server.

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, kill_python, serve};
+use crate::site::{Client, LONG, SHORT, Site, World, common_faults, kill_python, patient, serve};
 
 const SERVER: Sides = Sides {
     layer: AgentToClient,
@@ -101,7 +101,7 @@ fn client_of_server(sides: Sides) -> (Site, Socket) {
 fn server_of_client(sides: Sides) -> (Site, Socket) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let site = dial(listener.local_addr().expect("bound"), sides);
-    let mut socket = accept(listener.accept().expect("dialled").0).expect("upgraded");
+    let mut socket = accept(patient(listener.accept().expect("dialled").0)).expect("upgraded");
     socket.send(Message::text("who are you?")).expect("sent");
     assert_eq!(read(&mut socket), Message::text("hello"));
     (site, socket)
