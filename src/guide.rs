@@ -25,30 +25,24 @@ pub mod recipes {
     }
 
     recipes! {
-        proxy_std: "proxy_std.rs", "A TCP proxy on plain threads.";
-        proxy_tokio: "proxy_tokio.rs", "A TCP proxy on tokio's `copy_bidirectional`.";
-        teardown_slog: "teardown_slog.rs", "A program that drains with a deadline, with slog-async.";
-        teardown_tracing: "teardown_tracing.rs", "A program that stops at once, with tracing-appender.";
+        proxy: "proxy.rs", "A TCP proxy on tokio's `copy_bidirectional`.";
+        teardown: "teardown.rs", "A program that stops, at once or after a drain.";
         websocket: "websocket.rs", "A WebSocket, at its server and at its client.";
-        broker: "broker.rs", "A broker: login, keepalive, goodbye, take-over.";
+        broker: "broker.rs", "A broker: its reason codes, and a session that is taken over.";
         terminal: "terminal.rs", "A shell's terminal over a WebSocket.";
         http: "http.rs", "An axum `Router` over hyper, HTTP/1 and HTTP/2.";
-        http2: "http2.rs", "What an error of HTTP/2 explains.";
-        http2_client: "http2_client.rs", "A client over HTTP/2 that keeps its connection's future.";
+        http2: "http2.rs", "What an error of HTTP/2 explains, and the end of a client's connection.";
         http_body: "http_body.rs", "A streaming HTTP response body.";
         quinn: "quinn.rs", "A QUIC connection and its streams.";
-        rustls: "rustls.rs", "TLS over a tracked stream, and under one.";
+        rustls: "rustls.rs", "TLS over a tracked stream.";
         axum_listener: "axum_listener.rs", "Attribution under `axum::serve`.";
-        axum_websocket: "axum_websocket.rs", "A WebSocket in axum.";
         tonic_server: "tonic_server.rs", "A gRPC server's streams.";
         tonic_client: "tonic_client.rs", "A gRPC client's stream.";
         russh_connection: "russh_connection.rs", "An SSH server's connection.";
         russh_end: "russh_end.rs", "What russh's result means.";
         russh_phase: "russh_phase.rs", "How far an SSH server's client has come, and what its end means by that.";
         russh_channel: "russh_channel.rs", "What a client sends over an SSH channel.";
-        russh_session: "russh_session.rs", "A session of an SSH server.";
         russh_forward: "russh_forward.rs", "Forwarded channels of an SSH server.";
-        russh_server: "russh_server.rs", "A small SSH server: who may log in, and what may be asked for.";
         whole_lines: "whole_lines.rs", "A writer behind which a torn line does not spoil the next one.";
     }
 }

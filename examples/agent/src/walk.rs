@@ -61,21 +61,13 @@ struct Walk {
 impl Walk {
     async fn all(&self) -> Result {
         self.no_coordinator().await?;
-        self.calls_finished().await?;
-        self.coordinator_restarts().await?;
-        self.coordinator_is_killed().await?;
+        self.coordinator_ends_it().await?;
         self.agent_leaves().await?;
-        self.coordinator_hangs().await?;
-        self.commands_end().await?;
-        self.no_such_subsystem().await?;
-        self.login_refused().await?;
-        self.client_never_logs_in().await?;
-        self.client_leaves().await?;
-        self.network_resets().await?;
-        self.two_tabs().await?;
+        self.sessions_end().await?;
+        self.nobody_logs_in().await?;
+        self.connections_end().await?;
         self.channels_close().await?;
-        self.workspace_stops().await?;
-        self.agent_shuts_down_under_a_session().await?;
+        self.this_side_ends_all().await?;
         self.terminals().await
     }
 

@@ -1,11 +1,16 @@
-//! What an error of HTTP/2 explains, at either side: for `http.rs`, `http2_client.rs` and gRPC.
+//! What an error of HTTP/2 explains, at a server, at a client, and under gRPC.
 //!
 //! Fits hyper 1 with `http2`, and h2 0.4, which hyper 1 is built on.
+//!
+//! A client has to keep its connection's future, which alone knows of a GOAWAY and of a ping that was not answered: await
+//! it in a task that holds the guard, and give its result to `record_end` before the guard goes. tokio-postgres'
+//! `Connection` and async-nats' events are alike: what the server announced is known there, and to each query only that the
+//! connection has closed.
 
 use std::error::Error;
 use std::iter::successors;
 
-use disconnect_attribution::{CloseCode, ConnectType, Disconnect, Evidence, Initiator, Trigger};
+use disconnect_attribution::{Cause, CloseCode, ConnectType, Disconnect, Evidence, Initiator, Trigger};
 
 /// A GOAWAY or RST_STREAM with its code, or a ping that was not answered.
 pub fn explain(
@@ -27,6 +32,25 @@ pub fn explain(
     // This side's stack found that the peer broke the protocol.
     let end = Disconnect::protocol_error(layer, peer).with_code(code);
     http2.is_library().then(|| (Evidence::Local, end.with_detail(http2.to_string())))
+}
+
+/// Records why a client's connection ended, beyond what the transport did. Its stream is tracked `with_goodbye`: over HTTP/2
+/// a FIN is one, unless the GOAWAY before it has a code. The drop of the last request sender is this side's close, so keep
+/// beside it what shows whether it `is_in_use`, such as an `Arc` of which the task has a `Weak`.
+pub fn record_end(cause: &Cause, layer: ConnectType, ended: &hyper::Result<()>, is_in_use: bool) {
+    let (evidence, end) = match ended {
+        Err(error) => match explain(layer, Initiator::Server, error) {
+            Some(explained) => explained,
+            None => return cause.record_error(layer, error),
+        },
+        // The server has sent a GOAWAY without an error.
+        Ok(()) if is_in_use => {
+            let end = Disconnect::from_close_code(layer, CloseCode::Http2(0), Initiator::Server);
+            (Evidence::Peer, end)
+        }
+        Ok(()) => (Evidence::Local, Disconnect::closed_by(layer, Initiator::Client)),
+    };
+    cause.record(evidence, end);
 }
 
 /// Finds an error of a type in a chain.

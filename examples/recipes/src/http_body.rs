@@ -1,90 +1,58 @@
 //! A streaming response body over an attributed connection: complete, failed, dropped by the client, cut by this side.
 //!
-//! Fits hyper 1, whose body is http-body 1's (so axum 0.8's and tonic 0.14's too; there import it from `http_body`), and
-//! tokio 1 with `time`. The connection's cause is an extension of each request under `http.rs`, and a `ConnectInfo` under
+//! Fits futures-util 0.3, http-body-util 0.1, hyper 1 (whose body is axum 0.8's and tonic 0.14's, too), and tokio 1 with
+//! `time`. The connection's cause is an extension of each request under `http.rs`, and a `ConnectInfo` under
 //! `axum_listener.rs`.
 //!
 //! A client that leaves in the middle is `client_closed` and expected over HTTP/1, because `answered` of `http.rs` presumes
 //! that once the head is out. If half a download is a failure, leave out that `presume`.
 
 use std::error::Error;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator, Trigger};
-use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
+use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
+use futures_util::stream::poll_fn;
+use http_body_util::StreamBody;
+use hyper::body::Body;
+use tokio::time::sleep;
 
-/// A body that logs how its stream ended.
-pub struct Attributed<B, F: FnOnce(Disconnect)> {
-    body: Pin<Box<B>>,
-    deadline: Pin<Box<Sleep>>,
-    connection: Cause,
-    /// Nothing once there is a guard: from the first poll, since the answer to a HEAD is never asked for its body.
-    log: Option<F>,
-    /// Nothing once the line is out.
-    guard: Option<DisconnectGuard<F>>,
-}
+type Failure = Box<dyn Error + Send + Sync>;
 
-impl<B: Body, F: FnOnce(Disconnect)> Attributed<B, F> {
-    pub fn new(body: B, connection: &Cause, longest: Duration, log: F) -> Self {
-        let (body, deadline) = (Box::pin(body), Box::pin(sleep(longest)));
-        Self { body, deadline, connection: connection.clone(), log: Some(log), guard: None }
-    }
-
-    fn close(&mut self, end: Disconnect) {
-        if let Some(guard) = self.guard.take() {
-            guard.close(end);
+/// A body that logs how its stream ended. It hides the length of what it streams.
+pub fn attributed<B: Body<Error: Into<Failure>>, F: FnOnce(Disconnect)>(
+    body: B,
+    connection: &Cause,
+    longest: Duration,
+    log: F,
+) -> impl Body<Data = B::Data, Error = Failure> + use<B, F> {
+    let (mut body, mut deadline) = (Box::pin(body), Box::pin(sleep(longest)));
+    let (connection, mut log, mut guard) = (connection.clone(), Some(log), None);
+    StreamBody::new(poll_fn(move |context| {
+        // At the first poll, since the answer to a HEAD is never asked for its body. Many responses run over one
+        // connection, so each has a child of its cause: its stream sees a client that leaves in the middle.
+        if let Some(log) = log.take() {
+            guard = Some(DisconnectGuard::new(ClientToServer, log).with_cause(connection.child()));
         }
-    }
-}
-
-impl<B, F> Body for Attributed<B, F>
-where
-    B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
-    F: FnOnce(Disconnect) + Unpin,
-{
-    type Data = B::Data;
-    type Error = Box<dyn Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
-        if let Some(log) = self.log.take() {
-            // Many responses run over one connection, so each has a child of its cause: a client that leaves in the middle
-            // is what the connection's stream sees.
-            let cause = self.connection.child();
-            self.guard = Some(DisconnectGuard::new(ClientToServer, log).with_cause(cause));
-        }
+        let Some(open) = &guard else { return Poll::Ready(None) };
         let complete = Disconnect::closed_by(ClientToServer, Initiator::Server);
-        if self.deadline.as_mut().poll(context).is_ready() {
-            self.close(complete.with_trigger(Trigger::Deadline));
+        let frame = if deadline.as_mut().poll(context).is_ready() {
+            open.cause().record(Evidence::Local, complete.clone().with_trigger(Trigger::Deadline));
             // An error, so that the client does not take what it has for the whole.
-            return Poll::Ready(Some(Err("the response took too long".into())));
-        }
-        let frame = ready!(self.body.as_mut().poll_frame(context)).map(|frame| frame.map_err(Into::into));
+            Some(Err("the response took too long".into()))
+        } else {
+            ready!(body.as_mut().poll_frame(context)).map(|frame| frame.map_err(Into::into))
+        };
         match &frame {
             // Who reads a body of a known length does not ask for more than that.
-            Some(Ok(_)) if !self.body.is_end_stream() => {}
-            Some(Ok(_)) | None => self.close(complete),
-            Some(Err(error)) => {
-                if let Some(guard) = self.guard.take() {
-                    guard.record_error(&**error);
-                }
+            Some(Ok(_)) if !body.is_end_stream() => return Poll::Ready(frame),
+            Some(Ok(_)) | None => {
+                open.cause().record(Evidence::Local, complete);
             }
+            Some(Err(error)) => open.record_error(&**error),
         }
+        guard = None; // its line
         Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        // One that was empty from the start has to be asked, or it would never be complete.
-        self.log.is_none() && self.guard.is_none() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    }))
 }

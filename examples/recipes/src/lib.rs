@@ -8,25 +8,19 @@
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate)]
 
 pub mod axum_listener;
-pub mod axum_websocket;
 pub mod broker;
 pub mod http;
 pub mod http2;
-pub mod http2_client;
 pub mod http_body;
-pub mod proxy_std;
-pub mod proxy_tokio;
+pub mod proxy;
 pub mod quinn;
 pub mod russh_channel;
 pub mod russh_connection;
 pub mod russh_end;
 pub mod russh_forward;
 pub mod russh_phase;
-pub mod russh_server;
-pub mod russh_session;
 pub mod rustls;
-pub mod teardown_slog;
-pub mod teardown_tracing;
+pub mod teardown;
 pub mod terminal;
 pub mod tonic_client;
 pub mod tonic_server;

@@ -3,6 +3,7 @@
 //! Fits quinn 0.11, and tokio 1 with `macros`, `rt` and `time`. Never put a tracked stream over a QUIC stream: its end is
 //! not the connection's.
 
+use std::io;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer as LAYER;
@@ -15,9 +16,6 @@ use tokio::time::{sleep, timeout};
 
 /// A code of this application; its number means nothing elsewhere.
 pub const SESSION_EXPIRED: VarInt = VarInt::from_u32(16);
-
-const IDLE: Disconnect = Disconnect::closed_by(LAYER, Initiator::Server).with_trigger(Trigger::IdleTimeout);
-const LEFT: Disconnect = Disconnect::closed_by(LAYER, Initiator::Client);
 
 /// Records what a connection's error explains. Each task that meets one does: the first record stays.
 pub fn explain(cause: &Cause, reason: &ConnectionError) {
@@ -53,12 +51,25 @@ pub fn of_application(code: VarInt) -> Disconnect {
     if code == SESSION_EXPIRED { end.with_reason(DisconnectReason::Rejected) } else { end }
 }
 
-/// Serves one connection until it ends; `answer` is your code, and `log_stream` the line of each stream.
-pub async fn serve(
+/// What a stream's end means: it has sent all, or RESET_STREAM or STOP_SENDING ended it alone. Nothing if its connection
+/// knows why it ended.
+pub fn of_stream(ended: &io::Result<()>) -> Option<Disconnect> {
+    let Err(error) = ended else { return Some(Disconnect::closed_by(LAYER, Initiator::Client)) };
+    let error = error.get_ref()?;
+    match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(ReadError::Reset(code)), _) | (_, Some(WriteError::Stopped(code))) => {
+            Some(of_application(*code))
+        }
+        _ => None,
+    }
+}
+
+/// Serves one connection until it ends; `answer` is your code for a stream with its cause, and `log_stream` its line.
+pub async fn serve<S: Future<Output = io::Result<()>> + Send + 'static>(
     incoming: Incoming,
     agent: &Cause,
     idle: Duration,
-    answer: fn(&[u8]) -> Vec<u8>,
+    answer: impl Fn(SendStream, RecvStream, Cause) -> S,
     log_stream: impl Fn(Disconnect) + Clone + Send + Sync + 'static,
     log: impl FnOnce(Disconnect),
 ) {
@@ -73,15 +84,19 @@ pub async fn serve(
     loop {
         tokio::select! {
             accepted = connection.accept_bi() => match accepted {
-                Ok(halves) => {
+                Ok((send, receive)) => {
                     // Many over one: a child each.
                     let guard = DisconnectGuard::new(LAYER, log_stream.clone()).with_cause(cause.child());
+                    let answering = answer(send, receive, guard.cause());
                     let (connection, cause) = (connection.clone(), cause.clone());
                     streams.spawn(async move {
-                        if let Some((evidence, end)) = stream(halves, idle, answer).await {
-                            guard.cause().record(evidence, end);
+                        let ended = answering.await;
+                        if let Some(end) = of_stream(&ended) {
+                            guard.cause().record(Evidence::Peer, end);
                         } else if let Some(reason) = connection.close_reason() {
                             explain(&cause, &reason); // the guard inherits it
+                        } else if let Err(error) = ended {
+                            guard.record_error(&error);
                         }
                     });
                 }
@@ -89,8 +104,11 @@ pub async fn serve(
                 Err(reason) => break explain(&cause, &reason),
             },
             Some(_) = streams.join_next() => {}
-            () = sleep(idle), if streams.is_empty() => break { cause.record(Evidence::Local, IDLE); },
-            _ = agent.ended() => break, // recorded once, where it was decided
+            () = sleep(idle), if streams.is_empty() => {
+                let end = Disconnect::closed_by(LAYER, Initiator::Server);
+                cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
+            }
+            _ = cause.ended() => break, // recorded once, where it was decided
         }
     }
     // After the record, since the streams hear of it at once. A process that ends now also has to wait for
@@ -99,30 +117,4 @@ pub async fn serve(
     // What a stream has received already still explains its end.
     let all_ended = async { while streams.join_next().await.is_some() {} };
     let _ = timeout(Duration::from_millis(500), all_ended).await;
-}
-
-/// Answers one stream; nothing if its connection knows why it ended.
-async fn stream(
-    (mut send, mut receive): (SendStream, RecvStream),
-    idle: Duration,
-    answer: fn(&[u8]) -> Vec<u8>,
-) -> Option<(Evidence, Disconnect)> {
-    let mut buffer = [0; 1024];
-    loop {
-        let Ok(read) = timeout(idle, receive.read(&mut buffer)).await else {
-            return Some((Evidence::Local, IDLE));
-        };
-        // RESET_STREAM or STOP_SENDING: this stream alone.
-        let code = match read {
-            Ok(None) => return Some((Evidence::Peer, LEFT)), // it has sent all, and so have we
-            Ok(Some(length)) => match send.write_all(&answer(&buffer[..length])).await {
-                Ok(()) => continue,
-                Err(WriteError::Stopped(code)) => code,
-                Err(_) => return None,
-            },
-            Err(ReadError::Reset(code)) => code,
-            Err(_) => return None,
-        };
-        return Some((Evidence::Peer, of_application(code)));
-    }
 }

@@ -5,7 +5,7 @@
 //! its siblings, the answers to pings and the news that the client is gone.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -42,8 +42,7 @@ impl Stop {
         match self {
             Self::EndOfFile => {}
             Self::Closed => {
-                let end = Disconnect::closed_by(AgentToClient, Initiator::Client);
-                cause.record(Evidence::Peer, end);
+                cause.record(Evidence::Peer, Disconnect::closed_by(AgentToClient, Initiator::Client));
             }
             Self::Stalled => {
                 let end = Disconnect::new(AgentToClient, DisconnectReason::Rejected)
@@ -59,27 +58,13 @@ impl Stop {
     }
 }
 
-/// Whether a channel holds enough: while one does, russh gives no channel of the connection more
-/// window than [`Carrier::window`].
-struct Full<'a> {
-    channels: &'a AtomicUsize,
-    is_full: bool,
-}
-
-impl Full<'_> {
-    fn set(&mut self, is_full: bool) {
-        match (self.is_full, is_full) {
-            (false, true) => _ = self.channels.fetch_add(1, Relaxed),
-            (true, false) => _ = self.channels.fetch_sub(1, Relaxed),
-            _ => {}
-        }
-        self.is_full = is_full;
-    }
-}
-
-impl Drop for Full<'_> {
-    fn drop(&mut self) {
-        self.set(false);
+impl Carrier {
+    /// What your handler's `adjust_window` returns. russh has one window for all channels, so a
+    /// channel that holds enough slows down its siblings too, to a trickle that shows when it can
+    /// end; without any, the client would never be asked to go on.
+    #[must_use]
+    pub fn window(&self) -> u32 {
+        if Arc::strong_count(&*self.full) > 1 { 2 } else { self.window_size }
     }
 }
 
@@ -92,8 +77,7 @@ pub async fn drain(
     let most = ENOUGH + 3 * carrier.window_size as usize;
     let mut waiting = BytesMut::new();
     let (mut takes, mut is_last) = (true, false);
-    let channels = &*carrier.full;
-    let mut full = Full { channels, is_full: false };
+    let mut full = None;
     let mut stall = pin!(sleep(STALL));
     while !is_last || !waiting.is_empty() {
         tokio::select! {
@@ -115,15 +99,15 @@ pub async fn drain(
                 }
                 stall.as_mut().reset(Instant::now() + STALL);
             }
-            () = &mut stall, if full.is_full => return Stop::Stalled,
+            () = &mut stall, if full.is_some() => return Stop::Stalled,
         }
         if waiting.len() > most {
             return Stop::Stalled; // a client that goes on without window
         }
-        if waiting.len() > ENOUGH && !full.is_full {
+        if waiting.len() > ENOUGH && full.is_none() {
             stall.as_mut().reset(Instant::now() + STALL);
         }
-        full.set(waiting.len() > ENOUGH);
+        full = (waiting.len() > ENOUGH).then(|| Arc::clone(&*carrier.full));
     }
     let _ = consumer.shutdown().await;
     Stop::EndOfFile

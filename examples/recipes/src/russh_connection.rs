@@ -1,14 +1,13 @@
 //! An SSH server's connection, from its first byte to its line.
 //!
 //! Fits `russh_phase.rs`, and what it names with tokio's `net`. Your handler for russh calls
-//! [`Phases::asked`] from `authentication_banner`, [`Phases::logged_in`] from `auth_succeeded` and
-//! [`Carrier::window`] from `adjust_window`; `russh_server.rs` has a small one.
+//! [`Phases::asked`] from `authentication_banner` and [`Phases::logged_in`] from `auth_succeeded`;
+//! the agent's `src/ssh/handler.rs` in the repository's examples is one.
 
 use std::io;
 use std::net::{Shutdown, TcpStream as StdTcpStream};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator};
@@ -30,21 +29,8 @@ pub struct Carrier {
     pub phases: Arc<Phases>,
     /// What a channel's client may send ahead.
     pub window_size: u32,
-    /// How many channels hold more than their consumers take.
-    pub full: Arc<AtomicUsize>,
-}
-
-impl Carrier {
-    /// What your handler's `adjust_window` returns. russh has one window for all channels, so a
-    /// channel that holds enough slows down its siblings too, to a trickle that shows when it can
-    /// end; without any, the client would never be asked to go on.
-    #[must_use]
-    pub fn window(&self) -> u32 {
-        match self.full.load(Relaxed) {
-            0 => self.window_size,
-            _ => 2,
-        }
-    }
+    /// Cloned by each channel that holds more than its consumer takes.
+    pub full: Arc<Arc<()>>,
 }
 
 /// Serves one connection until it ends, and logs its line. To stop it, record why in its cause, or

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::russh_end::meaning;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Connected,
     /// It has asked to log in, and was not let in yet.
@@ -26,12 +27,6 @@ enum Phase {
     Done,
 }
 
-impl Phase {
-    fn is_logged_in(self) -> bool {
-        !matches!(self, Self::Connected | Self::Asked)
-    }
-}
-
 /// How far a client has come, in step with what its cause presumes of an end without a word.
 #[derive(Debug)]
 pub struct Phases {
@@ -39,19 +34,17 @@ pub struct Phases {
     phase: watch::Sender<Phase>,
 }
 
-fn new(reason: DisconnectReason, initiator: Initiator) -> Disconnect {
-    Disconnect::new(AgentToClient, reason).with_initiator(initiator)
-}
-
 /// The end of a connection whose client was not let in, by whatever method it tried.
 fn refused() -> Disconnect {
-    new(DisconnectReason::Rejected, Initiator::Agent).with_detail("login refused")
+    let end = Disconnect::new(AgentToClient, DisconnectReason::Rejected);
+    end.with_initiator(Initiator::Agent).with_detail("login refused")
 }
 
 impl Phases {
     pub fn new(cause: Cause) -> Self {
         // Nothing before a login is normal operation of a client.
-        let end = new(DisconnectReason::NetworkError, Initiator::Network);
+        let end = Disconnect::new(AgentToClient, DisconnectReason::NetworkError);
+        let end = end.with_initiator(Initiator::Network);
         cause.presume(end.with_detail("before the client had logged in"));
         let (phase, _) = watch::channel(Phase::Connected);
         Self { cause, phase }
@@ -89,35 +82,29 @@ impl Phases {
 
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
-        self.phase.borrow().is_logged_in()
-    }
-
-    fn is_done(&self) -> bool {
-        *self.phase.borrow() == Phase::Done
+        *self.phase.borrow() >= Phase::LoggedIn
     }
 
     /// Records that the client has not logged in in time, and returns then; else never.
     pub async fn late(&self, limit: Duration) {
         let mut phase = self.phase.subscribe();
-        let login = phase.wait_for(|phase| phase.is_logged_in());
+        let login = phase.wait_for(|phase| *phase >= Phase::LoggedIn);
         if timeout(limit, login).await.is_ok() {
             pending::<()>().await;
         }
-        let (evidence, end) = if *self.phase.borrow() == Phase::Asked {
-            (Evidence::Local, refused())
-        } else {
-            let end = Disconnect::network_error(AgentToClient, Trigger::HandshakeTimeout);
-            (Evidence::Transport, end)
-        };
+        let never_came = Disconnect::network_error(AgentToClient, Trigger::HandshakeTimeout);
+        let has_asked = *self.phase.borrow() == Phase::Asked;
+        let (evidence, end) =
+            if has_asked { (Evidence::Local, refused()) } else { (Evidence::Transport, never_came) };
         self.cause.record(evidence, end.with_trigger(Trigger::HandshakeTimeout));
     }
 
     /// Records what russh explains of the end, beyond what the transport did.
     pub fn observe(&self, result: &Result<(), Error>) {
-        let seen = self.cause.get();
-        let end = match seen {
+        let is_done = *self.phase.borrow() == Phase::Done;
+        let end = match self.cause.get() {
             // A FIN when all that the client came for has ended is its goodbye.
-            Some(seen) if self.is_done() && seen.trigger() == Some(Trigger::EndOfFile) => {
+            Some(seen) if is_done && seen.trigger() == Some(Trigger::EndOfFile) => {
                 let end = seen.with_reason(DisconnectReason::ClientClosed);
                 Some((Evidence::Peer, end.with_initiator(Initiator::Client)))
             }

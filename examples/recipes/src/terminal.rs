@@ -16,7 +16,7 @@ use tokio::process::Command;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use crate::websocket::{Site, goodbye, observe};
+use crate::websocket::{Site, broke, goodbye};
 
 /// Runs a shell until it exits, or `connection` ends: the cause of the WebSocket, of which the session has a child.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
@@ -59,12 +59,15 @@ async fn session<S: AsyncRead + AsyncWrite + Unpin>(
                 _ => return child.wait().await,
             },
             message = client.next() => match message {
-                Some(Ok(Message::Close(frame))) => goodbye(connection, site, frame),
+                Some(Ok(Message::Close(frame))) => {
+                    let frame = frame.as_ref().map(|frame| (frame.code.into(), frame.reason.as_str()));
+                    goodbye(connection, site, frame);
+                }
                 Some(Ok(message)) => {
                     input.write_all(&message.into_data()).await?;
                     input.flush().await?;
                 }
-                Some(Err(error)) => observe(connection, site, &error),
+                Some(Err(error)) => broke(connection, site, &error),
                 None => break,
             },
             _ = &mut ended => break,

@@ -1,12 +1,12 @@
 //! A gRPC client's stream of responses, and what a status explains.
 //!
-//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, tokio 1 with `macros`, `net` and `time`, and
-//! `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose FIN follows. A
-//! client that keeps it, as in `http2_client.rs`, logs the code.
+//! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, tokio 1 with `macros`, `net` and `time`, tower 0.5
+//! with `util`, and `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose FIN follows. A
+//! client that keeps it, with `record_end` of `http2.rs`, logs the code.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ServerToAgent;
@@ -17,8 +17,9 @@ use disconnect_attribution::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
-use tonic::codegen::{BoxFuture, Service, StdError, http::Uri};
+use tonic::codegen::http::Uri;
 use tonic::{ConnectError, Status, Streaming, TimeoutExpired};
+use tower::{Service, service_fn};
 
 use crate::http2;
 
@@ -89,32 +90,20 @@ pub async fn read<T>(
     }
 }
 
-/// A client's connector: `Channel::from_static(..).connect_with_connector_lazy(connector)`.
-#[derive(Clone)]
-pub struct Connect {
-    pub agent: Cause,
-    pub address: SocketAddr,
-    /// The cause of the latest connection: a channel dials again by itself.
-    pub latest: Arc<Mutex<Cause>>,
-}
-
-impl Service<Uri> for Connect {
-    type Response = TokioIo<TrackedStream<TcpStream>>;
-    type Error = StdError;
-    type Future = BoxFuture<Self::Response, StdError>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StdError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { agent, address, latest } = self.clone();
-        Box::pin(async move {
+/// A client's connector, for `Channel::from_static(..).connect_with_connector_lazy(..)`. A channel dials again by itself:
+/// `latest` has the cause of its latest connection.
+pub fn connector(
+    address: SocketAddr,
+    agent: Cause,
+    latest: Arc<Mutex<Cause>>,
+) -> impl Service<Uri, Response = TokioIo<TrackedStream<TcpStream>>, Error = io::Error, Future: Send> + Send {
+    service_fn(move |_: Uri| {
+        let cause = agent.child(); // a cause is one life
+        let latest = Arc::clone(&latest);
+        async move {
             let socket = TcpStream::connect(address).await?;
-            let cause = agent.child(); // a cause is one life
             *latest.lock().unwrap_or_else(PoisonError::into_inner) = cause.clone();
-            let stream = TrackedStream::new(socket, ServerToAgent, Initiator::Server, cause);
-            Ok(TokioIo::new(stream))
-        })
-    }
+            Ok(TokioIo::new(TrackedStream::new(socket, ServerToAgent, Initiator::Server, cause)))
+        }
+    })
 }

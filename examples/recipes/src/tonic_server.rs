@@ -5,13 +5,12 @@
 //! `http.rs`, or over `axum_listener.rs` with `is_http2`.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
-use futures_util::Stream;
+use futures_util::StreamExt;
+use futures_util::stream::{Stream, unfold};
 use tokio::time::{sleep, timeout};
 use tonic::{Status, Streaming};
 
@@ -36,17 +35,7 @@ pub async fn read<T>(
         tokio::select! {
             message = requests.message() => match message {
                 Ok(Some(message)) => on_message(message),
-                // It has sent all, or cancelled. hyper ends the stream so, too, if a ping was not answered, which its
-                // connection learns a moment later.
-                Ok(None) => {
-                    let ended = timeout(MOMENT, connection.ended()).await;
-                    if ended.is_ok_and(|end| end.trigger() == Some(Trigger::KeepaliveTimeout)) {
-                        return;
-                    }
-                    let end = Disconnect::closed_by(ClientToServer, Initiator::Client);
-                    guard.cause().record(Evidence::Peer, end);
-                    return;
-                }
+                Ok(None) => return left(&guard.cause(), connection).await,
                 Err(status) => return broke(&status, &guard.cause(), connection).await,
             },
             // Not the connection's end: what is still to be read explains that.
@@ -56,6 +45,15 @@ pub async fn read<T>(
                 return guard.close(end.with_trigger(Trigger::IdleTimeout));
             }
         }
+    }
+}
+
+/// Records what the end of an inbound half means: it has sent all, or cancelled. hyper ends it so, too, if a ping was not
+/// answered, which its connection learns a moment later.
+pub async fn left(stream: &Cause, connection: &Cause) {
+    let ended = timeout(MOMENT, connection.ended()).await;
+    if !ended.is_ok_and(|end| end.trigger() == Some(Trigger::KeepaliveTimeout)) {
+        stream.record(Evidence::Peer, Disconnect::closed_by(ClientToServer, Initiator::Client));
     }
 }
 
@@ -71,54 +69,30 @@ pub async fn broke(status: &Status, stream: &Cause, connection: &Cause) {
 
 /// A stream of responses with a line of its own. Its client has sent all that it has to send, so one that is killed and
 /// one that leaves look alike: both are a FIN.
-pub struct Attributed<S> {
-    responses: Pin<Box<S>>,
-    ended: Pin<Box<dyn Future<Output = Disconnect> + Send>>,
-    /// Nothing once the line is out.
-    guard: Option<DisconnectGuard>,
-}
-
-impl<S> Attributed<S> {
-    pub fn new(
-        responses: S,
-        connection: &Cause,
-        log: impl FnOnce(Disconnect) + Send + Sync + 'static,
-    ) -> Self {
-        let cause = connection.child();
-        // tonic drops the stream if its client cancels, and keeps the RST_STREAM to itself.
-        cause.presume(Disconnect::closed_by(ClientToServer, Initiator::Client));
-        let ended = Box::pin(cause.ended());
-        let guard = Some(DisconnectGuard::boxed(ClientToServer, log).with_cause(cause));
-        Self { responses: Box::pin(responses), ended, guard }
-    }
-}
-
-impl<T, S: Stream<Item = Result<T, Status>>> Stream for Attributed<S> {
-    type Item = Result<T, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut next = match self.responses.as_mut().poll_next(context) {
-            Poll::Ready(next) => next,
+pub fn attributed<T, S: Stream<Item = Result<T, Status>> + Send, F: FnOnce(Disconnect) + Send>(
+    responses: S,
+    connection: &Cause,
+    log: F,
+) -> impl Stream<Item = S::Item> + Send + use<T, S, F> {
+    let cause = connection.child();
+    // tonic drops the stream if its client cancels, and keeps the RST_STREAM to itself.
+    cause.presume(Disconnect::closed_by(ClientToServer, Initiator::Client));
+    let guard = DisconnectGuard::new(ClientToServer, log).with_cause(cause);
+    unfold((Box::pin(responses), Some(guard)), async |(mut responses, guard)| {
+        let guard = guard?;
+        let next = tokio::select! {
+            biased;
+            next = responses.next() => next,
             // Recorded once, where it was decided: the guard inherits it.
-            Poll::Pending if self.ended.as_mut().poll(context).is_ready() => {
-                self.guard = None;
-                return Poll::Ready(Some(Err(Status::unavailable("shutting down"))));
-            }
-            Poll::Pending => return Poll::Pending,
+            _ = guard.cause().ended() => Some(Err(Status::unavailable("shutting down"))),
         };
-        if self.guard.is_none() {
-            next = None;
+        match &next {
+            Some(Ok(_)) => return Some((next?, (responses, Some(guard)))),
+            Some(Err(status)) => guard.close(by_server(status)),
+            None => guard.close(by_server(&Status::ok(""))),
         }
-        let status = match &next {
-            Some(Ok(_)) => return Poll::Ready(next),
-            Some(Err(status)) => by_server(status),
-            None => by_server(&Status::ok("")),
-        };
-        if let Some(guard) = self.guard.take() {
-            guard.close(status);
-        }
-        Poll::Ready(next)
-    }
+        Some((next?, (responses, None)))
+    })
 }
 
 fn by_server(status: &Status) -> Disconnect {

@@ -1,8 +1,9 @@
 //! A WebSocket, at its server and at its client.
 //!
-//! Fits this crate with `tokio`, tokio-tungstenite 0.30, that is tungstenite 0.30, futures-util 0.3 with `sink`, and
-//! tokio 1 with `macros`, `net` and `time`.
+//! Fits this crate with `tokio`, tokio-tungstenite 0.30, futures-util 0.3 with `sink`, and tokio 1 with `macros`, `net` and
+//! `time`. `goodbye` and `broke` serve a WebSocket of axum as well, whose tungstenite is another version.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use disconnect_attribution::{
@@ -13,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode as Code};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
 /// What the two sides do not share.
@@ -28,21 +29,18 @@ pub struct Site {
     pub idle: Duration,
 }
 
-/// Records what the peer's goodbye means. 1005 is never on the wire: it means that there was no code.
-pub fn goodbye(cause: &Cause, site: Site, frame: Option<CloseFrame>) {
-    let (code, text) =
-        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+/// Records what the peer's goodbye means, its code and its text. 1005 is never on the wire: it means that there was none.
+pub fn goodbye(cause: &Cause, site: Site, frame: Option<(u16, &str)>) {
+    let (code, text) = frame.unwrap_or((1005, ""));
     let end = Disconnect::from_close_code(site.layer, CloseCode::WebSocket(code), site.peer);
-    cause.record(Evidence::Peer, end.with_detail(text));
+    cause.record(Evidence::Peer, end.with_detail(text.to_owned()));
 }
 
-/// Records what an error explains beyond what the transport did: a frame that makes no sense, or is too much. Of a bare
-/// FIN tungstenite makes a protocol error, too, but the tracked stream was first.
-pub fn observe(cause: &Cause, site: Site, error: &Error) {
-    if let Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) | Error::AttackAttempt = error {
-        let end = Disconnect::protocol_error(site.layer, site.peer);
-        cause.record(Evidence::Local, end.with_detail(error.to_string()));
-    }
+/// Records that what the peer sent made no sense, or was too much. An error of the transport comes here, too, and a bare
+/// FIN: the tracked stream was first, and what it recorded stays.
+pub fn broke(cause: &Cause, site: Site, error: &dyn Display) {
+    let end = Disconnect::protocol_error(site.layer, site.peer).with_detail(error.to_string());
+    cause.record(Evidence::Local, end);
 }
 
 /// Serves one WebSocket, from a socket that was accepted.
@@ -58,7 +56,7 @@ pub async fn serve(
     let guard = DisconnectGuard::new(site.layer, log).with_cause(agent.child());
     match timeout(site.patience, accept_async(guard.track(socket, site.peer))).await {
         Ok(Ok(websocket)) => run(websocket, &guard.cause(), site, on_message).await,
-        Ok(Err(error)) => observe(&guard.cause(), site, &error),
+        Ok(Err(error)) => broke(&guard.cause(), site, &error),
         Err(_) => guard.close(Disconnect::network_error(site.layer, Trigger::HandshakeTimeout)),
     }
 }
@@ -79,6 +77,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         tokio::select! {
             message = websocket.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
+                    let frame = frame.as_ref().map(|frame| (frame.code.into(), frame.reason.as_str()));
                     goodbye(cause, site, frame);
                     break Code::Normal; // tungstenite has its answer ready, and sends that instead
                 }
@@ -92,7 +91,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                 }
                 Some(Err(error)) => {
-                    observe(cause, site, &error);
+                    broke(cause, site, &error);
                     break Code::Protocol; // tungstenite sends no 1002 by itself
                 }
                 None => return,

@@ -1,26 +1,81 @@
-//! The same numbers and names as in rustls and quinn, so that a wrong one can't hide.
+//! The same numbers and names as in crates that speak these protocols, so that a wrong one can't hide.
 
 use disconnect_attribution::CloseCode;
 
-/// A name without case and `_`.
-fn plain(name: &str) -> String {
-    name.replace('_', "").to_lowercase()
+/// Holds the names of some codes against those that another crate prints, case, `_` and spaces apart; `None` from a
+/// crate that does not know the number. So many of ours must be known there.
+#[track_caller]
+fn check(codes: impl IntoIterator<Item = (CloseCode, Option<String>)>, known: usize) {
+    let plain = |name: &str| name.replace(['_', ' '], "").to_lowercase();
+    let mut compared = 0;
+    for (code, theirs) in codes {
+        assert_eq!(code.name().map(plain), theirs.as_deref().map(plain), "{code}");
+        compared += usize::from(theirs.is_some());
+    }
+    assert_eq!(compared, known);
+}
+
+#[test]
+fn http2_codes_are_named_as_in_h2() {
+    let theirs = |number: u32| format!("{:?}", h2::Reason::from(number));
+    let known = |number| Some(theirs(number)).filter(|name| !name.starts_with("Reason("));
+    check((0..=0xffff).map(|number| (CloseCode::Http2(number), known(number))), 14);
+}
+
+#[test]
+fn grpc_codes_are_named_as_in_tonic() {
+    // Every number that it does not know becomes `Unknown`.
+    let known = |number| Some(tonic::Code::from(number)).filter(|code| i32::from(*code) == number);
+    let named = |number| (CloseCode::Grpc(number), known(number).map(|code| format!("{code:?}")));
+    check((0..=0xffff).map(named), 17);
+}
+
+#[test]
+fn ssh_codes_are_named_as_in_russh() {
+    use russh::Disconnect::{
+        AuthCancelledByUser, ByApplication, CompressionError, ConnectionLost, HostKeyNotVerifiable,
+        HostNotAllowedToConnect, IllegalUserName, KeyExchangeFailed, MACError, NoMoreAuthMethodsAvailable,
+        ProtocolError, ProtocolVersionNotSupported, Reserved, ServiceNotAvailable, TooManyConnections,
+    };
+    let codes = [
+        HostNotAllowedToConnect,
+        ProtocolError,
+        KeyExchangeFailed,
+        Reserved,
+        MACError,
+        CompressionError,
+        ServiceNotAvailable,
+        ProtocolVersionNotSupported,
+        HostKeyNotVerifiable,
+        ConnectionLost,
+        ByApplication,
+        TooManyConnections,
+        AuthCancelledByUser,
+        NoMoreAuthMethodsAvailable,
+        IllegalUserName,
+    ];
+    let named = codes.map(|code| (format!("{code:?}"), code as u32));
+    check(named.map(|(name, number)| (CloseCode::Ssh(number), Some(name))), 15);
+}
+
+#[test]
+fn websocket_codes_are_those_that_tungstenite_allows_in_a_frame() {
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
+    for number in 1000..3000 {
+        let named = !matches!(Code::from(number), Code::Reserved(_) | Code::Bad(_));
+        // Two that no frame may carry, and one of the registry that it does not know.
+        let ours = CloseCode::WebSocket(number).name().filter(|_| !matches!(number, 1004 | 1014));
+        assert_eq!(ours.is_some(), named, "{number}");
+    }
 }
 
 #[test]
 fn tls_alerts_are_named_as_in_rustls() {
-    let mut compared = 0;
-    for number in 0..=u8::MAX {
-        let alert = rustls::AlertDescription::from(number);
-        // Alerts of older versions have no row of ours.
-        if let Some(ours) = CloseCode::Tls(number).name() {
-            // British English there.
-            let theirs = format!("{alert:?}").replace("UnrecognisedName", "UnrecognizedName");
-            assert_eq!(plain(ours), plain(&theirs), "{number}");
-            compared += 1;
-        }
-    }
-    assert_eq!(compared, 27);
+    // British English there; alerts of older versions have no row of ours.
+    let theirs = |number: u8| format!("{:?}", rustls::AlertDescription::from(number));
+    let theirs = |number| theirs(number).replace("UnrecognisedName", "UnrecognizedName");
+    let listed = (0..=u8::MAX).filter(|number| CloseCode::Tls(*number).name().is_some());
+    check(listed.map(|number| (CloseCode::Tls(number), Some(theirs(number)))), 27);
 }
 
 #[test]
@@ -46,16 +101,10 @@ fn quic_transport_errors_are_named_as_in_quinn() {
         Code::AEAD_LIMIT_REACHED,
         Code::NO_VIABLE_PATH,
     ];
-    for (number, theirs) in (0..).zip(named) {
-        assert_eq!(u64::from(theirs), number);
-        let ours = CloseCode::Quic(number).name().expect("listed");
-        assert_eq!(ours, format!("{theirs:?}"));
-    }
+    check(named.map(|code| (CloseCode::Quic(code.into()), Some(format!("{code:?}")))), 17);
     // RFC 9368 is newer than its list.
     assert_eq!(CloseCode::Quic(0x11).name(), Some("VERSION_NEGOTIATION_ERROR"));
-    for number in 0x12..0x100 {
-        assert_eq!(CloseCode::Quic(number).name(), None);
-    }
+    assert!((0x12..0x100).all(|number| CloseCode::Quic(number).name().is_none()));
 }
 
 #[test]

@@ -16,162 +16,152 @@ use crate::login::new_key;
 use crate::ssh::Limits;
 
 impl Walk {
-    pub(super) async fn commands_end(&self) -> Result {
+    /// A scene over SSH, which is over when the agent has logged every end.
+    async fn over_ssh(
+        &self,
+        title: &'static str,
+        sentence: &str,
+        scene: impl AsyncFnOnce(&Ssh) -> Result,
+    ) -> Result {
+        let limits = Limits { login: PATIENCE * 10, ..Limits::default() };
+        let ssh = Ssh::start(&self.scene(title, sentence), limits).await?;
+        scene(&ssh).await?;
+        ssh.all_ended().await;
+        Ok(())
+    }
+
+    pub(super) async fn sessions_end(&self) -> Result {
         for (title, sentence, command) in [
             ("exit 0", "A command ends with status 0.", "exit 0"),
             ("exit 7", "A command ends with status 7.", "exit 7"),
             ("command killed", "A command is killed by a signal.", "kill -KILL $$"),
         ] {
             let sentence = format!("{sentence} Its client leaves politely afterwards.");
-            let ssh = Ssh::start(&self.scene(title, &sentence)).await?;
+            self.over_ssh(title, &sentence, async |ssh| {
+                let client = ssh.connect().await?;
+                let channel = client.channel_open_session().await?;
+                channel.exec(true, command).await?;
+                until_closed(channel).await;
+                goodbye(&client).await
+            })
+            .await?;
+        }
+
+        let sentence = "A client asks for file transfer (sftp), which this agent does not offer.";
+        self.over_ssh("no such subsystem", sentence, async |ssh| {
             let client = ssh.connect().await?;
-            let channel = client.channel_open_session().await?;
-            channel.exec(true, command).await?;
-            until_closed(channel).await;
-            goodbye(&client).await?;
+            let mut channel = client.channel_open_session().await?;
+            channel.request_subsystem(true, "sftp").await?;
+            while !matches!(channel.wait().await, Some(ChannelMsg::Failure) | None) {}
+            goodbye(&client).await
+        })
+        .await
+    }
+
+    pub(super) async fn nobody_logs_in(&self) -> Result {
+        let sentence = "A client shows a key that the agent does not know, and hangs up.";
+        self.over_ssh("login refused", sentence, async |ssh| {
+            match ssh.connect_with(new_key()?, &Network::new()).await {
+                Ok(_) => Err("a stranger was let in".into()),
+                Err(_) => Ok(()),
+            }
+        })
+        .await?;
+
+        let sentence = "A client connects and then sends nothing, longer than a login may take.";
+        self.over_ssh("silent client", sentence, async |ssh| {
+            let _ = ssh.dial().await?.read_to_end(&mut Vec::new()).await;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn connections_end(&self) -> Result {
+        let sentence = "A client leaves politely while its command runs; the command is hung up on.";
+        self.over_ssh("client leaves", sentence, async |ssh| {
+            let client = ssh.connect().await?;
+            let _channel = running_command(&client).await?;
+            goodbye(&client).await
+        })
+        .await?;
+
+        let sentence = "The network between client and agent loses its state and resets the connection.";
+        self.over_ssh("network resets", sentence, async |ssh| {
+            let network = Network::new();
+            let client = ssh.connect_over(&network).await?;
+            let _channel = running_command(&client).await?;
+            network.reset();
+            ssh.all_ended().await; // before the client drops its end
+            Ok(())
+        })
+        .await?;
+
+        let sentence = "A user with two tabs closes one; then the network resets the connection. The first \
+            end does not explain the second, and the outage is one line without an origin.";
+        self.over_ssh("two tabs", sentence, async |ssh| {
+            let network = Network::new();
+            let client = ssh.connect_over(&network).await?;
+            let one = running_command(&client).await?;
+            let _other = running_command(&client).await?;
+            one.close().await?;
+            self.until_logged("ssh session closed", "two tabs").await;
+            network.reset();
             ssh.all_ended().await;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn no_such_subsystem(&self) -> Result {
-        let context = self.scene(
-            "no such subsystem",
-            "A client asks for file transfer (sftp), which this agent does not offer.",
-        );
-        let ssh = Ssh::start(&context).await?;
-        let client = ssh.connect().await?;
-        let mut channel = client.channel_open_session().await?;
-        channel.request_subsystem(true, "sftp").await?;
-        while !matches!(channel.wait().await, Some(ChannelMsg::Failure) | None) {}
-        goodbye(&client).await?;
-        ssh.all_ended().await;
-        Ok(())
-    }
-
-    pub(super) async fn login_refused(&self) -> Result {
-        let context =
-            self.scene("login refused", "A client shows a key that the agent does not know, and hangs up.");
-        let ssh = Ssh::start(&context).await?;
-        if ssh.connect_with(new_key()?, &Network::new()).await.is_ok() {
-            return Err("a stranger was let in".into());
-        }
-        ssh.all_ended().await;
-        Ok(())
-    }
-
-    pub(super) async fn client_never_logs_in(&self) -> Result {
-        let context = self.scene(
-            "silent client",
-            "A client connects and then sends nothing, longer than a login may take.",
-        );
-        let limits = Limits { login: PATIENCE, ..Limits::default() };
-        let ssh = Ssh::start_with(&context, limits).await?;
-        let mut socket = ssh.dial().await?;
-        let _ = socket.read_to_end(&mut Vec::new()).await;
-        ssh.all_ended().await;
-        Ok(())
-    }
-
-    pub(super) async fn client_leaves(&self) -> Result {
-        let context = self.scene(
-            "client leaves",
-            "A client leaves politely while its command runs; the command is hung up on.",
-        );
-        let ssh = Ssh::start(&context).await?;
-        let client = ssh.connect().await?;
-        let _channel = running_command(&client).await?;
-        goodbye(&client).await?;
-        ssh.all_ended().await;
-        Ok(())
-    }
-
-    pub(super) async fn network_resets(&self) -> Result {
-        let context = self.scene(
-            "network resets",
-            "The network between client and agent loses its state and resets the connection.",
-        );
-        let ssh = Ssh::start(&context).await?;
-        let network = Network::new();
-        let client = ssh.connect_over(&network).await?;
-        let _channel = running_command(&client).await?;
-        network.reset();
-        ssh.all_ended().await;
-        Ok(())
-    }
-
-    pub(super) async fn two_tabs(&self) -> Result {
-        let context = self.scene(
-            "two tabs",
-            "A user with two tabs closes one; then the network resets the connection. The first \
-             end does not explain the second, and the outage is one line without an origin.",
-        );
-        let ssh = Ssh::start(&context).await?;
-        let network = Network::new();
-        let client = ssh.connect_over(&network).await?;
-        let one = running_command(&client).await?;
-        let _other = running_command(&client).await?;
-        one.close().await?;
-        self.until_logged("ssh session closed", "two tabs").await;
-        network.reset();
-        ssh.all_ended().await;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn channels_close(&self) -> Result {
         let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = u32::from(target.local_addr()?.port());
-        for (title, sentence, reset) in [
+        for (title, sentence, is_reset) in [
             ("channel closed", "The target of a forwarded channel closes it.", false),
             ("channel reset", "The target of a forwarded channel resets its connection.", true),
         ] {
-            let ssh = Ssh::start(&self.scene(title, sentence)).await?;
-            let client = ssh.connect().await?;
-            let mut channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
-            let (socket, _) = target.accept().await?;
-            if reset {
-                SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
-            }
-            drop(socket);
-            // Not before the target's own end has come through: who stopped first is the cause.
-            while !matches!(channel.wait().await, Some(ChannelMsg::Eof | ChannelMsg::Close) | None) {}
-            let _ = channel.eof().await;
-            until_closed(channel).await; // the agent logs the end before it closes
-            goodbye(&client).await?;
-            ssh.all_ended().await;
+            self.over_ssh(title, sentence, async |ssh| {
+                let client = ssh.connect().await?;
+                let mut channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
+                let (socket, _) = target.accept().await?;
+                if is_reset {
+                    SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
+                }
+                drop(socket);
+                // Not before the target's own end has come through: who stopped first is the cause.
+                while !matches!(channel.wait().await, Some(ChannelMsg::Eof | ChannelMsg::Close) | None) {}
+                let _ = channel.eof().await;
+                until_closed(channel).await; // the agent logs the end before it closes
+                goodbye(&client).await
+            })
+            .await?;
         }
         Ok(())
     }
 
-    pub(super) async fn workspace_stops(&self) -> Result {
-        let context = self.scene(
-            "workspace stopped",
-            "The server stops the workspace under an open SSH session; then the agent shuts down.",
-        );
-        let ssh = Ssh::start(&context).await?;
-        let (coordinator, control) = open(&context).await?;
-        let client = ssh.connect().await?;
-        let channel = running_command(&client).await?;
-        coordinator.signal(Signal::SIGUSR1)?;
-        until_closed(channel).await;
-        ssh.all_ended().await;
-        context.shut_down();
-        control.close(PATIENCE).await;
-        Ok(())
-    }
+    pub(super) async fn this_side_ends_all(&self) -> Result {
+        let sentence = "The server stops the workspace under an open SSH session; then the agent shuts down.";
+        self.over_ssh("workspace stopped", sentence, async |ssh| {
+            let (coordinator, control) = open(&ssh.context).await?;
+            let client = ssh.connect().await?;
+            let channel = running_command(&client).await?;
+            coordinator.signal(Signal::SIGUSR1)?;
+            until_closed(channel).await;
+            ssh.all_ended().await;
+            ssh.context.shut_down();
+            control.close(PATIENCE).await;
+            Ok(())
+        })
+        .await?;
 
-    pub(super) async fn agent_shuts_down_under_a_session(&self) -> Result {
-        let context = self.scene(
-            "agent shuts down",
-            "The agent shuts down under an open SSH session, whose command is hung up on.",
-        );
-        let ssh = Ssh::start(&context).await?;
-        let client = ssh.connect().await?;
-        let channel = running_command(&client).await?;
-        context.shut_down();
-        until_closed(channel).await;
-        ssh.all_ended().await;
-        Ok(())
+        let sentence = "The agent shuts down under an open SSH session, whose command is hung up on.";
+        self.over_ssh("agent shuts down", sentence, async |ssh| {
+            let client = ssh.connect().await?;
+            let channel = running_command(&client).await?;
+            ssh.context.shut_down();
+            until_closed(channel).await;
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn terminals(&self) -> Result {

@@ -34,7 +34,7 @@ impl Walk {
         }
     }
 
-    pub(super) async fn calls_finished(&self) -> Result {
+    pub(super) async fn coordinator_ends_it(&self) -> Result {
         let context = self.scene(
             "calls finished",
             "The coordinator finishes both calls, then closes the connection below them \
@@ -43,10 +43,7 @@ impl Walk {
         let (coordinator, mut control) = open(&context).await?;
         coordinator.signal(Signal::SIGUSR2)?;
         control.ended().await;
-        Ok(())
-    }
 
-    pub(super) async fn coordinator_restarts(&self) -> Result {
         let context = self.scene(
             "coordinator restarts",
             "The coordinator gets a SIGTERM and announces that it goes away (WebSocket 1001). \
@@ -55,10 +52,7 @@ impl Walk {
         let (coordinator, mut control) = open(&context).await?;
         coordinator.end(Signal::SIGTERM).await?;
         control.ended().await;
-        Ok(())
-    }
 
-    pub(super) async fn coordinator_is_killed(&self) -> Result {
         let context = self.scene(
             "coordinator killed",
             "The coordinator is killed (SIGKILL), and its kernel closes the connection without a \
@@ -73,23 +67,22 @@ impl Walk {
     }
 
     pub(super) async fn agent_leaves(&self) -> Result {
-        let context =
-            self.scene("agent leaves", "The agent shuts down, and the coordinator answers its goodbye.");
-        let (_coordinator, control) = open(&context).await?;
-        context.shut_down();
-        control.close(PATIENCE).await;
-        Ok(())
-    }
-
-    pub(super) async fn coordinator_hangs(&self) -> Result {
-        let context = self.scene(
-            "coordinator hangs",
-            "The agent shuts down, but the coordinator hangs (SIGSTOP) and never answers.",
-        );
-        let (coordinator, control) = open(&context).await?;
-        coordinator.hang()?;
-        context.shut_down();
-        control.close(PATIENCE).await;
+        for (title, sentence, hangs) in [
+            ("agent leaves", "The agent shuts down, and the coordinator answers its goodbye.", false),
+            (
+                "coordinator hangs",
+                "The agent shuts down, but the coordinator hangs (SIGSTOP) and never answers.",
+                true,
+            ),
+        ] {
+            let context = self.scene(title, sentence);
+            let (coordinator, control) = open(&context).await?;
+            if hangs {
+                coordinator.hang()?;
+            }
+            context.shut_down();
+            control.close(PATIENCE).await;
+        }
         Ok(())
     }
 }

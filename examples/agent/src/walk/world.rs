@@ -53,6 +53,7 @@ impl Network {
 
 /// The agent's SSH server, and the way in.
 pub(super) struct Ssh {
+    pub(super) context: Context,
     server: SshServer,
     _serving: AbortOnDropHandle<()>,
     address: SocketAddr,
@@ -60,17 +61,13 @@ pub(super) struct Ssh {
 }
 
 impl Ssh {
-    pub(super) async fn start(context: &Context) -> Result<Self> {
-        Self::start_with(context, Limits::default()).await
-    }
-
-    pub(super) async fn start_with(context: &Context, limits: Limits) -> Result<Self> {
+    pub(super) async fn start(context: &Context, limits: Limits) -> Result<Self> {
         let (client_key, host_key) = (new_key()?, new_key()?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let server = SshServer::new(context, host_key, client_key.public_key().clone(), limits);
-        let serving = tokio::spawn(server.clone().serve(listener));
-        Ok(Self { server, _serving: AbortOnDropHandle::new(serving), address, client_key })
+        let serving = AbortOnDropHandle::new(tokio::spawn(server.clone().serve(listener)));
+        Ok(Self { context: context.clone(), server, _serving: serving, address, client_key })
     }
 
     pub(super) async fn dial(&self) -> Result<TcpStream> {

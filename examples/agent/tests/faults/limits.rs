@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::agent::Agent;
-use crate::ssh::{CONNECTION_LINE, LINE, SshAgent, has_openssh};
+use crate::ssh::{CONNECTION_LINE, LINE, SshAgent, has_openssh, with_ssh};
 use crate::{check, check_any};
 
 #[test]
@@ -43,7 +43,7 @@ fn too_many_open_files_end_nothing() {
 
 #[test]
 fn a_crowd_that_only_waits_is_few_and_locks_no_client_out() {
-    let mut agent = SshAgent::of(Agent::with(&["--login-time", "5000"]));
+    let mut agent = SshAgent::of(Agent::with(&["--login-time", "8000"]));
     let address = agent.address();
     let connect = || {
         let mut socket = TcpStream::connect(address).expect("accepted");
@@ -97,42 +97,38 @@ fn a_client_that_leaves_before_its_handshake_never_logged_in() {
 
 #[test]
 fn a_login_with_a_strangers_key_or_without_one_is_refused() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let directory = tempfile::tempdir().expect("a directory");
-    let stranger = directory.path().join("stranger");
-    let keygen =
-        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&stranger).status();
-    assert!(keygen.expect("comes with ssh").success());
-    let key = agent.config.with_file_name("key").display().to_string();
-    let config = std::fs::read_to_string(&agent.config).expect("written");
-    let config = config.replace(&key, &stranger.display().to_string());
-    let strange_config = directory.path().join("ssh_config");
-    std::fs::write(&strange_config, config).expect("written");
+    with_ssh(|mut agent| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let stranger = directory.path().join("stranger");
+        let keygen =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&stranger).status();
+        assert!(keygen.expect("comes with ssh").success());
+        let key = agent.config.with_file_name("key").display().to_string();
+        let config = std::fs::read_to_string(&agent.config).expect("written");
+        let config = config.replace(&key, &stranger.display().to_string());
+        let strange_config = directory.path().join("ssh_config");
+        std::fs::write(&strange_config, config).expect("written");
 
-    agent.config = strange_config;
-    for arguments in [&[][..], &["-o", "PubkeyAuthentication=no"]] {
-        let client = agent.ssh(arguments).args(["agent", "exit 0"]).status();
-        assert_eq!(client.expect("OpenSSH's client").code(), Some(255));
-        check("SSH login refused", &agent.agent.end(CONNECTION_LINE));
-    }
+        agent.config = strange_config;
+        for arguments in [&[][..], &["-o", "PubkeyAuthentication=no"]] {
+            let client = agent.ssh(arguments).args(["agent", "exit 0"]).status();
+            assert_eq!(client.expect("OpenSSH's client").code(), Some(255));
+            check("SSH login refused", &agent.agent.end(CONNECTION_LINE));
+        }
+    });
 }
 
 #[test]
 fn a_hangup_ends_the_agent_in_good_order() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let (mut client, _output) = agent.open_session(&[]);
-    agent.agent.signal(Signal::SIGHUP);
-    check("agent SIGHUP with an open SSH session", &agent.end());
-    client.wait().expect("sent away");
-    assert!(agent.agent.wait().success());
-    let left = std::fs::read_dir(agent.agent.temporary.path()).expect("a directory");
-    assert_eq!(left.count(), 0, "the key is gone");
+    with_ssh(|mut agent| {
+        let (mut client, _output) = agent.open_session(&[]);
+        agent.agent.signal(Signal::SIGHUP);
+        check("agent SIGHUP with an open SSH session", &agent.end());
+        client.wait().expect("sent away");
+        assert!(agent.agent.wait().success());
+        let left = std::fs::read_dir(agent.agent.temporary.path()).expect("a directory");
+        assert_eq!(left.count(), 0, "the key is gone");
+    });
 }
 
 #[test]
@@ -160,29 +156,27 @@ fn a_temporary_directory_may_have_any_name() {
 
 #[test]
 fn what_ignores_a_hangup_ends_with_its_session() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let ignoring = "trap '' HUP; sleep 599 & echo $!; echo up; wait";
-    for terminal in ["-T", "-tt"] {
-        let (mut client, process) = {
-            let mut client = agent.ssh(&[terminal, "agent", ignoring]);
-            let mut client = client.stdout(Stdio::piped()).spawn().expect("OpenSSH's");
-            let mut output = BufReader::new(client.stdout.take().expect("piped")).lines();
-            let line = output.next().expect("a line").expect("UTF-8");
-            output.next().expect("a line").expect("up");
-            (client, line.trim().parse().expect("an id"))
-        };
-        client.kill().expect("SIGKILL");
-        client.wait().expect("reaped");
-        agent.end();
-        let started = Instant::now();
-        while kill(Pid::from_raw(process), None).is_ok() && is_running(process) {
-            assert!(started.elapsed() < Duration::from_secs(5), "still there");
-            thread::sleep(Duration::from_millis(10));
+    with_ssh(|mut agent| {
+        let ignoring = "trap '' HUP; sleep 599 & echo $!; echo up; wait";
+        for terminal in ["-T", "-tt"] {
+            let (mut client, process) = {
+                let mut client = agent.ssh(&[terminal, "agent", ignoring]);
+                let mut client = client.stdout(Stdio::piped()).spawn().expect("OpenSSH's");
+                let mut output = BufReader::new(client.stdout.take().expect("piped")).lines();
+                let line = output.next().expect("a line").expect("UTF-8");
+                output.next().expect("a line").expect("up");
+                (client, line.trim().parse().expect("an id"))
+            };
+            client.kill().expect("SIGKILL");
+            client.wait().expect("reaped");
+            agent.end();
+            let started = Instant::now();
+            while kill(Pid::from_raw(process), None).is_ok() && is_running(process) {
+                assert!(started.elapsed() < Duration::from_secs(5), "still there");
+                thread::sleep(Duration::from_millis(10));
+            }
         }
-    }
+    });
 }
 
 /// Whether a process does more than wait for its parent, which in a container may never come.
@@ -193,23 +187,21 @@ fn is_running(process: i32) -> bool {
 
 #[test]
 fn a_client_killed_under_heavy_output_is_not_its_commands_broken_pipe() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    for _ in 0..5 {
-        let (mut client, mut output) = agent.open(&[], "echo up; exec yes");
-        output.read_exact(&mut vec![0; 100_000]).expect("output");
-        let reader = thread::spawn(move || output.read_to_end(&mut Vec::new()));
-        client.kill().expect("SIGKILL");
-        client.wait().expect("reaped");
-        reader.join().expect("no panic").expect("output");
-        let faults = [
-            "SSH client killed with SIGKILL",
-            "SSH client killed with bytes unread",
-            "SSH client killed under heavy output",
-            "SSH client killed under heavy output, seen by a later write",
-        ];
-        check_any(&faults, &agent.agent.end(LINE));
-    }
+    with_ssh(|mut agent| {
+        for _ in 0..5 {
+            let (mut client, mut output) = agent.open(&[], "echo up; exec yes");
+            output.read_exact(&mut vec![0; 100_000]).expect("output");
+            let reader = thread::spawn(move || output.read_to_end(&mut Vec::new()));
+            client.kill().expect("SIGKILL");
+            client.wait().expect("reaped");
+            reader.join().expect("no panic").expect("output");
+            let faults = [
+                "SSH client killed with SIGKILL",
+                "SSH client killed with bytes unread",
+                "SSH client killed under heavy output",
+                "SSH client killed under heavy output, seen by a later write",
+            ];
+            check_any(&faults, &agent.agent.end(LINE));
+        }
+    });
 }

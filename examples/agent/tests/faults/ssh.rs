@@ -31,6 +31,13 @@ pub(crate) fn has_openssh() -> bool {
     is_here
 }
 
+/// Runs a test with an agent that OpenSSH's client can log in to.
+pub(crate) fn with_ssh(test: impl FnOnce(SshAgent)) {
+    if has_openssh() {
+        test(SshAgent::start());
+    }
+}
+
 /// Ends a client with SIGTERM, on which it sends its goodbye.
 pub(crate) fn terminate(client: &Child) {
     kill(Pid::from_raw(client.id().cast_signed()), Signal::SIGTERM).expect("terminated");
@@ -116,62 +123,55 @@ impl SshAgent {
 
 #[test]
 fn a_session_ends_as_its_command_did() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    for (fault, command, status) in [
-        ("SSH exit 0", "exit 0", 0),
-        ("SSH exit 7", "exit 7", 7),
-        ("SSH command killed by a signal", "kill -KILL $$", 255),
-    ] {
-        let client = agent.ssh(&["agent", command]).status().expect("OpenSSH's client");
-        assert_eq!(client.code(), Some(status), "{fault}");
-        check(fault, &agent.end());
-    }
+    with_ssh(|mut agent| {
+        for (fault, command, status) in [
+            ("SSH exit 0", "exit 0", 0),
+            ("SSH exit 7", "exit 7", 7),
+            ("SSH command killed by a signal", "kill -KILL $$", 255),
+        ] {
+            let client = agent.ssh(&["agent", command]).status().expect("OpenSSH's client");
+            assert_eq!(client.code(), Some(status), "{fault}");
+            check(fault, &agent.end());
+        }
+    });
 }
 
 #[test]
 fn a_shell_on_a_terminal_ends_its_session() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let mut client = agent
-        .ssh(&["-tt", "agent"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("OpenSSH's client");
-    client.stdin.take().expect("piped").write_all(b"tty && exit 7\n").expect("typed");
-    let output = client.wait_with_output().expect("ended");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("/dev/pts/"), "a real terminal");
-    assert_eq!(output.status.code(), Some(7));
-    check("SSH exit 7", &agent.end());
+    with_ssh(|mut agent| {
+        let mut client = agent
+            .ssh(&["-tt", "agent"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("OpenSSH's client");
+        client.stdin.take().expect("piped").write_all(b"tty && exit 7\n").expect("typed");
+        let output = client.wait_with_output().expect("ended");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("/dev/pts/"), "a real terminal");
+        assert_eq!(output.status.code(), Some(7));
+        check("SSH exit 7", &agent.end());
+    });
 }
 
 #[test]
 fn a_client_ends_its_session_by_dying_leaving_or_disconnecting() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
+    with_ssh(|mut agent| {
+        let (mut client, _output) = agent.open_session(&[]);
+        client.kill().expect("SIGKILL");
+        client.wait().expect("reaped");
+        check_killed("SSH client killed with SIGKILL", UNREAD, &agent.end());
 
-    let (mut client, _output) = agent.open_session(&[]);
-    client.kill().expect("SIGKILL");
-    client.wait().expect("reaped");
-    check_killed("SSH client killed with SIGKILL", UNREAD, &agent.end());
+        let (mut client, _output) = agent.open_session(&["-tt"]);
+        client.stdin.take().expect("piped").write_all(b"\r~.").expect("typed");
+        client.wait().expect("ended");
+        check("SSH client leaves with ~.", &agent.end());
 
-    let (mut client, _output) = agent.open_session(&["-tt"]);
-    client.stdin.take().expect("piped").write_all(b"\r~.").expect("typed");
-    client.wait().expect("ended");
-    check("SSH client leaves with ~.", &agent.end());
-
-    // The client answers SIGTERM with SSH_MSG_DISCONNECT 11 and leaves.
-    let (mut client, _output) = agent.open_session(&[]);
-    terminate(&client);
-    client.wait().expect("ended");
-    check("SSH client sends disconnect 11", &agent.end());
+        // The client answers SIGTERM with SSH_MSG_DISCONNECT 11 and leaves.
+        let (mut client, _output) = agent.open_session(&[]);
+        terminate(&client);
+        client.wait().expect("ended");
+        check("SSH client sends disconnect 11", &agent.end());
+    });
 }
 
 #[test]
@@ -197,25 +197,21 @@ fn ctrl_c_ends_the_connection_of_a_silent_client() {
 
 #[test]
 fn an_unsupported_subsystem_is_rejected() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let client = agent.ssh(&["-s", "agent", "sftp"]).status().expect("OpenSSH's client");
-    assert_eq!(client.code(), Some(255));
-    check("SSH unsupported subsystem", &agent.end());
+    with_ssh(|mut agent| {
+        let client = agent.ssh(&["-s", "agent", "sftp"]).status().expect("OpenSSH's client");
+        assert_eq!(client.code(), Some(255));
+        check("SSH unsupported subsystem", &agent.end());
+    });
 }
 
 #[test]
 fn ctrl_c_ends_an_open_session() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let (mut client, _output) = agent.open_session(&[]);
-    agent.agent.signal(Signal::SIGINT);
-    check("agent Ctrl-C with an open SSH session", &agent.end());
-    client.wait().expect("sent away");
+    with_ssh(|mut agent| {
+        let (mut client, _output) = agent.open_session(&[]);
+        agent.agent.signal(Signal::SIGINT);
+        check("agent Ctrl-C with an open SSH session", &agent.end());
+        client.wait().expect("sent away");
+    });
 }
 
 #[test]
@@ -235,38 +231,36 @@ fn a_workspace_that_is_stopped_ends_an_open_session() {
 
 #[test]
 fn a_forwarded_channel_ends_by_its_client_or_its_target() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    with_ssh(|mut agent| {
+        let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
 
-    let (mut client, mut socket) = agent.forward(&target);
-    drop(client.stdin.take());
-    assert_eq!(socket.read(&mut [0]).expect("the client stopped"), 0);
-    drop(socket);
-    client.wait().expect("ended");
-    check("forwarded channel closed by the client", &agent.agent.end(CHANNEL_LINE));
+        let (mut client, mut socket) = agent.forward(&target);
+        drop(client.stdin.take());
+        assert_eq!(socket.read(&mut [0]).expect("the client stopped"), 0);
+        drop(socket);
+        client.wait().expect("ended");
+        check("forwarded channel closed by the client", &agent.agent.end(CHANNEL_LINE));
 
-    let (mut client, socket) = agent.forward(&target);
-    drop(socket);
-    // The agent logs it while the client is still there.
-    check("forwarded channel closed by its target", &agent.agent.end(CHANNEL_LINE));
-    drop(client.stdin.take());
-    client.wait().expect("ended");
+        let (mut client, socket) = agent.forward(&target);
+        drop(socket);
+        // The agent logs it while the client is still there.
+        check("forwarded channel closed by its target", &agent.agent.end(CHANNEL_LINE));
+        drop(client.stdin.take());
+        client.wait().expect("ended");
 
-    let (mut client, socket) = agent.forward(&target);
-    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("set");
-    drop(socket);
-    check("forwarded channel reset by its target", &agent.agent.end(CHANNEL_LINE));
-    client.wait().expect("ended");
+        let (mut client, socket) = agent.forward(&target);
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("set");
+        drop(socket);
+        check("forwarded channel reset by its target", &agent.agent.end(CHANNEL_LINE));
+        client.wait().expect("ended");
 
-    let (mut client, _socket) = agent.forward(&target);
-    client.kill().expect("SIGKILL");
-    client.wait().expect("reaped");
-    check_killed(
-        "forwarded channel of a client killed with SIGKILL",
-        "one of 65 channels of a connection that is reset",
-        &agent.agent.end(CHANNEL_LINE),
-    );
+        let (mut client, _socket) = agent.forward(&target);
+        client.kill().expect("SIGKILL");
+        client.wait().expect("reaped");
+        check_killed(
+            "forwarded channel of a client killed with SIGKILL",
+            "one of 65 channels of a connection that is reset",
+            &agent.agent.end(CHANNEL_LINE),
+        );
+    });
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::connections::control;
-use crate::ssh::{CHANNEL_LINE, CONNECTION_LINE, LINE, SshAgent, has_openssh};
+use crate::ssh::{CHANNEL_LINE, CONNECTION_LINE, LINE, SshAgent, with_ssh};
 use crate::{check, check_any};
 
 /// The connection's own line of a client that was killed, whatever its kernel sent then.
@@ -44,58 +44,52 @@ fn end_at_once(agent: &mut SshAgent, message: &str, since: Instant) -> Disconnec
 
 #[test]
 fn a_client_killed_under_a_command_that_does_not_read_has_its_line_at_once() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let client = flood(&agent, &["agent", "sleep 60"]);
-    std::thread::sleep(Duration::from_secs(2));
-    let killed = kill(client);
-    end_at_once(&mut agent, LINE, killed);
-    check_any(&KILLED, &end_at_once(&mut agent, CONNECTION_LINE, killed));
+    with_ssh(|mut agent| {
+        let client = flood(&agent, &["agent", "sleep 60"]);
+        std::thread::sleep(Duration::from_secs(2));
+        let killed = kill(client);
+        end_at_once(&mut agent, LINE, killed);
+        check_any(&KILLED, &end_at_once(&mut agent, CONNECTION_LINE, killed));
+    });
 }
 
 #[test]
 fn a_client_killed_under_a_target_that_does_not_read_has_its_line_at_once() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = target.local_addr().expect("bound").to_string();
-    let client = flood(&agent, &["-W", &address, "agent"]);
-    let _held = target.accept().expect("forwarded");
-    std::thread::sleep(Duration::from_secs(2));
-    let killed = kill(client);
-    end_at_once(&mut agent, CHANNEL_LINE, killed);
-    check_any(&KILLED, &end_at_once(&mut agent, CONNECTION_LINE, killed));
+    with_ssh(|mut agent| {
+        let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = target.local_addr().expect("bound").to_string();
+        let client = flood(&agent, &["-W", &address, "agent"]);
+        let _held = target.accept().expect("forwarded");
+        std::thread::sleep(Duration::from_secs(2));
+        let killed = kill(client);
+        end_at_once(&mut agent, CHANNEL_LINE, killed);
+        check_any(&KILLED, &end_at_once(&mut agent, CONNECTION_LINE, killed));
+    });
 }
 
 #[test]
 fn a_consumer_that_does_not_read_is_hung_up_on_and_its_siblings_go_on() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let (_directory, control) = control();
-    let (mut master, _output) = agent.open_session(&["-M", "-S", &control]);
-    let mut flooding = flood(&agent, &["-S", &control, "agent", "sleep 60"]);
-    check("SSH command that does not read its input", &agent.end());
-    assert_eq!(flooding.wait().expect("ended").code(), Some(255));
+    with_ssh(|mut agent| {
+        let (_directory, control) = control();
+        let (mut master, _output) = agent.open_session(&["-M", "-S", &control]);
+        let mut flooding = flood(&agent, &["-S", &control, "agent", "sleep 60"]);
+        check("SSH command that does not read its input", &agent.end());
+        assert_eq!(flooding.wait().expect("ended").code(), Some(255));
 
-    let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = target.local_addr().expect("bound").to_string();
-    let flooding = flood(&agent, &["-S", &control, "-W", &address, "agent"]);
-    let _held = target.accept().expect("forwarded");
-    check("forwarded channel whose target does not read", &agent.agent.end(CHANNEL_LINE));
-    kill(flooding);
+        let target = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = target.local_addr().expect("bound").to_string();
+        let flooding = flood(&agent, &["-S", &control, "-W", &address, "agent"]);
+        let _held = target.accept().expect("forwarded");
+        check("forwarded channel whose target does not read", &agent.agent.end(CHANNEL_LINE));
+        kill(flooding);
 
-    let started = Instant::now();
-    let sibling = agent.ssh(&["-S", &control, "agent", "exit 7"]).status();
-    assert_eq!(sibling.expect("OpenSSH's client").code(), Some(7));
-    assert!(started.elapsed() < Duration::from_secs(3));
-    master.kill().expect("SIGKILL");
-    master.wait().expect("reaped");
+        let started = Instant::now();
+        let sibling = agent.ssh(&["-S", &control, "agent", "exit 7"]).status();
+        assert_eq!(sibling.expect("OpenSSH's client").code(), Some(7));
+        assert!(started.elapsed() < Duration::from_secs(3));
+        master.kill().expect("SIGKILL");
+        master.wait().expect("reaped");
+    });
 }
 
 /// A socket that listens, and lets every connection wait.
@@ -118,41 +112,37 @@ fn address(socket: &Socket) -> std::net::SocketAddr {
 
 #[test]
 fn a_target_that_does_not_answer_holds_no_line_back() {
-    if !has_openssh() {
-        return;
-    }
-    let mut agent = SshAgent::start();
-    let (target, _waiting) = unanswering();
-    let target = address(&target).to_string();
-    let arguments = ["-W", &target, "agent"];
-    let client = agent.ssh(&arguments).spawn().expect("OpenSSH's client");
-    std::thread::sleep(Duration::from_secs(1));
-    let killed = kill(client);
-    check_any(&KILLED, &end_at_once(&mut agent, CONNECTION_LINE, killed));
+    with_ssh(|mut agent| {
+        let (target, _waiting) = unanswering();
+        let target = address(&target).to_string();
+        let arguments = ["-W", &target, "agent"];
+        let client = agent.ssh(&arguments).spawn().expect("OpenSSH's client");
+        std::thread::sleep(Duration::from_secs(1));
+        let killed = kill(client);
+        check_any(&KILLED, &end_at_once(&mut agent, CONNECTION_LINE, killed));
 
-    // Beside it, the agent leaves in good order.
-    let mut client = agent.ssh(&arguments).spawn().expect("OpenSSH's client");
-    std::thread::sleep(Duration::from_secs(1));
-    let stopped = Instant::now();
-    agent.agent.signal(Signal::SIGTERM);
-    check("agent Ctrl-C with a silent SSH client", &end_at_once(&mut agent, CONNECTION_LINE, stopped));
-    assert!(agent.agent.wait().success());
-    client.wait().expect("sent away");
+        // Beside it, the agent leaves in good order.
+        let mut client = agent.ssh(&arguments).spawn().expect("OpenSSH's client");
+        std::thread::sleep(Duration::from_secs(1));
+        let stopped = Instant::now();
+        agent.agent.signal(Signal::SIGTERM);
+        check("agent Ctrl-C with a silent SSH client", &end_at_once(&mut agent, CONNECTION_LINE, stopped));
+        assert!(agent.agent.wait().success());
+        client.wait().expect("sent away");
+    });
 }
 
 #[test]
 fn a_target_that_does_not_answer_is_given_up() {
-    if !has_openssh() {
-        return;
-    }
-    let agent = SshAgent::start();
-    let (target, _waiting) = unanswering();
-    let target = address(&target).to_string();
-    let started = Instant::now();
-    let mut client =
-        agent.ssh(&["-W", &target, "agent"]).stdout(Stdio::piped()).spawn().expect("OpenSSH's client");
-    let output = client.stdout.take().expect("piped").read_to_end(&mut Vec::new());
-    assert_eq!(output.expect("the end"), 0);
-    assert_eq!(client.wait().expect("ended").code(), Some(255));
-    assert!(started.elapsed() < Duration::from_secs(20));
+    with_ssh(|agent| {
+        let (target, _waiting) = unanswering();
+        let target = address(&target).to_string();
+        let started = Instant::now();
+        let mut client =
+            agent.ssh(&["-W", &target, "agent"]).stdout(Stdio::piped()).spawn().expect("OpenSSH's client");
+        let output = client.stdout.take().expect("piped").read_to_end(&mut Vec::new());
+        assert_eq!(output.expect("the end"), 0);
+        assert_eq!(client.wait().expect("ended").code(), Some(255));
+        assert!(started.elapsed() < Duration::from_secs(20));
+    });
 }

@@ -2,22 +2,20 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
-use recipes::broker::{Broker, serve};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use disconnect_attribution::ConnectType::ClientToServer;
+use disconnect_attribution::{
+    CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream, Trigger,
+};
+use recipes::broker::{self as recipe, Sessions, explain, lost};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 
-use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, reset};
+use crate::site::{LONG, SHORT, Site, World, common_faults, kill_python, serve};
 
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(300);
 const LOGIN: &[u8] = b"\x01\x00\x05alice";
 const PING: &[u8] = b"\x0c\x00\x00";
 
@@ -29,121 +27,126 @@ print(socket.recv(3))
 time.sleep(600)
 ";
 
-struct Running {
-    port: u16,
-    process: Cause,
-    lines: Lines,
-    connections: mpsc::UnboundedReceiver<AbortHandle>,
+type Stream = TrackedStream<tokio::net::TcpStream>;
+
+fn run(keepalive: Duration) -> Site {
+    let sessions = Arc::<Sessions>::default();
+    serve(move |socket, world| connection(socket, world, Arc::clone(&sessions), keepalive))
 }
 
-async fn run(keepalive: Duration) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let (process, lines) = (Cause::default(), Lines::default());
-    let broker = Arc::new(Broker {
-        process: process.clone(),
-        keepalive,
-        may_log_in: |client| {
-            assert_ne!(client, b"panic", "a bug");
-            client == b"alice"
-        },
-        sessions: Mutex::default(),
-    });
-    let (sender, connections) = mpsc::unbounded_channel();
-    let log = lines.clone();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let (broker, log) = (broker.clone(), log.emit());
-            let connection = tokio::spawn(async move { serve(socket, &broker, log).await });
-            let _ = sender.send(connection.abort_handle());
+async fn connection(
+    socket: tokio::net::TcpStream,
+    world: World,
+    sessions: Arc<Sessions>,
+    keepalive: Duration,
+) {
+    let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
+    let mut stream = guard.track(socket, Initiator::Client);
+    tokio::select! {
+        _ = session(&mut stream, &sessions, keepalive) => {}
+        _ = guard.cause().ended() => {}
+    }
+}
+
+/// Reads packets until there is a reason to end, which is recorded.
+async fn session(stream: &mut Stream, sessions: &Sessions, keepalive: Duration) -> Option<()> {
+    let cause = stream.cause();
+    let Ok(login) = timeout(keepalive, packet(stream)).await else {
+        cause.record(Evidence::Local, lost(Trigger::HandshakeTimeout));
+        return None;
+    };
+    let heard = match login? {
+        (1, client) if client == b"alice" => sessions.log_in(client, cause.clone(), keepalive),
+        (1, _) => return refuse(stream, recipe::BAD_USER_NAME_OR_PASSWORD).await,
+        _ => return refuse(stream, recipe::MALFORMED_PACKET).await,
+    };
+    loop {
+        let Ok(read) = timeout(keepalive, packet(stream)).await else {
+            return refuse(stream, recipe::KEEP_ALIVE_TIMEOUT).await;
+        };
+        let (kind, packet) = read?;
+        assert_ne!(packet, b"panic", "a bug");
+        *heard.lock().expect("no panic") = Instant::now();
+        match kind {
+            14 => {
+                let end = Disconnect::from_close_code(ClientToServer, CloseCode::Mqtt(0), Initiator::Client);
+                cause.record(Evidence::Peer, end);
+                return None;
+            }
+            kind => stream.write_all(&[kind, 0, 0]).await.ok()?,
         }
-    });
-    Running { port, process, lines, connections }
+    }
 }
 
-impl Running {
-    fn send(&self, bytes: &[u8]) -> TcpStream {
-        let mut client = TcpStream::connect(("127.0.0.1", self.port)).expect("accepted");
-        client.write_all(bytes).expect("sent");
-        client
-    }
+async fn refuse<T>(stream: &mut Stream, reason: u8) -> Option<T> {
+    stream.cause().record(Evidence::Local, explain(reason));
+    let _ = stream.write_all(&[14, 0, 1, reason]).await;
+    None
+}
 
-    /// A client that is logged in.
-    fn client(&self) -> TcpStream {
-        let mut client = self.send(&[LOGIN, PING].concat());
-        client.read_exact(&mut [0; 3]).expect("answered");
-        client
+/// A byte for the kind, two for the length, and the rest.
+async fn packet(stream: &mut Stream) -> Option<(u8, Vec<u8>)> {
+    let kind = stream.read_u8().await.ok()?;
+    if !(1..=14).contains(&kind) {
+        return refuse(stream, recipe::MALFORMED_PACKET).await;
     }
+    let mut packet = vec![0; stream.read_u16().await.ok()?.into()];
+    if packet.len() > 1000 {
+        return refuse(stream, recipe::PACKET_TOO_LARGE).await;
+    }
+    stream.read_exact(&mut packet).await.ok()?;
+    Some((kind, packet))
+}
+
+/// A client that is logged in.
+fn client(site: &Site) -> TcpStream {
+    let mut client = site.send(&[LOGIN, PING].concat());
+    client.read_exact(&mut [0; 3]).expect("answered");
+    client
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_brokers_connection_ends_as_its_row_records() {
     let mut row = Row::of("broker");
-    a_client_ends_it(&mut row).await;
-    a_packet_ends_it(&mut row).await;
-    the_broker_ends_it(&mut row).await;
-    row.complete();
-}
+    common_faults(&mut row, |keepalive| {
+        let site = run(keepalive);
+        let client = client(&site);
+        (site, client)
+    });
+    let site = run(LONG);
+    client(&site).write_all(b"\x0e\x00\x00").expect("sent");
+    row.check("clean close", &site.wait());
 
-async fn a_client_ends_it(row: &mut Row) {
-    let broker = run(LONG).await;
-    broker.client().write_all(b"\x0e\x00\x00").expect("sent");
-    row.check("clean close", &broker.lines.wait());
+    kill_python(&mut row, &site, CLIENT);
 
-    let mut client = Peer::python(CLIENT, &[&broker.port.to_string()]);
-    client.line();
-    client.kill();
-    row.check("killed", &broker.lines.wait());
+    drop(site.send(&[LOGIN, b"\x0c\x00"].concat()));
+    row.check("cut in a packet", &site.wait());
 
-    let client = broker.client();
-    reset(&client);
-    drop(client);
-    row.check("reset", &broker.lines.wait());
+    let _old = client(&site);
+    let _new = client(&site);
+    row.check("taken over by the same client", &site.wait());
 
-    drop(broker.send(&[LOGIN, b"\x0c\x00"].concat()));
-    row.check("cut in a packet", &broker.lines.wait());
-
-    let _old = broker.client();
-    let _new = broker.client();
-    row.check("taken over by the same client", &broker.lines.wait());
-}
-
-async fn a_packet_ends_it(row: &mut Row) {
     for (fault, bytes) in [
         ("a packet that is too large", &b"\x01\x00\x05alice\x03\xff\xff"[..]),
         ("an unknown packet", b"\x01\x00\x05alice\x0f\x00\x00"),
         ("bad login", b"\x01\x00\x03eve"),
-        ("panic", b"\x01\x00\x05panic"),
+        ("panic", b"\x01\x00\x05alice\x03\x00\x05panic"),
         ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n"),
         ("an HTTP request", b"GET / HTTP/1.1\r\n\r\n"),
     ] {
-        let broker = run(LONG).await;
-        let _client = broker.send(bytes);
-        row.check(fault, &broker.lines.wait());
+        let site = run(LONG);
+        let _client = site.send(bytes);
+        row.check(fault, &site.wait());
     }
-}
 
-async fn the_broker_ends_it(row: &mut Row) {
-    let broker = run(SHORT).await;
-    let _silent = broker.client();
-    row.check("idle timeout", &broker.lines.wait());
-    let _silent = broker.send(b"");
-    row.check("no login in time", &broker.lines.wait());
+    let site = run(SHORT);
+    let _silent = site.connect();
+    row.check("no login in time", &site.wait());
 
-    let broker = run(SHORT).await;
-    let _frozen = broker.client();
-    std::thread::sleep(SHORT * 2 / 3);
-    let _new = broker.client();
-    row.check("taken over after a silence", &broker.lines.wait());
-
-    let broker = run(LONG).await;
-    let _client = broker.client();
-    let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
-    broker.process.record(Evidence::Local, shutdown);
-    row.check("shutdown", &broker.lines.wait());
-
-    let mut broker = run(LONG).await;
-    let _client = broker.client();
-    broker.connections.recv().await.expect("a connection").abort();
-    row.check("aborted", &broker.lines.wait());
+    let site = run(SHORT * 3);
+    let _frozen = client(&site);
+    std::thread::sleep(SHORT * 2);
+    let _new = client(&site);
+    row.check("taken over after a silence", &site.wait());
+    row.complete();
 }

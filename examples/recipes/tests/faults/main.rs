@@ -4,7 +4,6 @@
 //! and fails if a cell was left out.
 #![cfg(unix)]
 
-mod axum_server;
 mod axum_websocket;
 mod broker;
 mod grpc;
@@ -19,6 +18,7 @@ mod quic;
 mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
+mod site;
 mod ssh;
 mod teardown;
 mod terminal;

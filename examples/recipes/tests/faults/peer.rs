@@ -1,13 +1,15 @@
 //! Peers that are not ours.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::SockRef;
+
+use crate::respawned::{RESPAWNED, respawn};
 
 /// Debian's Python, which has the packages that `.ci/run` installs.
 const PYTHON: &str = "/usr/bin/python3";
@@ -44,6 +46,14 @@ impl Peer {
 
     pub(crate) fn python(script: &str, arguments: &[&str]) -> Self {
         Self::spawn(Command::new(PYTHON).args(["-u", "-c", script]).args(arguments))
+    }
+
+    /// A test of this binary in a process of its own, once it has printed where it listens.
+    pub(crate) fn serving(test: &str, what: &str) -> (Self, SocketAddr) {
+        let mut process = Self::spawn(respawn(test).env(RESPAWNED, what));
+        let line = process.read_until("listening on ");
+        let (_, address) = line.trim().rsplit_once(' ').expect("an address");
+        (process, address.parse().expect("an address"))
     }
 
     /// Reads its next line of output.
@@ -102,13 +112,6 @@ impl Drop for Peer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Two ends of one TCP connection.
-pub(crate) fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-    (client, listener.accept().expect("accepted").0)
 }
 
 /// Resets without a goodbye, as a host that has lost its state does.

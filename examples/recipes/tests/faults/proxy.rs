@@ -1,21 +1,24 @@
 //! Proxies between sockets that fail.
 
-use recipes::proxy_std;
-use recipes::proxy_tokio;
 use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
+use disconnect_attribution::ConnectType::ClientToServer;
+use disconnect_attribution::{
+    Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
+};
+use recipes::proxy::{pass_on_a_break, proxy};
+use tokio::time::sleep;
 
-use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, asynchronous, pair, reset};
-
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(100);
+use crate::peer::{Peer, reset};
+use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
 
 /// A server of its own that echoes, and is killed.
 const ECHO: &str = "
@@ -28,77 +31,105 @@ while data := socket.recv(100):
 print('done')
 ";
 
-fn shutdown() -> Disconnect {
-    Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
+/// A proxy to an upstream, with an idle policy.
+type Start = fn(SocketAddr, Duration) -> Site;
+
+fn on_threads(upstream: SocketAddr, idle: Duration) -> Site {
+    serve(move |socket, world| async move {
+        let socket = socket.into_std().expect("a socket");
+        socket.set_nonblocking(false).expect("set");
+        let server = TcpStream::connect(upstream).expect("accepted");
+        let copying = move || copy_on_threads(&socket, &server, &world, idle);
+        let _ = tokio::task::spawn_blocking(copying).await;
+    })
 }
 
-/// The sockets of a proxy and of both its peers.
-struct Legs {
+fn on_tokio(upstream: SocketAddr, idle: Duration) -> Site {
+    with_policy(upstream, idle, pending)
+}
+
+fn with_policy<P: Future<Output = Disconnect> + Send + 'static>(
+    upstream: SocketAddr,
+    idle: Duration,
+    policy: fn() -> P,
+) -> Site {
+    serve(move |socket, world| async move {
+        let server = tokio::net::TcpStream::connect(upstream).await.expect("accepted");
+        proxy(socket, server, &world.agent, idle, policy(), world.lines.emit()).await;
+    })
+}
+
+/// The loop of the guard's page, which looks up at times: it has an idle policy, and hears of a shutdown.
+fn copy_on_threads(client: &TcpStream, server: &TcpStream, world: &World, idle: Duration) {
+    let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
+    let (cause, heard, has_panicked) = (guard.cause(), Mutex::new(Instant::now()), AtomicBool::new(false));
+    let track = |socket, peer| guard.track(socket, peer).with_half_close();
+    let [from_client, to_client] = [(); 2].map(|()| track(client, Initiator::Client));
+    let [from_server, to_server] = [(); 2].map(|()| track(server, Initiator::Server));
+    let pump = |mut from: TrackedStream<&TcpStream>, mut to: TrackedStream<&TcpStream>| {
+        let _ = from.get_ref().set_read_timeout(Some(SHORT / 2));
+        let mut buffer = [0; 1024];
+        while cause.get().is_none() && !has_panicked.load(Relaxed) {
+            match from.read(&mut buffer) {
+                Ok(0) => return drop(to.get_ref().shutdown(Shutdown::Write)),
+                Ok(length) => {
+                    *heard.lock().expect("no panic") = Instant::now();
+                    assert_ne!(buffer[..length], *b"panic", "a bug");
+                    let _ = to.write_all(&buffer[..length]);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if heard.lock().expect("no panic").elapsed() >= idle {
+                        let end = Disconnect::closed_by(ClientToServer, Initiator::Agent);
+                        cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        pass_on_a_break(&cause, [client, server]);
+    };
+    let pump = |from, to| {
+        catch_unwind(AssertUnwindSafe(|| pump(from, to))).unwrap_or_else(|panic| {
+            has_panicked.store(true, Relaxed);
+            pass_on_a_break(&cause, [client, server]);
+            resume_unwind(panic);
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| pump(from_client, to_server));
+        pump(from_server, to_client);
+    });
+}
+
+/// The sockets of both peers.
+struct Peers {
     client: TcpStream,
-    from: TcpStream,
-    to: TcpStream,
     server: TcpStream,
 }
 
-impl Legs {
-    fn new() -> Self {
-        let ((client, from), (to, server)) = (pair(), pair());
-        Self { client, from, to, server }
-    }
-
-    fn on_threads(self, idle: Duration) -> Running<thread::JoinHandle<()>> {
-        let (agent, lines) = (Cause::default(), Lines::default());
-        let (cause, log) = (agent.clone(), lines.emit());
-        let Self { from, to, .. } = self;
-        let inspect = |bytes: &[u8]| assert_ne!(bytes, b"panic", "a bug");
-        Running {
-            client: self.client,
-            server: self.server,
-            agent,
-            lines,
-            proxy: thread::spawn(move || {
-                proxy_std::proxy(&from, &to, &cause, idle, inspect, log);
-            }),
-        }
-    }
-
-    fn on_tokio(
-        self,
-        idle: Duration,
-        policy: impl Future<Output = Disconnect> + Send + 'static,
-    ) -> Running<tokio::task::JoinHandle<()>> {
-        let (agent, lines) = (Cause::default(), Lines::default());
-        let (cause, log) = (agent.clone(), lines.emit());
-        let (from, to) = (asynchronous(self.from), asynchronous(self.to));
-        Running {
-            client: self.client,
-            server: self.server,
-            agent,
-            lines,
-            proxy: tokio::spawn(async move {
-                proxy_tokio::proxy(from, to, &cause, idle, policy, log).await;
-            }),
-        }
-    }
+/// A proxy, and peers that have heard of each other.
+fn up(start: impl FnOnce(SocketAddr) -> Site) -> (Site, Peers) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let site = start(listener.local_addr().expect("bound"));
+    let mut client = site.send(b"?");
+    let mut server = patient(listener.accept().expect("dialled").0);
+    server.read_exact(&mut [0]).expect("passed on");
+    server.write_all(b"!").expect("sent");
+    client.read_exact(&mut [0]).expect("passed on");
+    (site, Peers { client, server })
 }
 
-/// A proxy that runs, and both of its peers.
-struct Running<T> {
-    client: TcpStream,
-    server: TcpStream,
-    agent: Cause,
-    lines: Lines,
-    proxy: T,
-}
+impl Client for Peers {
+    fn reset(self) {
+        reset(&self.server);
+        drop(self.server);
+        assert!(is_reset(&self.client), "passed on");
+    }
 
-impl<T> Running<T> {
-    /// Sends a byte each way, so that both legs are up.
-    fn up(mut self) -> Self {
-        self.client.write_all(b"?").expect("sent");
-        self.server.read_exact(&mut [0]).expect("passed on");
-        self.server.write_all(b"!").expect("sent");
-        self.client.read_exact(&mut [0]).expect("passed on");
-        self
+    fn read_goodbye(&mut self, _: &str) {
+        // What was decided is no reset for either.
+        self.client.read_to_end(&mut Vec::new()).expect("a FIN");
+        self.server.read_to_end(&mut Vec::new()).expect("a FIN");
     }
 }
 
@@ -106,132 +137,93 @@ fn is_reset(mut socket: &TcpStream) -> bool {
     socket.read_to_end(&mut Vec::new()).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
-fn is_closed(mut socket: &TcpStream) -> bool {
-    socket.read_to_end(&mut Vec::new()).is_ok()
-}
+/// The faults that either proxy meets alike.
+fn both_proxies_meet(row: &mut Row, start: Start) {
+    common_faults(row, |idle| up(|upstream| start(upstream, idle)));
+    let start = |upstream| start(upstream, LONG);
 
-fn finish(socket: &TcpStream) {
-    socket.shutdown(Shutdown::Write).expect("half closed");
-}
-
-/// The faults of both peers, and a shutdown, which either proxy meets alike.
-fn both_proxies_meet<T>(row: &mut Row, start: fn(Legs) -> Running<T>) {
-    a_peer_stops_sending(row, start);
-    a_peer_dies(row, start);
-
-    let proxy = start(Legs::new()).up();
-    proxy.agent.record(Evidence::Local, shutdown());
-    assert!(is_closed(&proxy.client), "a FIN, since it was decided");
-    assert!(is_closed(&proxy.server), "a FIN, since it was decided");
-    row.check("shutdown", &proxy.lines.wait());
-
-    let mut proxy = start(Legs::new()).up();
-    finish(&proxy.client);
-    proxy.server.read_to_end(&mut Vec::new()).expect("all");
-    proxy.agent.record(Evidence::Local, shutdown());
-    assert!(is_closed(&proxy.client), "a FIN, since it was decided");
-    row.check("shutdown after a half close", &proxy.lines.wait());
-}
-
-fn a_peer_stops_sending<T>(row: &mut Row, start: fn(Legs) -> Running<T>) {
-    let mut proxy = start(Legs::new()).up();
-    proxy.client.write_all(b"all").expect("sent");
-    finish(&proxy.client);
-    proxy.server.read_to_end(&mut Vec::new()).expect("all");
-    proxy.server.write_all(b"an answer").expect("sent");
-    drop(proxy.server);
-    assert_eq!(proxy.client.read_to_end(&mut Vec::new()).expect("all"), 9);
-    let end = proxy.lines.wait();
+    let (site, mut peers) = up(start);
+    peers.client.write_all(b"all").expect("sent");
+    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    peers.server.read_to_end(&mut Vec::new()).expect("all");
+    peers.server.write_all(b"an answer").expect("sent");
+    drop(peers.server);
+    assert_eq!(peers.client.read_to_end(&mut Vec::new()).expect("all"), 9);
+    let end = site.wait();
     assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(4), Some(10)));
     row.check("clean close", &end);
 
-    let mut proxy = start(Legs::new()).up();
-    drop(proxy.server);
-    assert_eq!(proxy.client.read_to_end(&mut Vec::new()).expect("all"), 0);
-    drop(proxy.client);
-    row.check("the server stops first", &proxy.lines.wait());
-}
+    let (site, mut peers) = up(start);
+    drop(peers.server);
+    assert_eq!(peers.client.read_to_end(&mut Vec::new()).expect("all"), 0);
+    drop(peers.client);
+    row.check("the server stops first", &site.wait());
 
-fn a_peer_dies<T>(row: &mut Row, start: fn(Legs) -> Running<T>) {
     let mut server = Peer::python(ECHO, &[]);
-    let port = server.line().parse().expect("a port");
-    let to = TcpStream::connect(("127.0.0.1", port)).expect("connected");
-    let mut proxy = start(Legs { to, ..Legs::new() });
-    proxy.client.write_all(b"?").expect("sent");
-    proxy.client.read_exact(&mut [0]).expect("echoed");
+    let site = start(format!("127.0.0.1:{}", server.line()).parse().expect("an address"));
+    let mut client = site.send(b"?");
+    client.read_exact(&mut [0]).expect("echoed");
     server.kill();
-    assert_eq!(proxy.client.read_to_end(&mut Vec::new()).expect("a FIN"), 0);
-    drop(proxy.client);
-    row.check("killed", &proxy.lines.wait());
+    assert_eq!(client.read_to_end(&mut Vec::new()).expect("a FIN"), 0);
+    drop(client);
+    row.check("killed", &site.wait());
 
-    let proxy = start(Legs::new()).up();
-    reset(&proxy.server);
-    drop(proxy.server);
-    assert!(is_reset(&proxy.client), "passed on");
-    row.check("reset", &proxy.lines.wait());
+    let (site, peers) = up(start);
+    reset(&peers.client);
+    drop(peers.client);
+    assert!(is_reset(&peers.server), "passed on");
+    row.check("the client's leg is reset", &site.wait());
 
-    let proxy = start(Legs::new()).up();
-    reset(&proxy.client);
-    drop(proxy.client);
-    assert!(is_reset(&proxy.server), "passed on");
-    row.check("the client's leg is reset", &proxy.lines.wait());
+    let (site, mut peers) = up(start);
+    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    peers.server.read_to_end(&mut Vec::new()).expect("all");
+    site.shut_down();
+    peers.read_goodbye("shutdown");
+    row.check("shutdown after a half close", &site.wait());
 }
 
-#[test]
-fn a_proxy_on_threads_ends_as_its_row_records() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_on_threads_ends_as_its_row_records() {
     let mut row = Row::of("proxy, std");
-    both_proxies_meet(&mut row, |legs| legs.on_threads(LONG));
+    both_proxies_meet(&mut row, on_threads);
 
-    let proxy = Legs::new().on_threads(SHORT).up();
-    assert!(is_closed(&proxy.server), "a FIN, since it was decided");
-    row.check("idle timeout", &proxy.lines.wait());
-
-    let mut proxy = Legs::new().on_threads(LONG).up();
-    proxy.client.write_all(b"panic").expect("sent");
-    assert!(is_reset(&proxy.server), "cut");
-    assert!(proxy.proxy.join().is_err());
-    row.check("panic", &proxy.lines.wait());
-
+    let (site, mut peers) = up(|upstream| on_threads(upstream, LONG));
+    peers.client.write_all(b"panic").expect("sent");
+    assert!(is_reset(&peers.server), "cut");
+    row.check("panic", &site.wait());
     row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_on_tokio_ends_as_its_row_records() {
     let mut row = Row::of("proxy, tokio");
-    both_proxies_meet(&mut row, |legs| legs.on_tokio(LONG, pending()));
+    both_proxies_meet(&mut row, on_tokio);
 
     let started = Instant::now();
-    let mut proxy = Legs::new().on_tokio(SHORT, pending()).up();
+    let (_site, mut peers) = up(|upstream| on_tokio(upstream, SHORT));
     // Each byte restarts the timer.
     for _ in 0..5 {
         thread::sleep(SHORT / 2);
-        proxy.client.write_all(b"?").expect("sent");
+        peers.client.write_all(b"?").expect("sent");
     }
-    assert!(is_closed(&proxy.server), "a FIN, since it was decided");
+    peers.read_goodbye("idle timeout");
     assert!(started.elapsed() >= SHORT * 7 / 2);
-    row.check("idle timeout", &proxy.lines.wait());
 
-    let policy = async {
-        tokio::time::sleep(SHORT).await;
-        let refused = Disconnect::new(ConnectType::ClientToServer, DisconnectReason::Rejected);
+    let refuses = || async {
+        sleep(SHORT).await;
+        let refused = Disconnect::new(ClientToServer, DisconnectReason::Rejected);
         refused.with_initiator(Initiator::Agent)
     };
-    let proxy = Legs::new().on_tokio(LONG, policy).up();
-    finish(&proxy.client);
-    assert!(is_closed(&proxy.client), "a FIN, since it was decided");
-    row.check("policy after a half close", &proxy.lines.wait());
+    let (site, mut peers) = up(|upstream| with_policy(upstream, LONG, refuses));
+    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    peers.read_goodbye("policy");
+    row.check("policy after a half close", &site.wait());
 
-    let proxy = Legs::new().on_tokio(LONG, pending()).up();
-    proxy.proxy.abort();
-    row.check("aborted", &proxy.lines.wait());
-
-    let bug = async {
-        tokio::time::sleep(SHORT).await;
+    let panics = || async {
+        sleep(SHORT).await;
         panic!("a bug")
     };
-    let proxy = Legs::new().on_tokio(LONG, bug).up();
-    assert!(proxy.proxy.await.is_err());
-    row.check("panic", &proxy.lines.wait());
-
+    let (site, _peers) = up(|upstream| with_policy(upstream, LONG, panics));
+    row.check("panic", &site.wait());
     row.complete();
 }

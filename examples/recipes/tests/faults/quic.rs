@@ -1,67 +1,63 @@
 //! QUIC, against a quinn client.
 
-use recipes::quinn;
 use std::future::pending;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::quinn::crypto::rustls::QuicClientConfig;
-use ::quinn::rustls::RootCertStore;
-use ::quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use ::quinn::rustls::pki_types::CertificateDer;
 use ::quinn::{
-    ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, RecvStream,
-    SendStream, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, Connection, Endpoint, EndpointConfig, RecvStream, SendStream, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
 };
-use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator};
+use disconnect_attribution::ConnectType::ClientToServer;
+use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator, Trigger};
 use futures_util::FutureExt;
+use quinn_proto::RandomConnectionIdGenerator;
+use recipes::quinn;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::Peer;
 use crate::respawned::{RESPAWNED, respawn};
+use crate::site::{LONG, SHORT, World, shutdown};
+use crate::tls;
 use crate::words::words;
 
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(150);
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-fn echo(bytes: &[u8]) -> Vec<u8> {
-    assert_ne!(bytes, b"panic", "a bug");
-    bytes.to_vec()
+/// Echoes one stream until its client has sent all, or says nothing.
+async fn echo(mut send: SendStream, mut receive: RecvStream, cause: Cause, idle: Duration) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        let Ok(read) = tokio::time::timeout(idle, receive.read(&mut buffer)).await else {
+            let end = Disconnect::closed_by(ClientToServer, Initiator::Server);
+            cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
+            return Ok(());
+        };
+        let Some(length) = read? else { return Ok(()) };
+        assert_ne!(buffer[..length], *b"panic", "a bug");
+        send.write_all(&buffer[..length]).await?;
+    }
 }
 
 struct Server {
     address: SocketAddr,
     certificate: CertificateDer<'static>,
-    agent: Cause,
-    connection: Lines,
-    streams: Lines,
+    /// Its lines are the streams'.
+    world: World,
     task: JoinHandle<()>,
-    bug: Bug,
-}
-
-/// Part of a log statement that panics if its connection clones it for a stream.
-#[derive(Debug, Default)]
-struct Bug(Arc<AtomicBool>);
-
-impl Clone for Bug {
-    fn clone(&self) -> Self {
-        assert!(!self.0.load(Relaxed), "a bug");
-        Self(self.0.clone())
-    }
+    /// Whether the connection's task panics at its next stream.
+    has_bug: Arc<AtomicBool>,
 }
 
 fn serve(idle: Duration) -> Server {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
-    let certificate = made.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut config = ServerConfig::with_single_cert(vec![certificate.clone()], key.into()).expect("a config");
+    let (certificate, key) = tls::certificate();
+    let mut config = ServerConfig::with_single_cert(vec![certificate.clone()], key).expect("a config");
     let mut transport = TransportConfig::default();
     // Short, so that the tests need not wait; pings keep a connection open that is not dead.
     transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
@@ -69,28 +65,22 @@ fn serve(idle: Duration) -> Server {
     config.transport_config(Arc::new(transport));
     let endpoint = Endpoint::server(config, ADDRESS.into()).expect("a free port");
     let address = endpoint.local_addr().expect("bound");
-    let (agent, connection, streams) = (Cause::default(), Lines::default(), Lines::default());
-    let (cause, log, lines) = (agent.clone(), connection.emit(), streams.clone());
-    let bug = Bug::default();
-    let in_log = bug.clone();
+    let (world, has_bug) = (World::default(), Arc::<AtomicBool>::default());
+    let (World { agent, lines, connection }, is_wrong) = (world.clone(), Arc::clone(&has_bug));
     let task = tokio::spawn(async move {
         let incoming = endpoint.accept().await.expect("a client");
-        let log_stream = move |end| {
-            let _: &Bug = &in_log;
-            lines.emit()(end);
+        let echo = move |send, receive, cause| {
+            assert!(!is_wrong.load(Relaxed), "a bug");
+            echo(send, receive, cause, idle)
         };
-        quinn::serve(incoming, &cause, idle, echo, log_stream, log).await;
+        quinn::serve(incoming, &agent, idle, echo, move |end| lines.emit()(end), connection.emit()).await;
         endpoint.wait_idle().await;
     });
-    Server { address, certificate, agent, connection, streams, task, bug }
+    Server { address, certificate, world, task, has_bug }
 }
 
 fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    if let Some(certificate) = certificate {
-        roots.add(certificate.clone()).expect("a root");
-    }
-    let tls = ::quinn::rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let tls = tls::client_config(certificate);
     ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).expect("TLS 1.3")))
 }
 
@@ -121,18 +111,11 @@ async fn client(server: &Server) -> Client {
     open(endpoint, server.address, &server.certificate).await
 }
 
-fn shutdown() -> Disconnect {
-    Disconnect::shutdown(AgentToClient, Initiator::Agent)
-}
-
 /// A client in a process of its own, so that it can be killed.
 #[test]
 fn a_client_process_stays_until_it_is_killed() {
-    let Some(address) = std::env::var_os(RESPAWNED) else {
-        return;
-    };
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let address = address.to_str().expect("text").parse().expect("an address");
+    let Ok(address) = std::env::var(RESPAWNED) else { return };
+    let address = address.parse().expect("an address");
     let certificate = std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
     Runtime::new().expect("a runtime").block_on(async {
         let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
@@ -154,31 +137,12 @@ fn client_process(server: &Server) -> Peer {
     client
 }
 
-/// Connection IDs that are not made with a key.
-#[derive(Default)]
-struct Ids(u64);
-
-impl ConnectionIdGenerator for Ids {
-    fn generate_cid(&mut self) -> ConnectionId {
-        self.0 += 1;
-        ConnectionId::new(&self.0.to_be_bytes())
-    }
-
-    fn cid_len(&self) -> usize {
-        8
-    }
-
-    fn cid_lifetime(&self) -> Option<Duration> {
-        None
-    }
-}
-
 /// A client whose host restarts: it has lost its state, but not the key that its resets are made with.
 fn restart(server: &Server) -> (Runtime, Endpoint) {
     let socket = UdpSocket::bind(ADDRESS).expect("a free port");
     let mut config = EndpointConfig::default();
     // With quinn's own, the packets after the restart would be a stranger's, and get no answer.
-    config.cid_generator(|| Box::<Ids>::default());
+    config.cid_generator(|| Box::<RandomConnectionIdGenerator>::default());
     let endpoint = |socket: UdpSocket| {
         Endpoint::new(config.clone(), None, socket, Arc::new(TokioRuntime)).expect("an endpoint")
     };
@@ -196,10 +160,6 @@ fn restart(server: &Server) -> (Runtime, Endpoint) {
     (second, endpoint)
 }
 
-fn start() -> Server {
-    serve(LONG)
-}
-
 /// The rows of a connection and of the stream that runs over it.
 struct Rows {
     connections: Row,
@@ -208,8 +168,8 @@ struct Rows {
 
 impl Rows {
     fn check(&mut self, fault: &'static str, server: &Server) {
-        self.connections.check(fault, &server.connection.wait());
-        self.streams.check(fault, &server.streams.wait());
+        self.connections.check(fault, &server.world.connection.wait());
+        self.streams.check(fault, &server.world.lines.wait());
     }
 }
 
@@ -226,7 +186,7 @@ async fn a_connection_and_its_stream_end_as_their_rows_record() {
 }
 
 async fn the_client_closes_the_connection(rows: &mut Rows) {
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.finish().expect("open");
     assert_eq!(held.receive.read_to_end(9).await.expect("finished"), b"");
@@ -235,32 +195,32 @@ async fn the_client_closes_the_connection(rows: &mut Rows) {
     rows.check("clean close", &server);
 
     for (fault, code) in [("close 7, not taught", 7), ("close 16, taught by the site", 16)] {
-        let server = start();
+        let server = serve(LONG);
         let held = client(&server).await;
         held.connection.close(VarInt::from_u32(code), b"as asked");
         rows.check(fault, &server);
     }
 
-    let server = start();
+    let server = serve(LONG);
     let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
     let connecting = endpoint.connect_with(config(None), server.address, "localhost");
     connecting.expect("started").await.expect_err("refused");
-    let end = server.connection.wait();
+    let end = server.world.connection.wait();
     rows.connections.check("a refused certificate", &end);
 }
 
 async fn the_client_is_gone(rows: &mut Rows) {
-    let server = start();
+    let server = serve(LONG);
     client_process(&server).kill();
     rows.check("killed", &server);
 
-    let server = Arc::new(start());
+    let server = Arc::new(serve(LONG));
     let restarted = Arc::clone(&server);
     // A runtime can be neither run nor dropped within another.
     let restarted = spawn_blocking(move || restart(&restarted)).await;
     let (runtime, endpoint) = restarted.expect("no panic");
-    rows.connections.check("reset", &server.connection.wait());
-    let end = server.streams.wait();
+    rows.connections.check("reset", &server.world.connection.wait());
+    let end = server.world.lines.wait();
     rows.streams.check("the connection is reset", &end);
     let stopped = spawn_blocking(|| {
         drop(endpoint);
@@ -270,12 +230,12 @@ async fn the_client_is_gone(rows: &mut Rows) {
 }
 
 async fn the_client_ends_its_stream(row: &mut Row) {
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.reset(VarInt::from_u32(5)).expect("open");
-    row.check("reset", &server.streams.wait());
+    row.check("reset", &server.world.lines.wait());
 
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.receive.stop(VarInt::from_u32(6)).expect("open");
     // This side learns of it when it writes, so it has to have something to echo.
@@ -285,7 +245,7 @@ async fn the_client_ends_its_stream(row: &mut Row) {
             break;
         }
     }
-    row.check("STOP_SENDING 6", &server.streams.wait());
+    row.check("STOP_SENDING 6", &server.world.lines.wait());
 }
 
 async fn this_side_ends_both(rows: &mut Rows) {
@@ -293,38 +253,39 @@ async fn this_side_ends_both(rows: &mut Rows) {
     let _held = client(&server).await;
     rows.check("idle timeout", &server);
 
-    let server = start();
+    let server = serve(LONG);
     let held = client(&server).await;
-    server.agent.record(Evidence::Local, shutdown());
+    server.world.agent.record(Evidence::Local, shutdown());
     rows.check("shutdown", &server);
     let reason = held.connection.closed().await.to_string();
     assert!(reason.starts_with("closed by peer"), "{reason}");
 
-    let server = start();
+    let server = serve(LONG);
     let _held = client(&server).await;
     server.task.abort();
     rows.check("aborted", &server);
 }
 
 async fn a_bug_ends_one_of_both(rows: &mut Rows) {
-    let server = start();
+    let server = serve(LONG);
     let held = client(&server).await;
-    server.bug.0.store(true, Relaxed);
+    server.has_bug.store(true, Relaxed);
     let _second = held.connection.open_bi().await.expect("opened").0.write_all(b"hello").await;
-    rows.connections.check("panic", &server.connection.wait());
-    let end = server.streams.wait();
-    rows.streams.check("the connection's task panics", &end);
+    rows.connections.check("panic", &server.world.connection.wait());
+    let ends = server.world.lines.wait_for(2);
+    rows.streams.check("panic", &ends[0]);
+    rows.streams.check("the connection's task panics", &ends[1]);
 
-    let server = start();
+    let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.write_all(b"panic").await.expect("sent");
-    rows.streams.check("panic", &server.streams.wait());
+    rows.streams.check("panic", &server.world.lines.wait());
 }
 
 /// Each stream's task and the connection's meet the close at the same time, and all of them know it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn streams_of_a_closed_connection_never_guess() {
-    for run in 0..200 {
+    for run in 0..50 {
         let server = serve(LONG);
         let client = client(&server).await;
         let mut open = Vec::new();
@@ -333,8 +294,8 @@ async fn streams_of_a_closed_connection_never_guess() {
         }
         client.connection.close(VarInt::from_u32(16), b"expired");
         let expected = "client_to_server ended by client: rejected (quic_app:16)";
-        assert_eq!(words(&server.connection.wait()), format!("{expected}: expired"), "{run}");
-        for end in server.streams.wait_for(5) {
+        assert_eq!(words(&server.world.connection.wait()), format!("{expected}: expired"), "{run}");
+        for end in server.world.lines.wait_for(5) {
             let expected =
                 "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";
             assert_eq!(words(&end), expected, "{run}");

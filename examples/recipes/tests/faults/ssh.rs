@@ -19,7 +19,10 @@ use crate::matrix::Row;
 use crate::peer::{Peer, asynchronous, has, reset};
 use crate::words::words;
 
-use recipes::russh_server::{self, Site};
+mod server;
+mod session;
+
+use server::Site;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -88,7 +91,7 @@ fn serve_with(keys: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Server {
     let task = tokio::spawn(async move {
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        russh_server::serve(asynchronous(socket), connection).await;
+        server::serve(asynchronous(socket), connection).await;
     });
     Server { keys, port, site, lines, task }
 }

@@ -1,18 +1,109 @@
 //! Whole programs that are asked to stop.
 
-use recipes::teardown_slog;
-use recipes::teardown_tracing;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use disconnect_attribution::Disconnect;
+use disconnect_attribution::ConnectType::AgentToClient;
+use disconnect_attribution::{
+    Cause, Disconnect, DisconnectGuard, Initiator, Trigger, disconnect_event, disconnect_log,
+};
 use nix::sys::signal::Signal;
+use recipes::teardown::{drain, log_with_slog, log_with_tracing, stopped, stopped_at_once};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
-use crate::respawned::{is_respawned, respawn};
+use crate::respawned::is_respawned;
+use crate::site::{LONG, SHORT};
 use crate::words::words;
+
+/// Serves each client until the program is stopped, and returns those that are left.
+async fn serve(
+    agent: &Cause,
+    draining: &watch::Receiver<bool>,
+    stopped: impl Future<Output = io::Result<()>>,
+    log: impl FnOnce(Disconnect) + Clone + Send + 'static,
+) -> JoinSet<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    println!("listening on {}", listener.local_addr().expect("bound"));
+    let mut connections = JoinSet::new();
+    let accepting = async {
+        loop {
+            let (socket, _) = listener.accept().await.expect("a client");
+            let guard = DisconnectGuard::new(AgentToClient, log.clone()).with_cause(agent.child());
+            connections.spawn(echo(socket, guard, draining.clone()));
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        stopped = stopped => stopped.expect("a handler"),
+    }
+    connections
+}
+
+/// Echoes; in this protocol a FIN is the goodbye, and between two requests is a good moment to leave.
+async fn echo<F: FnOnce(Disconnect)>(
+    socket: tokio::net::TcpStream,
+    guard: DisconnectGuard<F>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let mut stream = guard.track(socket, Initiator::Client).with_goodbye();
+    let mut buffer = [0; 1024];
+    loop {
+        let read = tokio::select! {
+            read = timeout(SHORT * 8, stream.read(&mut buffer)) => read,
+            _ = draining.wait_for(|draining| *draining) => return,
+        };
+        match read {
+            Ok(Ok(0) | Err(_)) => return, // the stream has recorded it
+            Ok(Ok(length)) => {
+                let request = &buffer[..length];
+                assert_ne!(request, b"panic", "a bug");
+                if request == b"slow" {
+                    sleep(LONG).await;
+                }
+                let _ = stream.write_all(request).await;
+            }
+            Err(_) => {
+                let end = Disconnect::closed_by(AgentToClient, Initiator::Agent);
+                return guard.close(end.with_trigger(Trigger::IdleTimeout));
+            }
+        }
+    }
+}
+
+fn drains() {
+    let (log, _flush) = log_with_slog();
+    run(async move {
+        let (agent, (begins, draining)) = (Cause::default(), watch::channel(false));
+        let log = move |end| {
+            disconnect_log!(log, expected: slog::Level::Info, unexpected: slog::Level::Warning, end, "closed");
+        };
+        let connections = serve(&agent, &draining, stopped(), log).await;
+        drain(&agent, &begins, connections, SHORT * 2).await;
+    });
+}
+
+fn stops_at_once() {
+    let _flush = log_with_tracing();
+    run(async {
+        let (agent, (_begins, draining)) = (Cause::default(), watch::channel(false));
+        let log = |end| {
+            disconnect_event!(expected: tracing::Level::INFO, unexpected: tracing::Level::WARN, end, "closed");
+        };
+        let mut connections = serve(&agent, &draining, stopped_at_once(&agent), log).await;
+        connections.detach_all(); // what is left is dropped with the runtime
+    });
+}
+
+fn run(program: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(program);
+}
 
 /// A client of its own, that is killed.
 const CLIENT: &str = "
@@ -26,21 +117,18 @@ time.sleep(600)
 /// One of the two programs, as a process.
 struct Program {
     process: Peer,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl Program {
     fn start(test: &str) -> Self {
-        let mut process = Peer::spawn(&mut respawn(test));
-        let line = process.read_until("listening on ");
-        let (_, port) = line.trim().rsplit_once(':').expect("an address");
-        let port = port.parse().expect("a port");
-        Self { process, port }
+        let (process, address) = Peer::serving(test, "1");
+        Self { process, address }
     }
 
     /// A client that is being served.
     fn client(&self) -> TcpStream {
-        let mut client = TcpStream::connect(("127.0.0.1", self.port)).expect("accepted");
+        let mut client = TcpStream::connect(self.address).expect("accepted");
         client.write_all(b"hello").expect("sent");
         client.read_exact(&mut [0; 5]).expect("answered");
         client
@@ -55,7 +143,7 @@ impl Program {
         drop(self.client());
         row.check("clean close", &self.end());
 
-        let mut client = Peer::python(CLIENT, &[&self.port.to_string()]);
+        let mut client = Peer::python(CLIENT, &[&self.address.port().to_string()]);
         client.line();
         client.kill();
         row.check("killed", &self.end());
@@ -87,7 +175,7 @@ impl Program {
 #[test]
 fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
     if is_respawned() {
-        return teardown_slog::main().expect("served");
+        return drains();
     }
     let mut row = Row::of("teardown, slog");
     let start = || {
@@ -110,7 +198,7 @@ fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
 #[test]
 fn a_server_that_logs_through_tracing_appender_ends_as_its_row_records() {
     if is_respawned() {
-        return teardown_tracing::main().expect("served");
+        return stops_at_once();
     }
     let mut row = Row::of("teardown, tracing");
     let start =

@@ -1,25 +1,19 @@
 //! Shells in a terminal, over a WebSocket of tungstenite or of Python.
 
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
-
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator};
+use disconnect_attribution::{DisconnectGuard, Initiator};
 use recipes::terminal;
-use recipes::websocket::Site;
+use recipes::websocket::Site as Sides;
 use tokio::process::Command;
-use tokio::task::JoinHandle;
 use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, client};
 
-use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, asynchronous, has_python, reset};
+use crate::site::{LONG, Site, common_faults, kill_python, serve};
 use crate::websockets::Socket;
 
-const LONG: Duration = Duration::from_secs(1000);
-
-const SITE: Site = Site {
+const SIDES: Sides = Sides {
     layer: AgentToClient,
     this_side: Initiator::Agent,
     peer: Initiator::Client,
@@ -37,36 +31,22 @@ async def main():
 asyncio.run(main())
 ";
 
-struct Running {
-    port: u16,
-    agent: Cause,
-    connection: Lines,
-    session: Lines,
-    task: JoinHandle<()>,
-}
-
-fn serve(shell: &'static str) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let (agent, connection, session) = (Cause::default(), Lines::default(), Lines::default());
-    let (cause, log, log_session) = (agent.clone(), connection.emit(), session.emit());
-    let task = tokio::spawn(async move {
-        let accepted = tokio::task::spawn_blocking(move || listener.accept());
-        let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        let guard = DisconnectGuard::new(AgentToClient, log).with_cause(cause.child());
-        let stream = guard.track(asynchronous(socket), Initiator::Client);
+fn site(shell: &'static str) -> Site {
+    serve(move |socket, world| async move {
+        let guard = DisconnectGuard::new(AgentToClient, world.connection.emit());
+        let guard = guard.with_cause(world.agent.child());
+        let stream = guard.track(socket, Initiator::Client);
         let mut client = accept_async(stream).await.expect("a WebSocket");
         let mut shell = Command::new(shell);
         shell.args(["--wait", "--ctty", "sh"]);
-        terminal::run(&mut client, shell, &guard.cause(), SITE, log_session).await;
-        let _ = client.close(None).await;
-    });
-    Running { port, agent, connection, session, task }
+        terminal::run(&mut client, shell, &guard.cause(), SIDES, world.lines.emit()).await;
+        let farewell = CloseFrame { code: 1001.into(), reason: "".into() };
+        let _ = client.close(Some(farewell)).await;
+    })
 }
 
-fn dial(running: &Running) -> Socket {
-    let socket = TcpStream::connect(("127.0.0.1", running.port)).expect("accepted");
-    client(format!("ws://127.0.0.1:{}/", running.port), socket).expect("upgraded").0
+fn dial(site: &Site) -> Socket {
+    client(format!("ws://{}/", site.address), site.connect()).expect("upgraded").0
 }
 
 /// Types a line.
@@ -75,65 +55,40 @@ fn type_line(socket: &mut Socket, line: &str) {
 }
 
 /// A shell that is up, and its client.
-fn shell() -> (Running, Socket) {
-    let running = serve("setsid");
-    let mut socket = dial(&running);
+fn shell() -> (Site, Socket) {
+    let site = site("setsid");
+    let mut socket = dial(&site);
     type_line(&mut socket, "echo $((20 + 3))");
     let mut output = String::new();
     while !output.contains("23") {
         let message = socket.read().expect("output");
         output += &String::from_utf8_lossy(&message.into_data());
     }
-    (running, socket)
+    (site, socket)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_ends_as_its_row_records() {
     let mut row = Row::of("web terminal");
-    the_shell_ends(&mut row);
-    the_client_ends_it(&mut row);
-
-    let (running, _socket) = shell();
-    running.agent.record(Evidence::Local, Disconnect::shutdown(AgentToClient, Initiator::Agent));
-    row.check("shutdown", &running.session.wait());
-    let (running, _socket) = shell();
-    running.task.abort();
-    row.check("aborted", &running.session.wait());
-    row.complete();
-}
-
-fn the_shell_ends(row: &mut Row) {
+    common_faults(&mut row, |_| shell());
     for (fault, line) in
         [("exit 0", "exit 0"), ("exit 7", "exit 7"), ("the shell is killed", "kill -KILL $$")]
     {
-        let (running, mut socket) = shell();
+        let (site, mut socket) = shell();
         type_line(&mut socket, line);
-        row.check(fault, &running.session.wait());
+        row.check(fault, &site.wait());
     }
-    let running = serve("no-such-shell");
-    let _socket = dial(&running);
-    row.check("the shell is missing", &running.session.wait());
-}
+    let missing = site("no-such-shell");
+    let _socket = dial(&missing);
+    row.check("the shell is missing", &missing.wait());
 
-fn the_client_ends_it(row: &mut Row) {
-    let (running, mut socket) = shell();
+    let (site, mut socket) = shell();
     socket.close(None).expect("sent");
-    row.check("clean close", &running.session.wait());
+    row.check("clean close", &site.wait());
     while socket.read().is_ok() {}
-    row.check("its connection, closed", &running.connection.wait());
+    row.check("its connection, closed", &site.world.connection.wait());
 
-    let (running, socket) = shell();
-    reset(socket.get_ref());
-    drop(socket);
-    row.check("reset", &running.session.wait());
+    kill_python(&mut row, &site, PYTHON);
 
-    if has_python("websockets") {
-        let running = serve("setsid");
-        let mut client = Peer::python(PYTHON, &[&running.port.to_string()]);
-        client.line();
-        client.kill();
-        row.check("killed", &running.session.wait());
-    } else {
-        row.skip(&["killed"], "Python's websockets");
-    }
+    row.complete();
 }

@@ -1,33 +1,27 @@
 //! WebSockets, against tungstenite and Python's websockets.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream};
-use tokio::task::JoinHandle;
+use disconnect_attribution::{DisconnectGuard, Initiator, TrackedStream};
+use recipes::websocket::{self, Site as Sides};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
-use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, has_python, reset};
+use crate::site::{Client, LONG, SHORT, Site, World, common_faults, kill_python, patient, serve};
 
-use recipes::websocket::{self, Site};
-
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(100);
-
-const SERVER: Site = Site {
+const SERVER: Sides = Sides {
     layer: AgentToClient,
     this_side: Initiator::Agent,
     peer: Initiator::Client,
     patience: LONG,
     idle: LONG,
 };
-const CLIENT: Site = Site { layer: ServerToAgent, peer: Initiator::Server, ..SERVER };
+const CLIENT: Sides = Sides { layer: ServerToAgent, peer: Initiator::Server, ..SERVER };
 
 /// Python's client: greets, then does what standard input asks for.
 pub(crate) const PYTHON_CLIENT: &str = "
@@ -59,72 +53,58 @@ asyncio.run(main())
 ";
 
 /// Echoes text, and has a bug.
-pub(crate) fn echo(message: Message) -> Option<Message> {
+fn echo(message: Message) -> Option<Message> {
     assert_ne!(message, Message::text("panic"), "a bug");
     message.is_text().then_some(message)
 }
 
-/// A site that runs.
-struct Running {
-    agent: Cause,
-    lines: Lines,
-    task: JoinHandle<()>,
+fn server(sides: Sides) -> Site {
+    serve(move |socket, world| async move {
+        websocket::serve(socket, &world.agent, sides, echo, world.lines.emit()).await;
+    })
 }
 
-fn serve(site: Site) -> (Running, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let (agent, lines) = (Cause::default(), Lines::default());
-    let (cause, log) = (agent.clone(), lines.emit());
+/// A client of a server that speaks first.
+fn dial(address: SocketAddr, sides: Sides) -> Site {
+    let mut is_first = true;
+    let greet = move |message| {
+        std::mem::take(&mut is_first).then(|| Message::text("hello")).or_else(|| echo(message))
+    };
+    let world = World::default();
+    let (cause, log) = (world.agent.child(), world.lines.emit());
     let task = tokio::spawn(async move {
-        listener.set_nonblocking(true).expect("set");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
-        let (socket, _) = listener.accept().await.expect("a client");
-        websocket::serve(socket, &cause, site, echo, log).await;
-    });
-    (Running { agent, lines, task }, port)
-}
-
-fn dial(port: u16, site: Site) -> Running {
-    let (agent, lines) = (Cause::default(), Lines::default());
-    let (cause, log) = (agent.clone(), lines.emit());
-    let task = tokio::spawn(async move {
-        let address = format!("127.0.0.1:{port}");
-        let mut is_first = true;
-        let greet = move |message: Message| {
-            // The server speaks first.
-            std::mem::take(&mut is_first).then(|| Message::text("hello")).or_else(|| echo(message))
-        };
-        let cause = cause.child();
-        let socket = tokio::net::TcpStream::connect(&address).await.expect("connected");
-        let stream = TrackedStream::new(socket, site.layer, site.peer, cause.clone());
+        let socket = tokio::net::TcpStream::connect(address).await.expect("connected");
+        let stream = TrackedStream::new(socket, sides.layer, sides.peer, cause.clone());
         let dialled = client_async(format!("ws://{address}/"), stream).await;
-        let (socket, _) = dialled.expect("established");
-        let _guard = DisconnectGuard::new(site.layer, log).with_cause(cause.clone());
-        websocket::run(socket, &cause, site, greet).await;
+        let _guard = DisconnectGuard::new(sides.layer, log).with_cause(cause.clone());
+        websocket::run(dialled.expect("established").0, &cause, sides, greet).await;
     });
-    Running { agent, lines, task }
+    Site { world, address, task }
 }
 
 pub(crate) type Socket = WebSocket<TcpStream>;
 
-/// A WebSocket whose other side is a recipe's; blocking, and of tungstenite itself.
-fn peer_of_server(site: Site) -> (Running, Socket) {
-    let (running, port) = serve(site);
-    let socket = TcpStream::connect(("127.0.0.1", port)).expect("accepted");
-    let (mut socket, _) = client(format!("ws://127.0.0.1:{port}/"), socket).expect("upgraded");
+/// A client of tungstenite itself, and blocking, that is served.
+pub(crate) fn connect(site: &Site, path: &str) -> Socket {
+    let (mut socket, _) = client(format!("ws://{}{path}", site.address), site.connect()).expect("upgraded");
     socket.send(Message::text("hello")).expect("sent");
     assert_eq!(read(&mut socket), Message::text("hello"));
-    (running, socket)
+    socket
 }
 
-fn peer_of_client(site: Site) -> (Running, Socket) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let running = dial(listener.local_addr().expect("bound").port(), site);
-    let mut socket = accept(listener.accept().expect("dialled").0).expect("upgraded");
+fn client_of_server(sides: Sides) -> (Site, Socket) {
+    let site = server(sides);
+    let socket = connect(&site, "/");
+    (site, socket)
+}
+
+fn server_of_client(sides: Sides) -> (Site, Socket) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let site = dial(listener.local_addr().expect("bound"), sides);
+    let mut socket = accept(patient(listener.accept().expect("dialled").0)).expect("upgraded");
     socket.send(Message::text("who are you?")).expect("sent");
     assert_eq!(read(&mut socket), Message::text("hello"));
-    (running, socket)
+    (site, socket)
 }
 
 /// The next message that is data.
@@ -143,24 +123,33 @@ pub(crate) fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
     while socket.read().is_ok() {}
 }
 
-/// The code that this side's goodbye has.
-pub(crate) fn goodbye(mut socket: Socket) -> u16 {
-    let Message::Close(Some(frame)) = read(&mut socket) else { panic!("no goodbye") };
+/// Sends a frame with reserved bits and a reserved opcode.
+pub(crate) fn send_a_bad_frame(socket: &mut Socket) {
+    socket.get_mut().write_all(&[0xff, 0x80, 0, 0, 0, 0]).expect("sent");
+}
+
+/// The code of this side's goodbye.
+fn goodbye(socket: &mut Socket) -> u16 {
+    let Message::Close(Some(frame)) = read(socket) else { panic!("no goodbye") };
     while socket.read().is_ok() {}
     frame.code.into()
 }
 
-/// Starts a site, and returns it with the WebSocket of its peer.
-type Start = fn(Site) -> (Running, Socket);
+impl Client for Socket {
+    fn reset(self) {
+        reset(self.get_ref());
+    }
 
-/// The faults that both sides meet alike.
-async fn both_sides_meet(row: &mut Row, site: Site, start: Start) {
-    the_peer_says_goodbye(row, site, start);
-    the_peer_breaks_off(row, site, start);
-    this_side_ends_it(row, site, start).await;
+    fn read_goodbye(&mut self, fault: &str) {
+        assert_eq!(goodbye(self), if fault == "shutdown" { 1001 } else { 1000 });
+        // A client waits for its server to close.
+        let _ = self.get_ref().shutdown(Shutdown::Both);
+    }
 }
 
-fn the_peer_says_goodbye(row: &mut Row, site: Site, start: Start) {
+/// The faults that both sides meet alike.
+fn both_sides_meet(row: &mut Row, sides: Sides, start: fn(Sides) -> (Site, Socket)) {
+    common_faults(row, |idle| start(Sides { idle, ..sides }));
     for (fault, frame) in [
         ("clean close", Some((1000, "done"))),
         ("close 1001", Some((1001, "going away"))),
@@ -169,118 +158,72 @@ fn the_peer_says_goodbye(row: &mut Row, site: Site, start: Start) {
         ("close 4321, unlisted", Some((4321, "quota\nINFO all is well"))),
         ("close without a code", None),
     ] {
-        let (running, socket) = start(site);
+        let (site, socket) = start(sides);
         close(socket, frame);
-        row.check(fault, &running.lines.wait());
+        row.check(fault, &site.wait());
     }
-}
 
-fn the_peer_breaks_off(row: &mut Row, site: Site, start: Start) {
-    let (running, socket) = start(site);
-    reset(socket.get_ref());
-    drop(socket);
-    row.check("reset", &running.lines.wait());
-
-    let (running, socket) = start(site);
-    drop(socket);
-    row.check("a FIN without a goodbye", &running.lines.wait());
-
-    let (running, mut socket) = start(site);
-    // Reserved bits and a reserved opcode.
-    let frame = [0xff, 0x80, 0, 0, 0, 0];
-    socket.get_mut().write_all(&frame).expect("sent");
-    assert_eq!(goodbye(socket), 1002);
-    row.check("bad frame", &running.lines.wait());
-
-    let patience = SHORT;
-    let (running, _socket) = start(Site { patience, ..site });
-    row.check("ping not answered", &running.lines.wait());
-}
-
-async fn this_side_ends_it(row: &mut Row, site: Site, start: Start) {
-    let (running, socket) = start(Site { idle: SHORT, ..site });
-    assert_eq!(goodbye(socket), 1000);
-    row.check("idle timeout", &running.lines.wait());
-
-    let (running, socket) = start(site);
-    let shutdown = Disconnect::shutdown(AgentToClient, Initiator::Agent);
-    running.agent.record(Evidence::Local, shutdown);
-    assert_eq!(goodbye(socket), 1001);
-    row.check("shutdown", &running.lines.wait());
-
-    let (running, _socket) = start(site);
-    running.task.abort();
-    row.check("aborted", &running.lines.wait());
-
-    let (running, mut socket) = start(site);
+    let (site, mut socket) = start(sides);
     socket.send(Message::text("panic")).expect("sent");
-    assert!(running.task.await.is_err());
-    row.check("panic", &running.lines.wait());
+    row.check("panic", &site.wait());
+
+    let (site, socket) = start(sides);
+    drop(socket);
+    row.check("a FIN without a goodbye", &site.wait());
+
+    let (site, mut socket) = start(sides);
+    send_a_bad_frame(&mut socket);
+    assert_eq!(goodbye(&mut socket), 1002);
+    row.check("bad frame", &site.wait());
+
+    let (site, _socket) = start(Sides { patience: SHORT, ..sides });
+    row.check("ping not answered", &site.wait());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_servers_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket server");
-    both_sides_meet(&mut row, SERVER, peer_of_server).await;
-    a_client_of_python_ends_it(&mut row);
-
-    let (running, port) = serve(SERVER);
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("accepted");
-    let greeting = b"SSH-2.0-OpenSSH_9.2\r\n\r\n";
-    socket.write_all(greeting).expect("sent");
-    let _ = socket.read(&mut [0]);
-    row.check("no WebSocket", &running.lines.wait());
-
-    let (running, port) = serve(Site { patience: SHORT, ..SERVER });
-    let _socket = TcpStream::connect(("127.0.0.1", port)).expect("accepted");
-    row.check("no handshake", &running.lines.wait());
-    row.complete();
-}
-
-fn a_client_of_python_ends_it(row: &mut Row) {
-    if !has_python("websockets") {
-        return row.skip(&["killed", "close 3008 by Python"], "Python's websockets");
-    }
-    let start = || {
-        let (running, port) = serve(SERVER);
-        let mut client = Peer::python(PYTHON_CLIENT, &[&port.to_string()]);
+    both_sides_meet(&mut row, SERVER, client_of_server);
+    let site = server(SERVER);
+    kill_python(&mut row, &site, PYTHON_CLIENT);
+    if has_python("websockets") {
+        let mut client = Peer::python(PYTHON_CLIENT, &[&site.port()]);
         client.line();
-        (running, client)
-    };
-    let (running, mut client) = start();
-    client.kill();
-    row.check("killed", &running.lines.wait());
+        client.type_line("3008");
+        client.read_until("closed");
+        row.check("close 3008 by Python", &site.wait());
+    } else {
+        row.skip(&["close 3008 by Python"], "Python's websockets");
+    }
 
-    let (running, mut client) = start();
-    client.type_line("3008");
-    client.read_until("closed");
-    row.check("close 3008 by Python", &running.lines.wait());
+    let mut socket = site.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
+    let _ = socket.read(&mut [0]);
+    row.check("no WebSocket", &site.wait());
+
+    let site = server(Sides { patience: SHORT, ..SERVER });
+    let _socket = site.connect();
+    row.check("no handshake", &site.wait());
+    row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clients_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket client");
-    both_sides_meet(&mut row, CLIENT, peer_of_client).await;
-    a_server_of_python_ends_it(&mut row);
-    row.complete();
-}
-
-fn a_server_of_python_ends_it(row: &mut Row) {
-    if !has_python("websockets") {
-        return row.skip(&["killed", "close 1012 by Python"], "Python's websockets");
+    both_sides_meet(&mut row, CLIENT, server_of_client);
+    if has_python("websockets") {
+        for (fault, order) in [("killed", None), ("close 1012 by Python", Some("1012"))] {
+            let mut server = Peer::python(PYTHON_SERVER, &[]);
+            let address = format!("127.0.0.1:{}", server.line());
+            let site = dial(address.parse().expect("an address"), CLIENT);
+            server.read_until("up");
+            match order {
+                Some(code) => server.type_line(code),
+                None => server.kill(),
+            }
+            row.check(fault, &site.wait());
+        }
+    } else {
+        row.skip(&["killed", "close 1012 by Python"], "Python's websockets");
     }
-    let start = || {
-        let mut server = Peer::python(PYTHON_SERVER, &[]);
-        let port = server.line().parse().expect("a port");
-        let running = dial(port, CLIENT);
-        server.read_until("up");
-        (running, server)
-    };
-    let (running, mut server) = start();
-    server.kill();
-    row.check("killed", &running.lines.wait());
-
-    let (running, mut server) = start();
-    server.type_line("1012");
-    row.check("close 1012 by Python", &running.lines.wait());
+    row.complete();
 }

@@ -4,79 +4,54 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use disconnect_attribution::Evidence;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{open, process, serve, shutdown};
+use super::{Call, client_process, one, open, serve, wait};
 use crate::matrix::Row;
 use crate::peer::reset;
+use crate::site::{Client, common_faults};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_servers_stream_ends_as_its_row_records() {
     let mut row = Row::of("gRPC server");
-    the_client_ends_it(&mut row).await;
-    this_side_ends_it(&mut row).await;
-    row.complete();
-}
+    common_faults(&mut row, |_| {
+        let site = serve();
+        let relay = Relay::to(site.address);
+        let call = wait(open(relay.address, "/site/stay", one()));
+        (site, Relayed { call, relay, is_told: true })
+    });
 
-async fn the_client_ends_it(row: &mut Row) {
-    let server = serve();
-    let mut client = process(&server.address.to_string());
-    client.read_until("up");
+    let site = serve();
+    let mut client = client_process("one", &site);
     client.kill();
-    row.check("killed", &server.streams.wait());
-    row.check("its connection, killed", &server.connection.wait());
+    row.check("killed", &site.wait());
+    row.check("its connection, killed", &site.world.connection.wait());
 
     for _ in 0..10 {
-        let server = serve();
-        drop(open(server.address, "/site/stay").await);
-        let end = server.streams.wait();
-        row.check("the client leaves with the stream open", &end);
-        let end = server.connection.wait();
+        drop(open(site.address, "/site/stay", one()).await);
+        row.check("the client leaves with the stream open", &site.wait());
+        let end = site.world.connection.wait();
         row.check("its connection, left with the stream open", &end);
     }
 
-    let server = serve();
-    let relay = Relay::to(server.address);
-    let _held = open(relay.address, "/site/stay").await;
-    relay.reset().await;
-    row.check("reset", &server.streams.wait());
-
-    let server = serve();
-    let held = open(server.address, "/site/stay").await;
+    let held = open(site.address, "/site/stay", one()).await;
     drop(held.responses);
-    row.check("the client cancels", &server.streams.wait());
+    row.check("the client cancels", &site.wait());
     drop(held.channel);
-}
+    site.world.connection.wait();
 
-async fn this_side_ends_it(row: &mut Row) {
-    let server = serve();
-    let mut held = open(server.address, "/site/finish").await;
+    let mut held = open(site.address, "/site/finish", one()).await;
     assert!(held.responses.message().await.expect("OK").is_none());
-    row.check("clean close", &server.streams.wait());
+    row.check("clean close", &site.wait());
     drop(held);
-    let end = server.connection.wait();
+    let end = site.world.connection.wait();
     row.check("its connection, when the channel is dropped", &end);
 
-    let server = serve();
-    let mut held = open(server.address, "/site/stay").await;
-    server.agent.record(Evidence::Local, shutdown());
-    let status = held.responses.message().await.expect_err("cut");
-    assert_eq!(status.message(), "shutting down");
-    row.check("shutdown", &server.streams.wait());
-
-    let mut server = serve();
-    let _held = open(server.address, "/site/stay").await;
-    let runtime = server.runtime.take().expect("running");
-    let dropped = spawn_blocking(move || drop(runtime));
-    dropped.await.expect("no panic");
-    row.check("aborted", &server.streams.wait());
-
     for (fault, path) in [("panic", "/site/panic"), ("PERMISSION_DENIED", "/site/fail")] {
-        let server = serve();
-        let _held = open(server.address, path).await;
-        row.check(fault, &server.streams.wait());
+        let _held = open(site.address, path, one()).await;
+        row.check(fault, &site.wait());
     }
+    row.complete();
 }
 
 /// Passes a connection's bytes on, and can reset it: a channel does not hand out its own socket.
@@ -100,14 +75,30 @@ impl Relay {
         });
         Self { address, legs }
     }
+}
 
-    /// Resets the server's leg.
-    pub(super) async fn reset(self) {
-        let legs = self.legs.await.expect("no panic");
+/// A call over a relay.
+pub(super) struct Relayed {
+    pub(super) call: Call,
+    pub(super) relay: Relay,
+    /// Whether this side ends the stream with a status.
+    pub(super) is_told: bool,
+}
+
+impl Client for Relayed {
+    fn reset(self) {
+        let legs = wait(self.relay.legs).expect("no panic");
         reset(&legs[1]);
         for leg in &legs {
             leg.shutdown(Shutdown::Read).expect("stopped");
         }
         // What is dropped here are the last handles of both, once the threads have stopped.
+    }
+
+    fn read_goodbye(&mut self, _: &str) {
+        if self.is_told {
+            let status = wait(self.call.responses.message()).expect_err("cut");
+            assert_eq!(status.message(), "shutting down");
+        }
     }
 }

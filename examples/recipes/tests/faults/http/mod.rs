@@ -1,43 +1,30 @@
 //! HTTP, against curl and Python's http.client.
 
-use recipes::http as recipe;
-use recipes::http_body;
 use std::error::Error;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Extension;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::Uri;
+use axum::routing::get;
 use bytes::Bytes;
-use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer};
-use disconnect_attribution::{Cause, Disconnect, Initiator};
+use disconnect_attribution::Cause;
 use futures_util::stream::{self, StreamExt};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use hyper_util::rt::TokioIo;
-use tokio::task::JoinHandle;
+use recipes::http_body;
 use tokio::time::sleep;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::create_response;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
+use crate::axum_websocket::session;
 use crate::lines::Lines;
-use crate::peer::{Peer, asynchronous};
-use crate::websockets::echo;
-use recipes::websocket::{self as recipe_websocket, Site};
+use crate::peer::Peer;
+use crate::site::{LONG, Site};
 
 mod body;
 mod connection;
-
-use http_body::Attributed;
-
-const LONG: Duration = Duration::from_secs(1000);
-const SHORT: Duration = Duration::from_millis(150);
 
 /// Python's client: one request on a connection that it keeps alive.
 const CLIENT: &str = "
@@ -50,86 +37,49 @@ print(response.read(5))
 time.sleep(600)
 ";
 
-type Failure = Box<dyn Error + Send + Sync>;
-/// A stream of chunks, without an end of its own, with an error, with a bug.
-fn chunks(path: &str) -> UnsyncBoxBody<Bytes, Failure> {
-    let chunk = || Ok(Frame::data(Bytes::from_static(b"chunk")));
+/// A stream of chunks, with an end of its own, with an error, with a bug, or without an end.
+fn chunks(path: &str) -> Body {
+    let chunk = || Ok::<_, Box<dyn Error + Send + Sync>>(Bytes::from_static(b"chunk"));
     let first = stream::iter([chunk()]);
-    let ticks = stream::unfold((), |()| async {
+    let ticks = stream::unfold((), move |()| async move {
         sleep(Duration::from_millis(10)).await;
-        Some((Ok(Frame::data(Bytes::from_static(b"chunk"))), ()))
+        Some((chunk(), ()))
     });
     match path {
-        "/complete" => StreamBody::new(first).boxed_unsync(),
-        "/failed" => StreamBody::new(first.chain(stream::iter([Err("no such row".into())]))).boxed_unsync(),
-        "/panic" => StreamBody::new(first.chain(ticks.take(3)).chain(stream::poll_fn(|_| panic!("a bug"))))
-            .boxed_unsync(),
-        _ => StreamBody::new(first.chain(ticks)).boxed_unsync(),
+        "/complete" => Body::from_stream(first),
+        "/failed" => Body::from_stream(first.chain(stream::iter([Err("no such row".into())]))),
+        "/panic" => Body::from_stream(first.chain(ticks.take(3)).chain(stream::poll_fn(|_| panic!("a bug")))),
+        _ => Body::from_stream(first.chain(ticks)),
     }
 }
 
-async fn answer(mut request: Request, bodies: Lines, longest: Duration) -> Response {
-    let cause = request.extensions().get::<Cause>();
-    let cause = cause.expect("of the recipe").clone();
-    let path = request.uri().path().to_owned();
-    match &*path {
-        "/" => "hello".into_response(),
-        "/slow" => {
-            sleep(LONG).await;
-            "hello".into_response()
-        }
+async fn answer(path: &str, cause: &Cause, bodies: Lines, longest: Duration) -> Body {
+    match path {
+        "/" => "hello".into(),
+        "/slow" => std::future::pending().await,
         "/bug" => panic!("a bug"),
-        "/websocket" => {
-            let head = Request::builder().uri("/").method("GET");
-            let mut head = head.body(()).expect("a head");
-            head.headers_mut().clone_from(request.headers());
-            let upgrade = hyper::upgrade::on(&mut request);
-            tokio::spawn(async move {
-                let upgraded = TokioIo::new(upgrade.await.expect("upgraded"));
-                let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
-                // One over one: the same cause, and the connection's guard.
-                recipe_websocket::run(socket, &cause, SITE, echo).await;
-            });
-            create_response(&head).expect("a WebSocket's").map(|()| Body::empty())
-        }
-        path => Response::new(Body::new(Attributed::new(chunks(path), &cause, longest, bodies.emit()))),
+        path => Body::new(http_body::attributed(chunks(path), cause, longest, bodies.emit())),
     }
 }
 
-const SITE: Site = Site {
-    layer: ClientToServer,
-    this_side: Initiator::Server,
-    peer: Initiator::Client,
-    patience: LONG,
-    idle: LONG,
-};
-
-struct Running {
-    port: u16,
-    agent: Cause,
-    connection: Lines,
-    bodies: Lines,
-    task: JoinHandle<()>,
-}
-
-fn serve(idle: Duration, longest: Duration) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let (agent, connection, bodies) = (Cause::default(), Lines::default(), Lines::default());
-    let (cause, log, lines) = (agent.clone(), connection.emit(), bodies.clone());
-    let task = tokio::spawn(async move {
-        let accepted = tokio::task::spawn_blocking(move || listener.accept());
-        let (socket, _) = accepted.await.expect("no panic").expect("a client");
-        let router =
-            Router::new().fallback(async move |request| answer(request, lines.clone(), longest).await);
-        recipe::serve(asynchronous(socket), &cause, idle, router, log).await;
-    });
-    Running { port, agent, connection, bodies, task }
+/// Serves with an idle policy, and a deadline for each body.
+fn serve(idle: Duration, longest: Duration) -> Site {
+    crate::site::serve(move |socket, world| async move {
+        let bodies = world.lines;
+        let answer = async move |Extension(cause): Extension<Cause>, uri: Uri| {
+            answer(uri.path(), &cause, bodies, longest).await
+        };
+        let websocket = async |Extension(cause): Extension<Cause>, upgrade: WebSocketUpgrade| {
+            upgrade.on_upgrade(move |socket| session(socket, cause, LONG))
+        };
+        let router = Router::new().route("/websocket", get(websocket)).fallback(answer);
+        recipes::http::serve(socket, &world.agent, idle, router, world.connection.emit()).await;
+    })
 }
 
 /// A client that asks for a path and has read that the answer begins.
-fn client_of(server: &Running, path: &str) -> TcpStream {
-    let mut socket = ask(server, path);
+fn client_of(site: &Site, path: &str) -> TcpStream {
+    let mut socket = ask(site, path);
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -140,21 +90,11 @@ fn client_of(server: &Running, path: &str) -> TcpStream {
     socket
 }
 
-fn connect(server: &Running) -> TcpStream {
-    TcpStream::connect(("127.0.0.1", server.port)).expect("accepted")
+fn ask(site: &Site, path: &str) -> TcpStream {
+    site.send(format!("GET {path} HTTP/1.1\r\nHost: server\r\n\r\n").as_bytes())
 }
 
-fn ask(server: &Running, path: &str) -> TcpStream {
-    let mut socket = connect(server);
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: server\r\n\r\n").expect("sent");
-    socket
-}
-
-fn shutdown() -> Disconnect {
-    Disconnect::shutdown(AgentToClient, Initiator::Agent)
-}
-
-fn curl(server: &Running, arguments: &[&str], path: &str) -> Peer {
-    let url = format!("http://127.0.0.1:{}{path}", server.port);
+fn curl(site: &Site, arguments: &[&str], path: &str) -> Peer {
+    let url = format!("http://{}{path}", site.address);
     Peer::spawn(Command::new("curl").args(["--silent", "--no-buffer"]).args(arguments).arg(url))
 }

@@ -1,7 +1,4 @@
-//! A small SSH server: who may log in, and what may be asked for.
-//!
-//! Fits the other files of russh. Your server has a handler already: what counts here is where it
-//! calls [`Phases`](crate::russh_phase::Phases), and that nothing in it waits.
+//! A small SSH server on the recipes: who may log in, and what may be asked for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +6,9 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard};
+use recipes::russh_connection::{self, Carrier};
+use recipes::russh_forward::{dial, forward};
+use recipes::russh_phase::Phases;
 use russh::keys::PublicKey;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, Error};
@@ -16,33 +16,30 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use crate::russh_connection::{self, Carrier};
-use crate::russh_forward::{dial, forward};
-use crate::russh_phase::Phases;
-use crate::russh_session::run_session;
+use super::session::run_session;
 
 /// The log statement: a message, and the end.
-pub type Log = Arc<dyn Fn(&'static str, Disconnect) + Send + Sync>;
+pub(crate) type Log = Arc<dyn Fn(&'static str, Disconnect) + Send + Sync>;
 
 /// What connections share.
 #[derive(Clone)]
-pub struct Site {
-    pub agent: Cause,
+pub(crate) struct Site {
+    pub(crate) agent: Cause,
     /// OpenSSH asks for the method `none` first, and russh answers each refusal after
     /// `auth_rejection_time`, 1 s by default: set `auth_rejection_time_initial` to
     /// `Some(Duration::ZERO)`.
-    pub config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     /// How long a client has to log in, with its passphrases: OpenSSH's server allows 120 s
     /// (`LoginGraceTime`).
-    pub login_time: Duration,
-    pub client_key: PublicKey,
+    pub(crate) login_time: Duration,
+    pub(crate) client_key: PublicKey,
     /// What a command becomes, such as `sh -c`.
-    pub command: fn(&str) -> Command,
+    pub(crate) command: fn(&str) -> Command,
     /// Starts a subsystem, such as `sftp`; false if there is none of this name.
-    pub subsystem: fn(&str) -> bool,
+    pub(crate) subsystem: fn(&str) -> bool,
     /// Sessions and forwarded channels, so that a drain can wait for them.
-    pub tasks: Arc<Mutex<JoinSet<()>>>,
-    pub log: Log,
+    pub(crate) tasks: Arc<Mutex<JoinSet<()>>>,
+    pub(crate) log: Log,
 }
 
 fn guard(log: Log, message: &'static str, over: &Cause) -> DisconnectGuard<impl FnOnce(Disconnect) + use<>> {
@@ -50,7 +47,7 @@ fn guard(log: Log, message: &'static str, over: &Cause) -> DisconnectGuard<impl 
     DisconnectGuard::new(AgentToClient, move |end| log(message, end)).with_cause(over.child())
 }
 
-pub async fn serve(socket: TcpStream, site: Site) {
+pub(crate) async fn serve(socket: TcpStream, site: Site) {
     let guard = guard(site.log.clone(), "ssh connection closed", &site.agent);
     let (config, login_time) = (site.config.clone(), site.login_time);
     let handler = |carrier| Connection { site, carrier, opened: HashMap::new() };

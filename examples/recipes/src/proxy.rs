@@ -1,18 +1,31 @@
 //! A TCP proxy on tokio's `copy_bidirectional`: who stopped first, which leg broke, and a reset passed on as a reset.
 //!
-//! Fits Unix, this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and socket2 0.6.
+//! Fits Unix, this crate with `tokio`, tokio 1 with `io-util`, `macros`, `net` and `time`, and socket2 0.6. On plain threads
+//! it is the loop of the guard's page and `pass_on_a_break`; track every handle there, since the kernel reports a reset
+//! once, to the first that touches the socket.
 
 use std::future::poll_fn;
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
+use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, DisconnectReason, Initiator, Trigger};
 use socket2::SockRef;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
+
+/// Before both sockets are dropped: what broke is a reset for the next hop too, which would take a FIN for a sign that all is
+/// well. What was decided is a FIN.
+pub fn pass_on_a_break<S: AsFd>(cause: &Cause, legs: [&S; 2]) {
+    if cause.get().is_none_or(|end| end.reason() == DisconnectReason::NetworkError) {
+        for leg in legs {
+            let _ = SockRef::from(leg).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
 
 /// Copies both ways until both sides have stopped, one breaks, `policy` decides (`std::future::pending()` for none),
 /// or `agent` has ended.
@@ -25,7 +38,6 @@ pub async fn proxy(
     log: impl FnOnce(Disconnect),
 ) {
     let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
-    let cause = guard.cause();
     // A FIN ends nothing here, it only shows who stopped first. The bytes of the line are the first leg's.
     let mut client = guard.track(client, Initiator::Client).with_half_close();
     let mut server = guard.track(server, Initiator::Server).with_half_close();
@@ -41,21 +53,15 @@ pub async fn proxy(
     });
     tokio::select! {
         copied = copy_bidirectional(&mut client, &mut server) => if copied.is_err() {
-            // What broke is a reset for the next hop too; to it, a FIN would mean that all is well. What was decided,
-            // below, is a FIN: the sockets' drop.
-            for leg in [client.get_ref(), server.get_ref()] {
-                let _ = SockRef::from(leg).set_linger(Some(Duration::ZERO));
-            }
+            pass_on_a_break(&guard.cause(), [client.get_ref(), server.get_ref()]);
         },
         // Recorded once, where it was decided.
         _ = agent.ended() => {}
         () = silence => {
             let end = Disconnect::closed_by(ClientToServer, Initiator::Agent);
-            cause.record(Evidence::Local, end.with_trigger(Trigger::IdleTimeout));
+            guard.close(end.with_trigger(Trigger::IdleTimeout));
         }
-        end = policy => {
-            cause.record(Evidence::Local, end);
-        }
+        end = policy => guard.close(end),
     }
-    // Just drop the guard: `close(graceful)` would forget who stopped.
+    // Otherwise the guard is just dropped: `close(graceful)` would forget who stopped.
 }

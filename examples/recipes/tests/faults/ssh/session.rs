@@ -1,21 +1,17 @@
-//! A session of an SSH server: one command, until it ends, its client does, or the connection.
-//!
-//! Fits `russh_channel.rs`, with tokio's `process`. No standard error, no shell, no terminal, no
-//! process group: put your own process in; keep the guard, the `select!` and what follows it.
+//! A session of that server: one command, until it ends, its client does, or the connection.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
 
 use disconnect_attribution::{Disconnect, DisconnectGuard, classify_session_exit};
+use recipes::russh_channel::feed;
+use recipes::russh_connection::Carrier;
 use russh::Channel;
 use russh::server::Msg;
 use tokio::io::copy;
 use tokio::process::Command;
 
-use crate::russh_channel::feed;
-use crate::russh_connection::Carrier;
-
-pub async fn run_session<F: FnOnce(Disconnect)>(
+pub(super) async fn run_session<F: FnOnce(Disconnect)>(
     channel: Channel<Msg>,
     command: impl FnOnce() -> Command,
     guard: DisconnectGuard<F>,

@@ -1,0 +1,179 @@
+//! What the tests of a server need: the server, in tasks that can be aborted, and the faults that all of them meet.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use axum::Router;
+use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
+use recipes::axum_listener::{Attributed, Connection};
+use tokio::runtime::Runtime;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::lines::Lines;
+use crate::matrix::Row;
+use crate::peer::{Peer, has_python, reset};
+
+pub(crate) const LONG: Duration = Duration::from_secs(1000);
+pub(crate) const SHORT: Duration = Duration::from_millis(100);
+
+/// What a recipe is served with: the cause of its process, the lines of the row, and those of the connection that may be
+/// under it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    pub(crate) agent: Cause,
+    pub(crate) lines: Lines,
+    pub(crate) connection: Lines,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) world: World,
+    pub(crate) address: SocketAddr,
+    pub(crate) task: JoinHandle<()>,
+}
+
+/// A port of its own.
+pub(crate) fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    listener.set_nonblocking(true).expect("set");
+    (listener, address)
+}
+
+/// Serves each of its clients with a recipe.
+pub(crate) fn serve<S: Future<Output = ()> + Send + 'static>(
+    recipe: impl Fn(tokio::net::TcpStream, World) -> S + Send + 'static,
+) -> Site {
+    let (listener, address) = listen();
+    let world = World::default();
+    let of_clients = world.clone();
+    let task = tokio::spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.spawn(recipe(socket, of_clients.clone()));
+        }
+    });
+    Site { world, address, task }
+}
+
+/// A runtime that can be dropped in another one.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.take().expect("dropped once").shutdown_background();
+    }
+}
+
+/// Serves a router under `axum::serve`, in a runtime of its own: it keeps its tasks to itself.
+pub(crate) fn serve_axum(is_http2: bool, world: World, router: Router) -> Site {
+    let (listener, address) = listen();
+    let runtime = Background(Some(Runtime::new().expect("a runtime")));
+    let (agent, lines) = (world.agent.clone(), world.connection.clone());
+    let serving = async move {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        let listener = Attributed { listener, agent, is_http2, log: move |end| lines.emit()(end) };
+        axum::serve(listener, router.into_make_service_with_connect_info::<Connection>()).await
+    };
+    runtime.0.as_ref().expect("it runs").spawn(serving);
+    let task = tokio::spawn(async move {
+        let _runtime = runtime;
+        std::future::pending::<()>().await;
+    });
+    Site { world, address, task }
+}
+
+impl Site {
+    /// Waits for the one line of the row.
+    #[track_caller]
+    pub(crate) fn wait(&self) -> Disconnect {
+        self.world.lines.wait()
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        patient(TcpStream::connect(self.address).expect("accepted"))
+    }
+
+    /// A client that has sent something.
+    pub(crate) fn send(&self, bytes: &[u8]) -> TcpStream {
+        let mut client = self.connect();
+        client.write_all(bytes).expect("sent");
+        client
+    }
+
+    pub(crate) fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.world.agent.record(Evidence::Local, shutdown());
+    }
+}
+
+pub(crate) fn shutdown() -> Disconnect {
+    Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
+}
+
+/// Bounds how long a test waits for bytes.
+pub(crate) fn patient(socket: TcpStream) -> TcpStream {
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+    socket
+}
+
+/// A client that is connected, and its server.
+pub(crate) trait Client {
+    /// Resets without a goodbye.
+    fn reset(self);
+    /// Reads how this side takes its leave.
+    fn read_goodbye(&mut self, fault: &str);
+}
+
+/// The faults that a server meets whatever it speaks. `start` serves with an idle policy, and connects a client.
+pub(crate) fn common_faults<C: Client>(row: &mut Row, start: impl Fn(Duration) -> (Site, C)) {
+    let (site, client) = start(LONG);
+    client.reset();
+    row.check("reset", &site.wait());
+
+    if row.has("idle timeout") {
+        let (site, mut client) = start(SHORT);
+        client.read_goodbye("idle timeout");
+        row.check("idle timeout", &site.wait());
+    }
+
+    let (site, mut client) = start(LONG);
+    site.shut_down();
+    client.read_goodbye("shutdown");
+    row.check("shutdown", &site.wait());
+
+    if row.has("aborted") {
+        let (site, _client) = start(LONG);
+        site.task.abort();
+        row.check("aborted", &site.wait());
+    }
+}
+
+impl Client for TcpStream {
+    fn reset(self) {
+        reset(&self);
+    }
+
+    fn read_goodbye(&mut self, _: &str) {
+        let mut rest = Vec::new();
+        self.read_to_end(&mut rest).expect("a FIN");
+        assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "a body that is whole");
+    }
+}
+
+/// Serves a process of Python's that is killed once it has said that it is served.
+pub(crate) fn kill_python(row: &mut Row, site: &Site, script: &str) {
+    if script.contains("websockets") && !has_python("websockets") {
+        return row.skip(&["killed"], "Python's websockets");
+    }
+    let mut client = Peer::python(script, &[&site.port()]);
+    client.line();
+    client.kill();
+    row.check("killed", &site.wait());
+}
