@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tonic::{Response, Status, Streaming};
 use tower::service_fn;
 
-use super::server::{Relay, Relayed};
-use super::{client_process, open, wait};
+use super::server::relayed;
+use super::{client_process, open};
 use crate::matrix::Row;
 use crate::raw_codec::Raw;
 use crate::site::{self, LONG, SHORT, Site, common_faults};
@@ -56,9 +56,8 @@ async fn a_stream_that_goes_both_ways_ends_as_its_row_records() {
     let mut row = Row::of("gRPC server, both ways");
     common_faults(&mut row, |idle| {
         let site = serve(idle, LONG);
-        let relay = Relay::to(site.address);
-        let call = wait(open(relay.address, "/site/stay", stream::pending()));
-        (site, Relayed { call, relay, is_told: false })
+        let client = relayed(&site, stream::pending(), false);
+        (site, client)
     });
     let site = serve(LONG, LONG);
     let _held = open(site.address, "/site/stay", stream::iter([Bytes::from_static(b"all")])).await;
