@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{Extension, Request};
 use bytes::Bytes;
 use disconnect_attribution::Cause;
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use nix::sys::signal::Signal;
 use recipes::{http, tonic_server};
@@ -27,13 +28,15 @@ fn serve(idle: Duration, pings: Duration) -> Site {
         let call = async move |Extension(connection): Extension<Cause>, request: Request| {
             let method = service_fn(move |request: tonic::Request<Streaming<Bytes>>| {
                 let (agent, connection, log) = (agent.clone(), connection.clone(), lines.emit());
+                let (begin, has_begun) = oneshot::channel();
                 let sent = sender.send(async move {
+                    let _ = begin.send(());
                     let on_message = |message: Bytes| assert_ne!(message, "panic", "a bug");
                     let requests = request.into_inner();
                     tonic_server::read(requests, &connection, &agent, idle, on_message, log).await;
                 });
                 assert!(sent.is_ok(), "nothing reads");
-                let up = stream::iter([Ok(Bytes::from_static(b"up"))]);
+                let up = stream::once(has_begun.map(|_| Ok(Bytes::from_static(b"up"))));
                 async { Ok::<_, Status>(Response::new(up.chain(stream::pending()))) }
             });
             tonic::server::Grpc::new(Raw).streaming(method, request).await
