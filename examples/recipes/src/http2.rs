@@ -43,6 +43,8 @@ pub fn record_end(cause: &Cause, layer: ConnectType, ended: &hyper::Result<()>, 
             Some(explained) => explained,
             None => return cause.record_error(layer, error),
         },
+        // hyper ends so at times when the transport breaks, which the tracked stream has recorded.
+        Ok(()) if cause.get().is_some_and(|end| !end.expected()) => return,
         // The server has sent a GOAWAY without an error.
         Ok(()) if is_in_use => {
             let end = Disconnect::from_close_code(layer, CloseCode::Http2(0), Initiator::Server);

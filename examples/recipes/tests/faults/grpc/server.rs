@@ -87,7 +87,8 @@ impl Client for Relayed {
         for leg in &legs {
             leg.shutdown(Shutdown::Read).expect("stopped");
         }
-        // What is dropped here are the last handles of both, once the threads have stopped.
+        // What is dropped here are the last handles of both, once the threads have stopped. The call does not take its leave.
+        std::mem::forget(self.call);
     }
 
     fn read_goodbye(&mut self, _: &str) {
