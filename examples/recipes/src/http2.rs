@@ -2,10 +2,10 @@
 //!
 //! Fits hyper 1 with `http2`, and h2 0.4, which hyper 1 is built on.
 //!
-//! A client has to keep its connection's future, which alone knows of a GOAWAY and of a ping that was not answered: await
-//! it in a task that holds the guard, and give its result to `record_end` before the guard goes. tokio-postgres'
-//! `Connection` and async-nats' events are alike: what the server announced is known there, and to each query only that the
-//! connection has closed.
+//! A client has to keep its connection's future, which alone knows of a GOAWAY and of a ping that was not answered
+//! (`keep_alive_interval`, `keep_alive_while_idle`): await it in a task that holds the guard, and give its result to
+//! `record_end` before the guard goes. tokio-postgres' `Connection` and async-nats' events are alike: what the server
+//! announced is known there, and to each query only that the connection has closed.
 
 use std::error::Error;
 use std::iter::successors;
@@ -35,14 +35,16 @@ pub fn explain(
 }
 
 /// Records why a client's connection ended, beyond what the transport did. Its stream is tracked `with_goodbye`: over HTTP/2
-/// a FIN is one, unless the GOAWAY before it has a code. The drop of the last request sender is this side's close, so keep
-/// beside it what shows whether it `is_in_use`, such as an `Arc` of which the task has a `Weak`.
+/// a FIN is one, unless the GOAWAY before it has a code. The drop of the last request sender is this side's close: what shows
+/// whether it `is_in_use`, such as an `Arc` of which the task has a `Weak`, is dropped just before.
 pub fn record_end(cause: &Cause, layer: ConnectType, ended: &hyper::Result<()>, is_in_use: bool) {
     let (evidence, end) = match ended {
         Err(error) => match explain(layer, Initiator::Server, error) {
             Some(explained) => explained,
             None => return cause.record_error(layer, error),
         },
+        // hyper ends so at times when the transport breaks, which the tracked stream has recorded.
+        Ok(()) if cause.get().is_some_and(|end| !end.expected()) => return,
         // The server has sent a GOAWAY without an error.
         Ok(()) if is_in_use => {
             let end = Disconnect::from_close_code(layer, CloseCode::Http2(0), Initiator::Server);

@@ -17,8 +17,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-/// Before both sockets are dropped: what broke is a reset for the next hop too, which would take a FIN for a sign that all is
-/// well. What was decided is a FIN.
+/// Before both sockets are dropped: what broke, or has no cause, is a reset for the next hop too, which would take a FIN for
+/// a sign that all is well. What was decided is a FIN.
 pub fn pass_on_a_break<S: AsFd>(cause: &Cause, legs: [&S; 2]) {
     if cause.get().is_none_or(|end| end.reason() == DisconnectReason::NetworkError) {
         for leg in legs {

@@ -1,8 +1,8 @@
 //! A gRPC client's stream of responses, and what a status explains.
 //!
 //! Fits this crate with `tokio`, tonic 0.14, hyper-util 0.1 with `tokio`, tokio 1 with `macros`, `net` and `time`, tower 0.5
-//! with `util`, and `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose FIN follows. A
-//! client that keeps it, with `record_end` of `http2.rs`, logs the code.
+//! with `util`, and `http2.rs`. A `Channel` keeps its connection's future to itself, and with it the GOAWAY of a server whose
+//! FIN follows. A client that keeps it, with `record_end` of `http2.rs`, logs the code.
 
 use std::io;
 use std::net::SocketAddr;

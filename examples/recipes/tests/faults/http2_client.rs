@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator};
+use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
 use h2::Reason;
 use http_body_util::Empty;
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -110,4 +110,13 @@ async fn a_client_that_keeps_its_connection_ends_as_its_row_records() {
         row.check(fault, &lines.wait());
     }
     row.complete();
+}
+
+/// hyper's task may learn that the connection is gone before it learns why.
+#[test]
+fn a_connection_that_ends_without_an_error_keeps_what_its_stream_saw() {
+    let cause = Cause::default();
+    cause.record(Evidence::Transport, Disconnect::network_error(ClientToServer, Trigger::Reset));
+    record_end(&cause, ClientToServer, &Ok(()), true);
+    assert_eq!(cause.get().and_then(|end| end.trigger()), Some(Trigger::Reset));
 }

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
-use crate::respawned::is_respawned;
+use crate::respawned::{RESPAWNED, is_respawned};
 use crate::site::{LONG, SHORT};
 use crate::words::words;
 
@@ -56,7 +56,7 @@ async fn echo<F: FnOnce(Disconnect)>(
     let mut buffer = [0; 1024];
     loop {
         let read = tokio::select! {
-            read = timeout(SHORT * 8, stream.read(&mut buffer)) => read,
+            read = timeout(limit(), stream.read(&mut buffer)) => read,
             _ = draining.wait_for(|draining| *draining) => return,
         };
         match read {
@@ -77,6 +77,11 @@ async fn echo<F: FnOnce(Disconnect)>(
     }
 }
 
+/// How long a client may be idle, and a drain may take.
+fn limit() -> Duration {
+    if std::env::var(RESPAWNED).is_ok_and(|program| program == "brief") { SHORT * 4 } else { LONG }
+}
+
 fn drains() {
     let (log, _flush) = log_with_slog();
     run(async move {
@@ -85,7 +90,7 @@ fn drains() {
             disconnect_log!(log, expected: slog::Level::Info, unexpected: slog::Level::Warning, end, "closed");
         };
         let connections = serve(&agent, &draining, stopped(), log).await;
-        drain(&agent, &begins, connections, SHORT * 2).await;
+        drain(&agent, &begins, connections, limit()).await;
     });
 }
 
@@ -121,8 +126,8 @@ struct Program {
 }
 
 impl Program {
-    fn start(test: &str) -> Self {
-        let (process, address) = Peer::serving(test, "1");
+    fn start(test: &str, limit: &str) -> Self {
+        let (process, address) = Peer::serving(test, limit);
         Self { process, address }
     }
 
@@ -178,10 +183,8 @@ fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
         return drains();
     }
     let mut row = Row::of("teardown, slog");
-    let start = || {
-        Program::start("teardown::a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records")
-    };
-    let mut program = start();
+    let test = "teardown::a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records";
+    let mut program = Program::start(test, "brief");
     program.check_what_clients_do(&mut row);
 
     let mut slow = program.client();
@@ -191,7 +194,7 @@ fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
     row.check("aborted", &program.end());
     assert_eq!(program.process.wait(), Some(0));
 
-    row.check("shutdown", &start().stop_under_many(Signal::SIGHUP));
+    row.check("shutdown", &Program::start(test, "patient").stop_under_many(Signal::SIGHUP));
     row.complete();
 }
 
@@ -201,9 +204,8 @@ fn a_server_that_logs_through_tracing_appender_ends_as_its_row_records() {
         return stops_at_once();
     }
     let mut row = Row::of("teardown, tracing");
-    let start =
-        || Program::start("teardown::a_server_that_logs_through_tracing_appender_ends_as_its_row_records");
-    start().check_what_clients_do(&mut row);
-    row.check("shutdown", &start().stop_under_many(Signal::SIGINT));
+    let test = "teardown::a_server_that_logs_through_tracing_appender_ends_as_its_row_records";
+    Program::start(test, "brief").check_what_clients_do(&mut row);
+    row.check("shutdown", &Program::start(test, "patient").stop_under_many(Signal::SIGINT));
     row.complete();
 }

@@ -66,7 +66,7 @@ async fn connection(
     let guard = || DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
     if tracked == Tracked::Socket {
         let guard = guard();
-        let Some(mut tls) = handshake(socket, &acceptor, SHORT, &guard).await else { return };
+        let Some(mut tls) = handshake(socket, &acceptor, idle * 3, &guard).await else { return };
         let ended = session(&mut tls, &guard.cause(), idle).await;
         explain(&guard.cause(), &ended);
         let _ = timeout(SHORT, tls.shutdown()).await;
@@ -208,6 +208,7 @@ async fn tls_over_a_tracked_stream_ends_as_its_row_records() {
 
     drop(site.connect());
     row.check("no handshake, a FIN", &site.wait());
+    let site = serve(Tracked::Socket, SHORT).site;
     let _silent = site.connect();
     row.check("no handshake, silence", &site.wait());
     row.complete();

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{Extension, Request};
 use bytes::Bytes;
 use disconnect_attribution::Cause;
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use nix::sys::signal::Signal;
 use recipes::{http, tonic_server};
@@ -14,8 +15,8 @@ use tokio::task::JoinSet;
 use tonic::{Response, Status, Streaming};
 use tower::service_fn;
 
-use super::server::{Relay, Relayed};
-use super::{client_process, open, wait};
+use super::server::relayed;
+use super::{client_process, open};
 use crate::matrix::Row;
 use crate::raw_codec::Raw;
 use crate::site::{self, LONG, SHORT, Site, common_faults};
@@ -27,13 +28,15 @@ fn serve(idle: Duration, pings: Duration) -> Site {
         let call = async move |Extension(connection): Extension<Cause>, request: Request| {
             let method = service_fn(move |request: tonic::Request<Streaming<Bytes>>| {
                 let (agent, connection, log) = (agent.clone(), connection.clone(), lines.emit());
+                let (begin, has_begun) = oneshot::channel();
                 let sent = sender.send(async move {
+                    let _ = begin.send(());
                     let on_message = |message: Bytes| assert_ne!(message, "panic", "a bug");
                     let requests = request.into_inner();
                     tonic_server::read(requests, &connection, &agent, idle, on_message, log).await;
                 });
                 assert!(sent.is_ok(), "nothing reads");
-                let up = stream::iter([Ok(Bytes::from_static(b"up"))]);
+                let up = stream::once(has_begun.map(|_| Ok(Bytes::from_static(b"up"))));
                 async { Ok::<_, Status>(Response::new(up.chain(stream::pending()))) }
             });
             tonic::server::Grpc::new(Raw).streaming(method, request).await
@@ -56,9 +59,8 @@ async fn a_stream_that_goes_both_ways_ends_as_its_row_records() {
     let mut row = Row::of("gRPC server, both ways");
     common_faults(&mut row, |idle| {
         let site = serve(idle, LONG);
-        let relay = Relay::to(site.address);
-        let call = wait(open(relay.address, "/site/stay", stream::pending()));
-        (site, Relayed { call, relay, is_told: false })
+        let client = relayed(&site, stream::pending(), false);
+        (site, client)
     });
     let site = serve(LONG, LONG);
     let _held = open(site.address, "/site/stay", stream::iter([Bytes::from_static(b"all")])).await;

@@ -1,24 +1,24 @@
 //! Streams that a server answers with, and the connection under them.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
 
-use tokio::task::{JoinHandle, spawn_blocking};
+use bytes::Bytes;
+use futures_util::Stream;
 
 use super::{Call, client_process, one, open, serve, wait};
 use crate::matrix::Row;
 use crate::peer::reset;
-use crate::site::{Client, common_faults};
+use crate::site::{Client, Site, common_faults};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_servers_stream_ends_as_its_row_records() {
     let mut row = Row::of("gRPC server");
     common_faults(&mut row, |_| {
         let site = serve();
-        let relay = Relay::to(site.address);
-        let call = wait(open(relay.address, "/site/stay", one()));
-        (site, Relayed { call, relay, is_told: true })
+        let client = relayed(&site, one(), true);
+        (site, client)
     });
 
     let site = serve();
@@ -54,45 +54,41 @@ async fn a_servers_stream_ends_as_its_row_records() {
     row.complete();
 }
 
-/// Passes a connection's bytes on, and can reset it: a channel does not hand out its own socket.
-pub(super) struct Relay {
-    pub(super) address: SocketAddr,
-    legs: JoinHandle<[TcpStream; 2]>,
-}
-
-impl Relay {
-    pub(super) fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let legs = spawn_blocking(move || {
-            let client = listener.accept().expect("a client").0;
-            let server = TcpStream::connect(server).expect("accepted");
-            for (from, to) in [(&client, &server), (&server, &client)] {
-                let [from, to] = [from, to].map(|socket| socket.try_clone().expect("cloned"));
-                thread::spawn(move || io::copy(&mut &from, &mut &to));
-            }
-            [client, server]
-        });
-        Self { address, legs }
-    }
-}
-
-/// A call over a relay.
+/// A call over a relay, which can reset it: a channel does not hand out its own socket.
 pub(super) struct Relayed {
-    pub(super) call: Call,
-    pub(super) relay: Relay,
+    call: Call,
+    legs: JoinHandle<[TcpStream; 2]>,
     /// Whether this side ends the stream with a status.
-    pub(super) is_told: bool,
+    is_told: bool,
+}
+
+pub(super) fn relayed(
+    site: &Site,
+    requests: impl Stream<Item = Bytes> + Send + 'static,
+    is_told: bool,
+) -> Relayed {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (address, server) = (listener.local_addr().expect("bound"), site.connect());
+    let legs = thread::spawn(move || {
+        let client = listener.accept().expect("a client").0;
+        for (from, to) in [(&client, &server), (&server, &client)] {
+            let [from, to] = [from, to].map(|socket| socket.try_clone().expect("cloned"));
+            thread::spawn(move || io::copy(&mut &from, &mut &to));
+        }
+        [client, server]
+    });
+    Relayed { call: wait(open(address, "/site/stay", requests)), legs, is_told }
 }
 
 impl Client for Relayed {
     fn reset(self) {
-        let legs = wait(self.relay.legs).expect("no panic");
+        let legs = self.legs.join().expect("no panic");
         reset(&legs[1]);
         for leg in &legs {
             leg.shutdown(Shutdown::Read).expect("stopped");
         }
-        // What is dropped here are the last handles of both, once the threads have stopped.
+        // What is dropped here are the last handles of both, once the threads have stopped. The call does not take its leave.
+        std::mem::forget(self.call);
     }
 
     fn read_goodbye(&mut self, _: &str) {

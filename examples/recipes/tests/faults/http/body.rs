@@ -11,7 +11,7 @@ use super::{ask, client_of, curl, serve};
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::has;
-use crate::site::{LONG, SHORT, common_faults};
+use crate::site::{LONG, common_faults};
 use crate::words::words;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -29,7 +29,7 @@ async fn a_body_ends_as_its_row_records() {
         row.check("clean close", &site.wait());
 
         let mut client = curl(&site, &[], "/chunks");
-        std::thread::sleep(SHORT);
+        client.line();
         client.kill();
         row.check("killed", &site.wait());
     } else {

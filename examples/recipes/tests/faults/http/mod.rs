@@ -39,7 +39,7 @@ time.sleep(600)
 
 /// A stream of chunks, with an end of its own, with an error, with a bug, or without an end.
 fn chunks(path: &str) -> Body {
-    let chunk = || Ok::<_, Box<dyn Error + Send + Sync>>(Bytes::from_static(b"chunk"));
+    let chunk = || Ok::<_, Box<dyn Error + Send + Sync>>(Bytes::from_static(b"chunk\n"));
     let first = stream::iter([chunk()]);
     let ticks = stream::unfold((), move |()| async move {
         sleep(Duration::from_millis(10)).await;

@@ -14,6 +14,8 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 
+use crate::tls::client_config;
+
 #[track_caller]
 fn check(error: &(dyn Error + 'static), (reason, trigger): (DisconnectReason, Option<Trigger>), text: &str) {
     let end = Disconnect::from_error(ConnectType::AgentToClient, error);
@@ -40,11 +42,7 @@ fn connect(answer: &'static [u8], is_reset: bool) -> io::Result<TcpStream> {
 
 /// The error with which a TLS handshake ends.
 fn handshake(mut peer: TcpStream) -> Result<io::Error, Box<dyn Error>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
+    let config = client_config(None);
     let mut connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into()?)?;
     Ok(connection.complete_io(&mut peer).expect_err("no handshake"))
 }

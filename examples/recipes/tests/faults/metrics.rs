@@ -1,32 +1,25 @@
 //! The metrics example, scraped over real HTTP.
-#![cfg(unix)]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator};
 
+use crate::peer::Peer;
+
 #[test]
 fn a_scrape_shows_the_vocabulary_and_no_free_text() {
-    let mut example = Command::new(env!("CARGO_BIN_EXE_metrics"))
-        .args(["--port", "0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut line = String::new();
-    let output = example.stdout.take().expect("piped");
-    BufReader::new(output).read_line(&mut line).expect("a line");
-    let address = line.trim().strip_prefix("curl http://").and_then(|url| url.strip_suffix("/metrics"));
+    let mut example = Peer::spawn(Command::new(env!("CARGO_BIN_EXE_metrics")).args(["--port", "0"]));
+    let line = example.line();
+    let address = line.strip_prefix("curl http://").and_then(|url| url.strip_suffix("/metrics"));
     let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
 
     let mut http = TcpStream::connect(address).expect("it listens");
     write!(http, "GET /metrics HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n").expect("sent");
     let mut response = String::new();
     http.read_to_string(&mut response).expect("answered");
-    example.kill().expect("SIGKILL");
-    example.wait().expect("reaped");
 
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
     let series: BTreeSet<_> =
