@@ -30,11 +30,11 @@ pub mod recipes {
         websocket: "websocket.rs", "A WebSocket, at its server and at its client.";
         broker: "broker.rs", "A broker: its reason codes, and a session that is taken over.";
         terminal: "terminal.rs", "A shell's terminal over a WebSocket.";
-        http: "http.rs", "An axum `Router` over hyper, HTTP/1 and HTTP/2.";
+        http_server: "http_server.rs", "An axum `Router` over hyper, HTTP/1 and HTTP/2.";
         http2: "http2.rs", "What an error of HTTP/2 explains, and the end of a client's connection.";
         http_body: "http_body.rs", "A streaming HTTP response body.";
-        quinn: "quinn.rs", "A QUIC connection and its streams.";
-        rustls: "rustls.rs", "TLS over a tracked stream.";
+        quic: "quic.rs", "A QUIC connection and its streams.";
+        tls: "tls.rs", "TLS over a tracked stream.";
         axum_listener: "axum_listener.rs", "Attribution under `axum::serve`.";
         tonic_server: "tonic_server.rs", "A gRPC server's streams.";
         tonic_client: "tonic_client.rs", "A gRPC client's stream.";

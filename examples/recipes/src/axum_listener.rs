@@ -1,10 +1,10 @@
 //! Attribution under `axum::serve`, which owns the socket.
 //!
-//! Fits this crate with `tokio`, axum 0.8, tokio 1 with `net`, and `http.rs` for `answered`.
+//! Fits this crate with `tokio`, axum 0.8, tokio 1 with `net`, and `http_server.rs` for `answered`.
 //!
 //! `axum::serve` keeps hyper's errors to itself: a TLS hello or an SSH banner on its port, which it answers with 400, reads
 //! as `graceful` by this side, and it sends no pings. A server that is reached from outside serves its `Router` with
-//! `http.rs`.
+//! `http_server.rs`.
 //!
 //! A WebSocket in a handler runs over its connection one to one: it shares the connection's cause and has no guard of its
 //! own, which would log a second line. Its loop records with `goodbye` and `broke` of `websocket.rs`.
@@ -20,7 +20,7 @@ use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::answered;
+use crate::http_server::answered;
 
 /// A listener whose connections log how they ended.
 pub struct Attributed<F> {

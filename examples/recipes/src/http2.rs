@@ -1,6 +1,6 @@
 //! What an error of HTTP/2 explains, at a server, at a client, and under gRPC.
 //!
-//! Fits hyper 1 with `http2`, and h2 0.4, which hyper 1 is built on.
+//! Fits hyper 1 with `http2`, h2 0.4, which hyper 1 is built on, and tokio 1 with `net` and `time`.
 //!
 //! A client has to keep its connection's future, which alone knows of a GOAWAY and of a ping that was not answered
 //! (`keep_alive_interval`, `keep_alive_while_idle`): await it in a task that holds the guard, and give its result to
@@ -8,9 +8,13 @@
 //! announced is known there, and to each query only that the connection has closed.
 
 use std::error::Error;
+use std::io;
 use std::iter::successors;
+use std::time::Duration;
 
 use disconnect_attribution::{Cause, CloseCode, ConnectType, Disconnect, Evidence, Initiator, Trigger};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 /// A GOAWAY or RST_STREAM with its code, or a ping that was not answered.
 pub fn explain(
@@ -59,4 +63,17 @@ pub fn record_end(cause: &Cause, layer: ConnectType, ended: &hyper::Result<()>, 
 pub fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut chain = successors(Some(error), |&error| error.source());
     chain.find_map(|error| error.downcast_ref())
+}
+
+/// Whether a client's first bytes, which stay unread, are those of HTTP/2. They may come one by one.
+pub async fn speaks_http2(socket: &TcpStream) -> io::Result<bool> {
+    let mut first = [0; 3];
+    for _ in 0..200 {
+        let seen = socket.peek(&mut first).await?;
+        if !b"PRI".starts_with(&first[..seen]) || seen == 0 || seen == first.len() {
+            break;
+        }
+        sleep(Duration::from_millis(5)).await; // `peek` does not wait for more
+    }
+    Ok(first == *b"PRI")
 }

@@ -1,10 +1,10 @@
 //! A streaming response body over an attributed connection: complete, failed, dropped by the client, cut by this side.
 //!
 //! Fits futures-util 0.3, http-body-util 0.1, hyper 1 (whose body is axum 0.8's and tonic 0.14's, too), and tokio 1 with
-//! `time`. The connection's cause is an extension of each request under `http.rs`, and a `ConnectInfo` under
+//! `time`. The connection's cause is an extension of each request under `http_server.rs`, and a `ConnectInfo` under
 //! `axum_listener.rs`.
 //!
-//! A client that leaves in the middle is `client_closed` and expected over HTTP/1, because `answered` of `http.rs` presumes
+//! A client that leaves in the middle is `client_closed` and expected over HTTP/1, because `answered` of `http_server.rs` presumes
 //! that once the head is out. If half a download is a failure, leave out that `presume`.
 
 use std::error::Error;

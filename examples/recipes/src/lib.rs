@@ -9,19 +9,19 @@
 
 pub mod axum_listener;
 pub mod broker;
-pub mod http;
 pub mod http2;
 pub mod http_body;
+pub mod http_server;
 pub mod proxy;
-pub mod quinn;
+pub mod quic;
 pub mod russh_channel;
 pub mod russh_connection;
 pub mod russh_end;
 pub mod russh_forward;
 pub mod russh_phase;
-pub mod rustls;
 pub mod teardown;
 pub mod terminal;
+pub mod tls;
 pub mod tonic_client;
 pub mod tonic_server;
 pub mod websocket;

@@ -2,7 +2,7 @@
 //!
 //! Fits this crate with `tokio`, tonic 0.14, futures-util 0.3, tokio 1 with `macros` and `time`, and `http2.rs`. tonic's
 //! server takes no stream of ours that is not `Connected`: a tonic service is a route of an axum `Router`, served with
-//! `http.rs`, or over `axum_listener.rs` with `is_http2`.
+//! `http_server.rs`, or over `axum_listener.rs` with `is_http2`.
 
 use std::io;
 use std::time::Duration;

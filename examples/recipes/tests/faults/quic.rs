@@ -17,7 +17,7 @@ use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator, Trigger};
 use futures_util::FutureExt;
 use quinn_proto::RandomConnectionIdGenerator;
-use recipes::quinn;
+use recipes::quic;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -73,7 +73,7 @@ fn serve(idle: Duration) -> Server {
             assert!(!is_wrong.load(Relaxed), "a bug");
             echo(send, receive, cause, idle)
         };
-        quinn::serve(incoming, &agent, idle, echo, move |end| lines.emit()(end), connection.emit()).await;
+        quic::serve(incoming, &agent, idle, echo, move |end| lines.emit()(end), connection.emit()).await;
         endpoint.wait_idle().await;
     });
     Server { address, certificate, world, task, has_bug }

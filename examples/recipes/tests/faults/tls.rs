@@ -10,7 +10,7 @@ use ::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use disconnect_attribution::ConnectType::ClientToServer;
 use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
-use recipes::rustls::{explain, handshake};
+use recipes::tls::{explain, handshake};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;

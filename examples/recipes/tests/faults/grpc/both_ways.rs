@@ -9,7 +9,7 @@ use disconnect_attribution::Cause;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use nix::sys::signal::Signal;
-use recipes::{http, tonic_server};
+use recipes::{http_server, tonic_server};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tonic::{Response, Status, Streaming};
@@ -42,7 +42,7 @@ fn serve(idle: Duration, pings: Duration) -> Site {
             tonic::server::Grpc::new(Raw).streaming(method, request).await
         };
         let router = Router::new().fallback(call);
-        async move { http::serve(socket, &world.agent, pings, router, world.connection.emit()).await }
+        async move { http_server::serve(socket, &world.agent, pings, router, world.connection.emit()).await }
     });
     // What reads the inbound halves is what is aborted.
     let task = tokio::spawn(async move {

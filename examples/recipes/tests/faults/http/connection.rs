@@ -1,6 +1,7 @@
 //! Connections that are kept alive, in a request and between two.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::Shutdown;
 
 use super::{CLIENT, ask, client_of, curl, serve};
 use crate::matrix::Row;
@@ -26,6 +27,7 @@ async fn a_connection_ends_as_its_row_records() {
     let site = serve_lines(LONG);
     curl_ends_a_connection(&mut row, &site);
     a_client_ends_a_connection_without_a_word(&mut row, &site);
+    a_client_leaves_http2(&mut row, &site);
     this_side_ends_a_connection(&mut row, &site);
 
     drop(websockets::connect(&site, "/websocket"));
@@ -68,6 +70,32 @@ fn a_client_ends_a_connection_without_a_word(row: &mut Row, site: &Site) {
 
     drop(site.connect());
     row.check("no request at all", &site.wait());
+
+    let client = site.connect();
+    std::thread::sleep(SHORT);
+    reset(&client);
+    drop(client);
+    row.check("reset before a byte", &site.wait());
+}
+
+/// HTTP/2 by hand, beyond what curl does.
+fn a_client_leaves_http2(row: &mut Row, site: &Site) {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const ACKNOWLEDGED: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
+    // The head of a frame of 100 bytes, and three of them.
+    const CUT: [u8; 12] = [0, 0, 100, 1, 4, 0, 0, 0, 1, 0, 0, 0];
+    for (fault, first, cut) in
+        [("HTTP/2, a preface in two parts", 1, &[][..]), ("HTTP/2, a cut frame", PREFACE.len(), &CUT)]
+    {
+        let mut client = site.send(&PREFACE[..first]);
+        std::thread::sleep(SHORT);
+        let rest = [&PREFACE[first..], &SETTINGS, &ACKNOWLEDGED, cut].concat();
+        client.write_all(&rest).expect("sent");
+        client.shutdown(Shutdown::Write).expect("stopped");
+        client.read_to_end(&mut Vec::new()).expect("all that it answers");
+        row.check(fault, &site.wait());
+    }
 }
 
 fn this_side_ends_a_connection(row: &mut Row, site: &Site) {

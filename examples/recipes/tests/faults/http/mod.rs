@@ -73,7 +73,7 @@ fn serve(idle: Duration, longest: Duration) -> Site {
             upgrade.on_upgrade(move |socket| session(socket, cause, LONG))
         };
         let router = Router::new().route("/websocket", get(websocket)).fallback(answer);
-        recipes::http::serve(socket, &world.agent, idle, router, world.connection.emit()).await;
+        recipes::http_server::serve(socket, &world.agent, idle, router, world.connection.emit()).await;
     })
 }
 

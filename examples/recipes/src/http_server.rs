@@ -5,6 +5,7 @@
 //! of the router.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -21,10 +22,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::http2;
+use crate::http2::{self, speaks_http2};
 
-/// How long a request in progress may take once this side shuts down, and a client to answer a ping.
+/// How long a request in progress may take once this side shuts down.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a client may take to answer a ping.
+const ANSWER: Duration = Duration::from_millis(200);
 
 /// Serves one connection until it ends. Its cause is an `Extension<Cause>` of each request.
 pub async fn serve(
@@ -38,15 +42,16 @@ pub async fn serve(
     let cause = guard.cause();
     // A client that leaves before its first request just leaves.
     cause.presume(by(Initiator::Client));
-    let mut first = [0; 3];
+    let mut stream = guard.track(socket, Initiator::Client);
     tokio::select! {
-        _ = socket.peek(&mut first) => {}
+        speaks = speaks_http2(stream.get_ref()) => match speaks {
+            Ok(true) => stream = stream.with_goodbye(), // a client sends its GOAWAY and leaves
+            Ok(false) => {}
+            // The kernel reports it once, and the tracked stream has not seen it.
+            Err(error) => _ = cause.record(Evidence::Transport, broken(&error)),
+        },
         _ = agent.ended() => return,
         () = sleep(idle) => return guard.close(by(Initiator::Server).with_trigger(Trigger::IdleTimeout)),
-    }
-    let mut stream = guard.track(socket, Initiator::Client);
-    if first == *b"PRI" {
-        stream = stream.with_goodbye(); // HTTP/2: a client sends its GOAWAY and leaves
     }
     // hyper owns the socket, and an upgrade moves it elsewhere: the guard goes with it.
     let stream = TokioIo::new(stream.carrying(guard));
@@ -65,7 +70,7 @@ pub async fn serve(
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let (http1, http2) = (TokioTimer::new(), TokioTimer::new());
     builder.http1().timer(http1).header_read_timeout(idle); // counts between two requests as well
-    builder.http2().timer(http2).keep_alive_interval(idle).keep_alive_timeout(PATIENCE);
+    builder.http2().timer(http2).keep_alive_interval(idle).keep_alive_timeout(ANSWER);
     let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
     let served = tokio::select! {
         served = connection.as_mut() => served,
@@ -82,6 +87,15 @@ pub async fn serve(
 
 fn by(side: Initiator) -> Disconnect {
     Disconnect::closed_by(ClientToServer, side)
+}
+
+/// A client that was there before its first byte, and then was not.
+fn broken(error: &io::Error) -> Disconnect {
+    let end = by(Initiator::Client).with_peer(Initiator::Client);
+    match Trigger::from_io_error_kind(error.kind()) {
+        Some(trigger) => end.with_trigger(trigger),
+        None => end,
+    }
 }
 
 /// HTTP/1 has no goodbye: once its response begins, a client may go. Its next byte ends that. What follows an upgrade has
@@ -104,6 +118,10 @@ pub fn explain(cause: &Cause, error: &(dyn Error + 'static)) {
     } else if http.is_some_and(HttpError::is_timeout) {
         let end = by(Initiator::Server).with_trigger(Trigger::IdleTimeout);
         cause.record(Evidence::Local, end);
+    } else if cause.get().is_some_and(|end| end.trigger() == Some(Trigger::EndOfFile)) {
+        // A FIN within a frame of HTTP/2 is no goodbye.
+        let text = Disconnect::from_error(ClientToServer, error).report_reason().to_owned();
+        cause.record_error(ClientToServer, &io::Error::new(ErrorKind::UnexpectedEof, text));
     } else {
         // Of the transport, which the tracked stream has seen, or of the service: a text is better than none.
         cause.record_error(ClientToServer, error);
