@@ -92,10 +92,7 @@ fn by(side: Initiator) -> Disconnect {
 /// A client that was there before its first byte, and then was not.
 fn broken(error: &io::Error) -> Disconnect {
     let end = by(Initiator::Client).with_peer(Initiator::Client);
-    match Trigger::from_io_error_kind(error.kind()) {
-        Some(trigger) => end.with_trigger(trigger),
-        None => end,
-    }
+    end.with_trigger(Trigger::from_io_error_kind(error.kind()).unwrap_or(Trigger::Aborted))
 }
 
 /// HTTP/1 has no goodbye: once its response begins, a client may go. Its next byte ends that. What follows an upgrade has
@@ -118,7 +115,9 @@ pub fn explain(cause: &Cause, error: &(dyn Error + 'static)) {
     } else if http.is_some_and(HttpError::is_timeout) {
         let end = by(Initiator::Server).with_trigger(Trigger::IdleTimeout);
         cause.record(Evidence::Local, end);
-    } else if cause.get().is_some_and(|end| end.trigger() == Some(Trigger::EndOfFile)) {
+    } else if http2::find::<io::Error>(error).is_some()
+        && cause.get().is_some_and(|end| end.trigger() == Some(Trigger::EndOfFile))
+    {
         // A FIN within a frame of HTTP/2 is no goodbye.
         let text = Disconnect::from_error(ClientToServer, error).report_reason().to_owned();
         cause.record_error(ClientToServer, &io::Error::new(ErrorKind::UnexpectedEof, text));
