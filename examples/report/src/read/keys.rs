@@ -77,6 +77,10 @@ impl Finder {
 /// What stands before a key in one of a line: `conn.` in `conn.disconnect_reason`, `F_` in `F_DISCONNECT_REASON`,
 /// nothing in `disconnectReason`, and in `disconnect_reason_s`, as Azure writes the key of a text.
 pub(super) fn group<'a>(written: &'a str, key: &str) -> Option<&'a str> {
+    // Most keys are too short, and no name has more than two underscores.
+    if written.len() + 2 < key.len() {
+        return None;
+    }
     let bytes = written.as_bytes();
     let mut at = match bytes {
         [rest @ .., b'_', b'b' | b'd' | b's'] => rest.len(),
@@ -109,6 +113,11 @@ pub(super) fn squashed(key: &str) -> String {
 /// Whether the value of a key is a number, which collectors write as a text or a fraction.
 pub(super) fn is_number(key: &str) -> bool {
     key.ends_with("_ms") || key == keys::EXIT_CODE || key.starts_with("bytes_")
+}
+
+/// Whether the key of the layer is in a line, however it is spelled.
+pub(super) fn has_layer(line: &str) -> bool {
+    line.contains(keys::CONNECT_TYPE) || squashed(line).contains(&squashed(keys::CONNECT_TYPE))
 }
 
 /// A number as a text, perhaps with a fraction of nothing.

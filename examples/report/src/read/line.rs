@@ -1,16 +1,13 @@
 //! The records in a line of any format, in any wrapper: JSON first, wherever it starts, then CSV, then text.
 
-use disconnect_attribution::keys;
-use memchr::memchr;
-use serde_json::Value;
+use memchr::{memchr, memchr_iter};
 
-use super::head::Head;
 use super::quote::{closing_quote, unquote};
+use super::record::Around;
 use super::repair::repair;
-use super::text;
-use super::value::Around;
-use super::{Reader, Record, Unreadable, has_end, plain};
-use crate::clean::clean;
+use super::text::Line;
+use super::value::Value;
+use super::{Reader, Record, has_end, unreadable};
 
 /// No line is wrapped more often than this.
 const DEEPEST: u8 = 100;
@@ -28,7 +25,7 @@ impl Reader {
     ) {
         let text = text.trim_start_matches(['\u{feff}', '\u{1e}']).trim_end();
         if outer.is_some_and(|outer| outer.depth > DEEPEST) {
-            return out.push(unreadable(text, "wrapped too often", outer));
+            return out.push(unreadable(Some(text), "wrapped too often", outer));
         }
         if text.contains("\"=>") {
             // As Ruby and Fluent Bit print a map.
@@ -48,53 +45,46 @@ impl Reader {
         if block.is_none() && (self.embedded(text, outer, out) || self.csv(text, outer, out)) {
             return;
         }
+        let before = out.len();
         let is_json = start.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'));
-        let why = match why {
-            Some(why) if is_json => why,
-            _ => match text::read(text, block.unwrap_or_default(), outer, self.by()) {
-                Ok(end) => return out.extend(end.map(Record::End)),
-                Err(why) => why,
-            },
-        };
-        // A text of JSON that lost its end, or its quotes.
-        if text.contains("\\\"") && block.is_none() {
-            let before = out.len();
-            let value = Value::Null;
-            let inner = unquote(self.literal(text));
-            self.text(&inner, None, Some(&Around::new(&value, outer)), out);
-            if has_end(&out[before..]) {
-                return;
-            }
-            out.truncate(before);
+        match why.filter(|_| is_json) {
+            Some(why) => out.push(unreadable(Some(text), &why, outer)),
+            None => self.fields(text, block.unwrap_or_default(), outer, out),
         }
-        out.push(unreadable(text, &why, outer));
+        // A text of JSON that lost its end, or its quotes.
+        if block.is_none() && out.len() > before && !has_end(&out[before..]) && text.contains("\\\"") {
+            let mut inside = Vec::new();
+            let nothing = Value::Nothing;
+            let around = Around::new(&nothing, outer);
+            self.text(&unquote(self.literal(text)), None, Some(&around), &mut inside);
+            if has_end(&inside) {
+                out.truncate(before);
+                out.append(&mut inside);
+            }
+        }
     }
 
     /// Reads a text that is JSON as a whole, and what else stands behind it.
     fn json(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> Result<(), String> {
-        if text.starts_with('{')
-            && let Some(end) = plain::read(text, self.by())
-        {
-            out.push(Record::End(end));
-            return Ok(());
-        }
         let repaired;
         let mut text = text;
-        let (value, end) = match first_value(text) {
+        let (value, end) = match Value::first_of(text) {
             Ok(found) => found,
             Err(error) => {
                 repaired = repair(text).ok_or(error)?;
                 text = &repaired;
-                first_value(text)?
+                Value::first_of(text)?
             }
         };
         let mut rest = &text[end..];
-        if value.is_string() && !rest.trim().is_empty() {
+        if matches!(value, Value::Text(_)) && !rest.trim().is_empty() {
             return Err("a text in quotes".to_owned());
         }
         self.walk(&value, outer, out);
         // More may be glued to it.
-        while let Ok((value, end)) = first_value(rest) {
+        while !rest.is_empty()
+            && let Ok((value, end)) = Value::first_of(rest)
+        {
             self.walk(&value, outer, out);
             rest = &rest[end..];
         }
@@ -125,7 +115,7 @@ impl Reader {
             let between = &text[from..at];
             let is_field = between.ends_with('=');
             let is_json = text[at + 1..].trim_start().starts_with('"');
-            let Some((value, length)) = is_json.then(|| first_value(&text[at..]).ok()).flatten() else {
+            let Some((value, length)) = is_json.then(|| Value::first_of(&text[at..]).ok()).flatten() else {
                 at += 1;
                 tries += usize::from(is_json);
                 continue;
@@ -138,7 +128,7 @@ impl Reader {
                 continue;
             }
             let before = out.len();
-            let prefix = Head::of(between).into_value();
+            let prefix = Line::of(between).into_value();
             self.walk(&value, Some(&Around::new(&prefix, outer)), out);
             if !has_end(&out[before..]) {
                 out.truncate(before);
@@ -161,7 +151,7 @@ impl Reader {
     fn csv(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
         // A line without a field in quotes is any text that has a comma.
         let bytes = text.as_bytes();
-        if !memchr::memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',') {
+        if !memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',') {
             return false;
         }
         let Some(fields) = fields(text).filter(|fields| fields.len() > 1) else {
@@ -171,22 +161,12 @@ impl Reader {
         if lines.is_empty() {
             return false;
         }
-        let value = Value::from(fields);
+        let value = Value::List(fields.into_iter().map(Value::text).collect());
         let around = Around::new(&value, outer);
         for line in lines {
             self.text(&line, None, Some(&around), out);
         }
         true
-    }
-}
-
-/// The value at the start of a text, and where it ends.
-fn first_value(text: &str) -> Result<(Value, usize), String> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    match values.next() {
-        Some(Ok(value)) => Ok((value, values.byte_offset())),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err("no value".to_owned()),
     }
 }
 
@@ -224,16 +204,7 @@ pub(super) fn without_colours(line: &str) -> String {
     console::strip_ansi_codes(line).replace('\u{1b}', "")
 }
 
-pub(super) fn unreadable(line: &str, why: &str, outer: Option<&Around<'_>>) -> Record {
-    let likely = likely_format(line);
-    let wrapper = outer.map(|outer| outer.member).filter(|member| !member.is_empty());
-    Record::Unreadable(Unreadable {
-        why: clean(why),
-        likely: wrapper.map_or(likely.to_owned(), |member| format!("{likely}, in {}", clean(member))),
-    })
-}
-
-fn likely_format(line: &str) -> &'static str {
+pub(super) fn likely_format(line: &str) -> &'static str {
     let line = line.trim_start();
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
     if line.starts_with('{') && !line.ends_with('}') {
@@ -251,9 +222,4 @@ fn likely_format(line: &str) -> &'static str {
     } else {
         "no format that is known here"
     }
-}
-
-/// Whether the key of the layer is in a line, however it is spelled.
-pub(super) fn has_layer(line: &str) -> bool {
-    super::keys::squashed(line).contains(&super::keys::squashed(keys::CONNECT_TYPE))
 }
