@@ -130,7 +130,7 @@ impl Source {
 
     /// Fills the next block, in the order of the files and of their lines, or gives back what is to be noted; and of
     /// which file that is.
-    pub(crate) fn next(&mut self, block: &mut Vec<u8>) -> Option<(usize, Result<(), Note>)> {
+    pub(crate) fn next(&mut self, block: &mut Block) -> Option<(usize, Result<(), Note>)> {
         loop {
             if let Some(note) = self.notes.pop_front() {
                 return Some((self.next - 1, Err(note)));
@@ -150,7 +150,7 @@ impl Source {
                 // What came before an error counts.
                 Err(error) => self.notes.push_back((Skipped::ReadError, error.to_string())),
             }
-            if !block.is_empty() {
+            if block.length > 0 {
                 return Some((self.next - 1, Ok(())));
             }
         }
@@ -184,29 +184,30 @@ impl Source {
     }
 
     /// Fills a block, and whether its log goes on.
-    fn fill(&mut self, block: &mut Vec<u8>, reader: &mut dyn Read) -> io::Result<bool> {
-        block.clear();
-        block.append(&mut self.tail);
+    fn fill(&mut self, block: &mut Block, reader: &mut dyn Read) -> io::Result<bool> {
+        block.length = 0;
+        let tail = std::mem::take(&mut self.tail);
+        block.read_up_to(tail.len(), &mut &tail[..])?;
         // A line that is longer than a block gets what it needs, up to the longest.
         for length in [BLOCK, LONGEST] {
-            if !read_up_to(length, block, reader)? {
+            if !block.read_up_to(length, reader)? {
                 return Ok(false);
             }
-            let end = record_end(block);
+            let end = record_end(block.bytes());
             if end > 0 {
-                self.tail.extend(block.drain(end..));
+                self.tail = block.split_off(end);
                 return Ok(true);
             }
         }
         self.notes.push_back((Skipped::TooLong, String::new()));
         loop {
-            block.clear();
-            let more = read_up_to(LONGEST, block, reader).inspect_err(|_| block.clear())?;
-            let end = memchr(b'\n', block);
+            block.length = 0;
+            let more = block.read_up_to(LONGEST, reader).inspect_err(|_| block.length = 0)?;
+            let end = memchr(b'\n', block.bytes());
             if let Some(end) = end {
-                self.tail.extend(block.drain(end + 1..));
+                self.tail = block.split_off(end + 1);
             }
-            block.clear();
+            block.length = 0;
             // At the end of the log, the next call gives out the tail and finds nothing more.
             if end.is_some() || !more {
                 return Ok(end.is_some());
@@ -215,10 +216,38 @@ impl Source {
     }
 }
 
-/// Reads until there is so much in a block or the log ends, and whether it goes on.
-fn read_up_to(length: usize, block: &mut Vec<u8>, reader: &mut dyn Read) -> io::Result<bool> {
-    let missing = length.saturating_sub(block.len()) as u64;
-    Ok(reader.take(missing).read_to_end(block)? as u64 == missing)
+/// A part of a log that ends where a record ends.
+#[derive(Default)]
+pub(crate) struct Block {
+    buffer: Vec<u8>,
+    length: usize,
+}
+
+impl Block {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
+    /// Reads until there is so much in the block or the log ends, and whether it goes on.
+    fn read_up_to(&mut self, length: usize, reader: &mut dyn Read) -> io::Result<bool> {
+        // It is set to zeros once.
+        self.buffer.resize(self.buffer.len().max(length), 0);
+        while self.length < length {
+            match reader.read(&mut self.buffer[self.length..length]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => self.length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn split_off(&mut self, at: usize) -> Vec<u8> {
+        let rest = self.bytes()[at..].to_vec();
+        self.length = at;
+        rest
+    }
 }
 
 /// Where the last record ends that is whole: before the last whole line that belongs to none above it.

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::input::Source;
+use crate::input::{Block, Source};
 use crate::read::Reader;
 use crate::tally::{Part, Tally};
 
@@ -40,7 +40,7 @@ impl Task {
     }
 
     fn work(&self, queue: &Mutex<Queue>) {
-        let mut block = Vec::new();
+        let mut block = Block::default();
         while !self.stop.load(Ordering::Relaxed) {
             let (file, note, turn, done) = {
                 let mut queue = lock(queue);
@@ -51,7 +51,7 @@ impl Task {
                 (file, note, std::mem::replace(&mut queue.turn, next), done)
             };
             let part = match note {
-                Ok(()) => self.reader.part(&block),
+                Ok(()) => self.reader.part(block.bytes()),
                 Err((what, why)) => Part::of(what, why),
             };
             if turn.recv().is_err() {

@@ -107,6 +107,12 @@ impl Reader {
     /// Reads what is in the line of a key, and gives back which lines that are.
     fn record(&self, bytes: &[u8], from: usize, line: Range<usize>, out: &mut Vec<Record>) -> Range<usize> {
         let text = decode(&bytes[line.clone()]);
+        if let Some((value, length)) = Value::plain(&text)
+            && text[length..].trim().is_empty()
+            && self.records(&Around::new(&value, None), None, out)
+        {
+            return line;
+        }
         if let Some(block) = Block::around(bytes, from, &line) {
             let header = decode(&bytes[block.header.clone()]);
             let value = Value::first_of(&header).map_or(Value::Nothing, |(value, _)| value);

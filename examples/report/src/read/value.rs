@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr2;
+
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::keys::squashed;
@@ -33,11 +35,47 @@ impl<'a> Value<'a> {
 
     /// The JSON at the start of a text, and where it ends.
     pub(super) fn first_of(text: &'a str) -> Result<(Self, usize), String> {
+        if let Some(found) = Self::plain(text) {
+            return Ok(found);
+        }
         let mut values = serde_json::Deserializer::from_str(text).into_iter();
         match values.next() {
             Some(Ok(value)) => Ok((value, values.byte_offset())),
             Some(Err(error)) => Err(error.to_string()),
             None => Err("no value".to_owned()),
+        }
+    }
+
+    /// The same for what nearly all lines are: an object of whole numbers and of texts without escapes. serde_json,
+    /// which reads all else, takes twice as long.
+    pub(super) fn plain(text: &'a str) -> Option<(Self, usize)> {
+        let bytes = text.as_bytes();
+        let quoted = |at: usize| {
+            let start = at + 1;
+            let end = start + memchr2(b'"', b'\\', bytes.get(start..)?)?;
+            (bytes[at] == b'"' && bytes[end] == b'"').then(|| (&text[start..end], end + 1))
+        };
+        let mut map = Vec::with_capacity(12);
+        let mut at = bytes.first().filter(|first| **first == b'{').map(|_| 1)?;
+        loop {
+            let (key, colon) = quoted(at)?;
+            let start = colon + 1;
+            let rest = bytes.get(start..).filter(|_| bytes[colon] == b':')?;
+            let (value, end) = match rest {
+                [b'"', ..] => quoted(start).map(|(text, end)| (Self::text(text), end))?,
+                [b't', b'r', b'u', b'e', ..] => (Self::Bool(true), start + 4),
+                [b'f', b'a', b'l', b's', b'e', ..] => (Self::Bool(false), start + 5),
+                _ => {
+                    let end = start + rest.iter().position(|byte| !byte.is_ascii_digit())?;
+                    (Self::Integer(text[start..end].parse().ok()?), end)
+                }
+            };
+            map.push((key.into(), value));
+            match bytes.get(end)? {
+                b',' => at = end + 1,
+                b'}' => return Some((Self::Map(map), end + 1)),
+                _ => return None,
+            }
         }
     }
 
