@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr2_iter;
+
 use super::text::Line;
 use super::time;
 use super::value::{Map, Value};
@@ -14,20 +16,20 @@ impl<'a> Line<'a> {
         let text = &self.text[..end];
         let level = level(text);
         let before = level.as_ref().map_or(end, |level| level.start);
-        let (mut at, mut stamp) = (0, None);
-        while let Some((range, time)) = time::first(&text[at..]) {
-            if stamp.is_some() && (level.is_none() || at + range.start > before) {
+        let (mut at, mut time) = (0, None);
+        while let Some((range, found)) = time::first(&text[at..]) {
+            if time.is_some() && (level.is_none() || at + range.start > before) {
                 break;
             }
-            stamp = time.map(|_| &text[at..][range.clone()]).or(stamp);
+            time = found.or(time);
             at += range.end;
         }
         let unix = || {
             let (count, _) = text.trim_start().split_once(' ')?;
-            (count.find('.') == Some(10)).then_some(count)
+            time::of(&Value::text(count)).filter(|_| count.find('.') == Some(10))
         };
         let mut map = self.spans.clone();
-        map.extend(stamp.or_else(unix).map(|stamp| ("ts".into(), Value::text(stamp))));
+        map.extend(time.or_else(unix).map(|time| ("ts".into(), Value::Time(time))));
         if with_message {
             let words = level.map_or(at, |level| level.end).max(self.words).min(end);
             map.push(("msg".into(), Value::text(message(&text[words..]))));
@@ -52,8 +54,8 @@ const LEVELS: [&str; 15] = [
 /// Where the level stands in what is before the fields: in brackets or capitals, or else between tabs.
 fn level(words: &str) -> Option<Range<usize>> {
     let (mut at, mut between_tabs) = (0, None);
-    for word in words.split([' ', '\t']) {
-        let range = at..at + word.len();
+    for end in memchr2_iter(b' ', b'\t', words.as_bytes()).chain([words.len()]) {
+        let (range, word) = (at..end, &words[at..end]);
         let is_column = words[..at].ends_with('\t') && words[range.end..].starts_with('\t');
         at = range.end + 1;
         if !is_column && !word.starts_with(|c: char| c.is_ascii_uppercase() || matches!(c, '[' | '|')) {

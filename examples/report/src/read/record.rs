@@ -74,6 +74,7 @@ impl Reader {
             | Value::Bool(_)
             | Value::Integer(_)
             | Value::Fraction(_)
+            | Value::Time(_)
             | Value::Word(_)
             | Value::Damaged => {}
         }
@@ -113,9 +114,9 @@ impl Reader {
         let map = around.value.as_map().map_or(&[][..], Vec::as_slice);
         let groups_of = |name| map.iter().filter_map(move |(key, _)| group(key, name));
         let mut groups: Vec<_> = groups_of(keys::DISCONNECT_REASON).collect();
-        groups.sort_unstable();
-        groups.dedup();
         if groups.len() > 1 {
+            groups.sort_unstable();
+            groups.dedup();
             // A record has a layer, unless none has.
             let first = groups[0];
             groups.truncate(MOST_RECORDS);
@@ -138,10 +139,12 @@ impl Reader {
         let all_exact = has(keys::CONNECT_TYPE) && has(keys::DISCONNECT_REASON);
         let mut values = [None; ALL.len()];
         for (key, value) in map {
-            let own = key.strip_prefix(of).filter(|_| all_exact);
-            let is = |name: &&str| own.map_or_else(|| group(key, name) == Some(of), |own| own == *name);
-            if (own.is_some() || !all_exact)
-                && let Some(index) = ALL.iter().position(is)
+            let index = match key.strip_prefix(of) {
+                Some(own) if all_exact => ALL.iter().position(|name| *name == own),
+                _ if all_exact => None,
+                _ => ALL.iter().position(|name| group(key, name) == Some(of)),
+            };
+            if let Some(index) = index
                 && values[index].replace(value.peeled()).is_some()
                 && is_text
             {
@@ -230,7 +233,9 @@ impl<'de> Deserializer<'de> for Field<'de> {
             Value::Word(_) | Value::Damaged => {
                 Err(Error::custom(format_args!("the value of {name} is damaged")))
             }
-            Value::List(_) | Value::Map(_) => Err(Error::custom(format_args!("{name} is a list or a map"))),
+            Value::Time(_) | Value::List(_) | Value::Map(_) => {
+                Err(Error::custom(format_args!("{name} is a list or a map")))
+            }
         }
     }
 

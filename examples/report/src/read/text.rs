@@ -157,7 +157,8 @@ impl<'a> Line<'a> {
 fn value(text: &str) -> (Value<'_>, usize) {
     let ends_value =
         |rest: &str| rest.chars().next().is_none_or(|c| c.is_whitespace() || matches!(c, '}' | ',' | ']'));
-    let word = &text[..text.bytes().position(is_space).unwrap_or(text.len())];
+    let word = &text[..memchr3(b' ', b'\n', b'\t', text.as_bytes()).unwrap_or(text.len())];
+    let word = word.strip_suffix('\r').unwrap_or(word);
     match text.as_bytes().first() {
         Some(b'"') => match closing_quote(text.as_bytes()) {
             Some(end) if ends_value(&text[end + 1..]) => (Value::Text(unquote(&text[1..end])), end + 1),
@@ -185,5 +186,5 @@ fn is_space(byte: u8) -> bool {
 }
 
 fn is_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/' | b'@')
+    matches!(byte, b'a'..=b'z' | b'_' | b'A'..=b'Z' | b'-'..=b'9' | b'@')
 }

@@ -84,7 +84,7 @@ pub(super) fn within(value: &Value<'_>) -> Option<Timestamp> {
 /// Whether a value is worth a look at its key.
 fn may_be_time(value: &Value<'_>) -> bool {
     match value {
-        Value::Map(_) | Value::Fraction(_) => true,
+        Value::Map(_) | Value::Fraction(_) | Value::Time(_) => true,
         Value::Integer(count) => *count >= FIRST,
         _ => value.as_str().is_some_and(|text| text.len() >= 8 && text.as_bytes()[0].is_ascii_digit()),
     }
@@ -95,9 +95,10 @@ fn may_be_time(value: &Value<'_>) -> bool {
     clippy::cast_precision_loss,
     reason = "a unit is a power of ten, and a count's size is all that matters"
 )]
-fn of(value: &Value<'_>) -> Option<Timestamp> {
+pub(super) fn of(value: &Value<'_>) -> Option<Timestamp> {
     match value {
         Value::Map(_) => within(value),
+        Value::Time(time) => Some(*time),
         Value::Integer(count) => {
             let nanoseconds = i128::from(*count).checked_mul(unit(*count as f64)?)?;
             Timestamp::from_nanosecond(nanoseconds).ok()

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use jiff::Timestamp;
 use memchr::memchr2;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -17,6 +18,8 @@ pub(super) enum Value<'a> {
     Integer(i64),
     Fraction(f64),
     Text(Cow<'a, str>),
+    /// A text that is one, so that it is read once.
+    Time(Timestamp),
     /// A text without quotes, so that something may be glued to it or missing.
     Word(&'a str),
     /// A text whose quotes are not where a writer puts them.
@@ -116,7 +119,7 @@ impl<'a> Value<'a> {
             Self::Integer(number) => Some(number.to_string()),
             Self::Fraction(number) => Some(number.to_string()),
             Self::Text(_) | Self::Word(_) => self.as_str().map(str::to_owned),
-            Self::Nothing | Self::Damaged | Self::List(_) | Self::Map(_) => None,
+            Self::Nothing | Self::Time(_) | Self::Damaged | Self::List(_) | Self::Map(_) => None,
         }
     }
 
