@@ -56,6 +56,26 @@ pub(crate) fn json_of_input(arguments: &[&str], input: &[u8]) -> Value {
     json_of(&[arguments, &["-"]].concat(), Path::new("."), input)
 }
 
+/// Whether a report shows what stands under these pointers.
+#[track_caller]
+pub(crate) fn shows(arguments: &[&str], input: impl AsRef<[u8]>, expected: &Value) {
+    let input = input.as_ref();
+    holds(
+        &json_of_input(arguments, input),
+        expected,
+        &String::from_utf8_lossy(&input[..input.len().min(2_000)]),
+    );
+}
+
+/// Whether a value has these values under these pointers; what is not there is `null`.
+#[track_caller]
+pub(crate) fn holds(report: &Value, expected: &Value, about: &str) {
+    for (pointer, expected) in expected.as_object().expect("pointers") {
+        let found = report.pointer(pointer).unwrap_or(&Value::Null);
+        assert_eq!(found, expected, "{pointer} of {about}\n{report}");
+    }
+}
+
 /// The time that a story has come to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock(Arc<Mutex<&'static str>>);
