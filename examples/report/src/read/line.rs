@@ -2,12 +2,11 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::quote::{closing_quote, unquote};
+use super::quote::{quoted, unescaped};
 use super::record::Around;
-use super::repair::repair;
 use super::text::Line;
 use super::value::Value;
-use super::{Reader, Record, has_end, unreadable};
+use super::{Reader, Record, has_end, json, unreadable};
 
 /// No line is wrapped more often than this.
 const DEEPEST: u8 = 100;
@@ -56,7 +55,7 @@ impl Reader {
             let mut inside = Vec::new();
             let nothing = Value::Nothing;
             let around = Around::new(&nothing, outer);
-            self.text(&unquote(self.literal(text)), None, Some(&around), &mut inside);
+            self.text(&self.literal(text), None, Some(&around), &mut inside);
             if has_end(&inside) {
                 out.truncate(before);
                 out.append(&mut inside);
@@ -66,16 +65,7 @@ impl Reader {
 
     /// Reads a text that is JSON as a whole, and what else stands behind it.
     fn json(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> Result<(), String> {
-        let repaired;
-        let mut text = text;
-        let (value, end) = match Value::first_of(text) {
-            Ok(found) => found,
-            Err(error) => {
-                repaired = repair(text).ok_or(error)?;
-                text = &repaired;
-                Value::first_of(text)?
-            }
-        };
+        let (value, end) = json::first(text)?;
         let mut rest = &text[end..];
         if matches!(value, Value::Text(_)) && !rest.trim().is_empty() {
             return Err("a text in quotes".to_owned());
@@ -83,7 +73,7 @@ impl Reader {
         self.walk(&value, outer, out);
         // More may be glued to it.
         while !rest.is_empty()
-            && let Ok((value, end)) = Value::first_of(rest)
+            && let Ok((value, end)) = json::first(rest)
         {
             self.walk(&value, outer, out);
             rest = &rest[end..];
@@ -94,15 +84,14 @@ impl Reader {
         Ok(())
     }
 
-    /// The text in quotes in which the key is, without escapes of its own; the whole text if there is none.
-    fn literal<'a>(&self, text: &'a str) -> &'a str {
+    /// The text in quotes in which the key is, without its escapes; the whole text if there is none.
+    fn literal(&self, text: &str) -> String {
         let at = self.finder.next(text.as_bytes(), 0).map_or(0, |(at, _)| at);
-        let quotes = text[..at].match_indices('"').map(|(at, _)| at);
-        let start = quotes.rev().find(|at| !text[..*at].ends_with('\\'));
-        start.map_or(text, |start| {
-            let end = closing_quote(&text.as_bytes()[start..]).map_or(text.len(), |end| start + end);
-            &text[start + 1..end]
-        })
+        let mut quotes = text[..at].rmatch_indices('"').map(|(at, _)| at);
+        let start = quotes.find(|at| !text[..*at].ends_with('\\'));
+        let text = start.map_or(text, |start| &text[start..]);
+        let whole = quoted(text).filter(|_| start.is_some());
+        whole.map_or_else(|| unescaped(text.trim_start_matches('"')), |(text, _)| text.into_owned())
     }
 
     /// Reads JSON behind a prefix, and more of it behind that.
@@ -115,7 +104,7 @@ impl Reader {
             let between = &text[from..at];
             let is_field = between.ends_with('=');
             let is_json = text[at + 1..].trim_start().starts_with('"');
-            let Some((value, length)) = is_json.then(|| Value::first_of(&text[at..]).ok()).flatten() else {
+            let Some((value, length)) = is_json.then(|| json::first(&text[at..]).ok()).flatten() else {
                 at += 1;
                 tries += usize::from(is_json);
                 continue;

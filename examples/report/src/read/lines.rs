@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::decode;
+use super::json;
 use super::line::without_colours;
 use super::time;
 use super::value::Value;
@@ -141,9 +142,9 @@ impl Path {
 }
 
 /// The JSON at the end of a line.
-fn json(line: &str) -> Option<Value<'_>> {
+fn last_json(line: &str) -> Option<Value<'_>> {
     let start = line.find("{\"")?;
-    let (value, length) = Value::first_of(&line[start..]).ok()?;
+    let (value, length) = json::first(&line[start..]).ok()?;
     let rest = line[start + length..].trim_matches([']', ' ', '\r', '\n']);
     rest.is_empty().then_some(value)
 }
@@ -151,7 +152,7 @@ fn json(line: &str) -> Option<Value<'_>> {
 /// The text in a line that ends in three dots, and the keys to it.
 fn to_dots(line: &str, members: &mut Vec<String>) -> Option<String> {
     let line = without_colours(line);
-    match json(&line).filter(|_| members.len() < DEEPEST) {
+    match last_json(&line).filter(|_| members.len() < DEEPEST) {
         Some(value) => inside(&value, members),
         None => line.trim_end().ends_with("...").then(|| line.trim_end().to_owned()),
     }
@@ -175,7 +176,7 @@ fn along(line: &str, members: &[String]) -> Option<String> {
     if members.is_empty() {
         return Some(line);
     }
-    let value = json(&line)?;
+    let value = last_json(&line)?;
     let mut value = &value;
     let mut members = members.iter();
     while let Some(map) = value.as_map() {

@@ -3,20 +3,20 @@
 //! - `scan.rs`: a block of lines
 //! - `keys.rs`: the keys of a record, in every spelling
 //! - `line.rs`: a line of any format, in any wrapper
+//! - `json.rs`: JSON
 //! - `value.rs`: a value of JSON or of a text
 //! - `record.rs`: the records in a value, and the lines in its texts
 //! - `text.rs`, `head.rs`, `quote.rs`: the scanner of all text formats
 //! - `lines.rs`: what belongs to the line above it
-//! - `repair.rs`: JSON whose texts hold what JSON must not
 //! - `time.rs`: times
 
 mod head;
+mod json;
 mod keys;
 mod line;
 mod lines;
 mod quote;
 mod record;
-mod repair;
 mod scan;
 mod text;
 mod time;
@@ -107,22 +107,22 @@ impl Reader {
     /// Reads what is in the line of a key, and gives back which lines that are.
     fn record(&self, bytes: &[u8], from: usize, line: Range<usize>, out: &mut Vec<Record>) -> Range<usize> {
         let text = decode(&bytes[line.clone()]);
-        if let Some((value, length)) = Value::plain(&text)
-            && text[length..].trim().is_empty()
-            && self.records(&Around::new(&value, None), None, out)
-        {
+        let is_whole = |(_, length): &(_, usize)| text[*length..].trim().is_empty();
+        let value = text.starts_with('{').then(|| json::first(&text).ok().filter(is_whole)).flatten();
+        let value = value.map(|(value, _)| value);
+        if value.as_ref().is_some_and(|value| self.records(&Around::new(value, None), None, out)) {
             return line;
         }
         if let Some(block) = Block::around(bytes, from, &line) {
             let header = decode(&bytes[block.header.clone()]);
-            let value = Value::first_of(&header).map_or(Value::Nothing, |(value, _)| value);
+            let value = json::first(&header).map_or(Value::Nothing, |(value, _)| value);
             self.text(&block.text, Some(&block.lines), Some(&Around::new(&value, None)), out);
             return block.header.start..block.end;
         }
         let is_indented = text.starts_with([' ', '\t']);
-        for (lines, json) in is_indented.then(|| spread(bytes, from, &line)).into_iter().flatten() {
+        for (lines, text) in is_indented.then(|| spread(bytes, from, &line)).into_iter().flatten() {
             let mut inside = Vec::new();
-            if let Ok((value, _)) = Value::first_of(&json) {
+            if let Ok((value, _)) = json::first(&text) {
                 self.walk(&value, None, &mut inside);
             }
             // The key may be a value, in a list of keys and values.
@@ -132,7 +132,10 @@ impl Reader {
             }
         }
         let before = out.len();
-        self.text(&text, None, None, out);
+        match value {
+            Some(value) => self.walk(&value, None, out),
+            None => self.text(&text, None, None, out),
+        }
         if out.len() == before && has_layer(&text) {
             // A layer without a reason, and the key somewhere: damaged, or in a place that is not known.
             out.push(unreadable(Some(&text), "no key of a record stands where one is known", None));

@@ -5,12 +5,11 @@
 
 use disconnect_attribution::keys;
 use memchr::{memchr3, memmem};
-use serde::de::IgnoredAny;
 
-use super::quote::{closing_quote, unquote};
+use super::quote::quoted;
 use super::record::Around;
 use super::value::{Map, Value};
-use super::{Reader, Record, unreadable};
+use super::{Reader, Record, json, unreadable};
 
 impl Reader {
     /// Reads a line and its block.
@@ -160,21 +159,15 @@ fn value(text: &str) -> (Value<'_>, usize) {
     let word = &text[..memchr3(b' ', b'\n', b'\t', text.as_bytes()).unwrap_or(text.len())];
     let word = word.strip_suffix('\r').unwrap_or(word);
     match text.as_bytes().first() {
-        Some(b'"') => match closing_quote(text.as_bytes()) {
-            Some(end) if ends_value(&text[end + 1..]) => (Value::Text(unquote(&text[1..end])), end + 1),
-            Some(end) => (Value::Damaged, end + 1),
+        Some(b'"') => match quoted(text) {
+            Some((value, end)) if ends_value(&text[end..]) => (Value::Text(value), end),
+            Some((_, end)) => (Value::Damaged, end),
             None => (Value::Damaged, word.len()),
         },
-        Some(b'{' | b'[') => {
-            let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-            let is_value = matches!(values.next(), Some(Ok(_)));
-            let end = values.byte_offset();
-            if is_value && ends_value(&text[end..]) {
-                (Value::text(&text[..end]), end)
-            } else {
-                (Value::Word(word), word.len())
-            }
-        }
+        Some(b'{' | b'[') => match json::first(text) {
+            Ok((_, end)) if ends_value(&text[end..]) => (Value::text(&text[..end]), end),
+            _ => (Value::Word(word), word.len()),
+        },
         _ if word == "<nil>" => (Value::Nothing, word.len()),
         _ => (Value::Word(word), word.len()),
     }

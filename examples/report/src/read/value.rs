@@ -1,12 +1,8 @@
 //! Values of lines: of JSON, and of the fields of a text.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use jiff::Timestamp;
-use memchr::memchr2;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::keys::squashed;
 
@@ -34,52 +30,6 @@ pub(super) type Map<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 impl<'a> Value<'a> {
     pub(super) fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Text(text.into())
-    }
-
-    /// The JSON at the start of a text, and where it ends.
-    pub(super) fn first_of(text: &'a str) -> Result<(Self, usize), String> {
-        if let Some(found) = Self::plain(text) {
-            return Ok(found);
-        }
-        let mut values = serde_json::Deserializer::from_str(text).into_iter();
-        match values.next() {
-            Some(Ok(value)) => Ok((value, values.byte_offset())),
-            Some(Err(error)) => Err(error.to_string()),
-            None => Err("no value".to_owned()),
-        }
-    }
-
-    /// The same for what nearly all lines are: an object of whole numbers and of texts without escapes. serde_json,
-    /// which reads all else, takes twice as long.
-    pub(super) fn plain(text: &'a str) -> Option<(Self, usize)> {
-        let bytes = text.as_bytes();
-        let quoted = |at: usize| {
-            let start = at + 1;
-            let end = start + memchr2(b'"', b'\\', bytes.get(start..)?)?;
-            (bytes[at] == b'"' && bytes[end] == b'"').then(|| (&text[start..end], end + 1))
-        };
-        let mut map = Vec::with_capacity(12);
-        let mut at = bytes.first().filter(|first| **first == b'{').map(|_| 1)?;
-        loop {
-            let (key, colon) = quoted(at)?;
-            let start = colon + 1;
-            let rest = bytes.get(start..).filter(|_| bytes[colon] == b':')?;
-            let (value, end) = match rest {
-                [b'"', ..] => quoted(start).map(|(text, end)| (Self::text(text), end))?,
-                [b't', b'r', b'u', b'e', ..] => (Self::Bool(true), start + 4),
-                [b'f', b'a', b'l', b's', b'e', ..] => (Self::Bool(false), start + 5),
-                _ => {
-                    let end = start + rest.iter().position(|byte| !byte.is_ascii_digit())?;
-                    (Self::Integer(text[start..end].parse().ok()?), end)
-                }
-            };
-            map.push((key.into(), value));
-            match bytes.get(end)? {
-                b',' => at = end + 1,
-                b'}' => return Some((Self::Map(map), end + 1)),
-                _ => return None,
-            }
-        }
     }
 
     pub(super) fn as_str(&self) -> Option<&str> {
@@ -183,69 +133,3 @@ impl<'a> Value<'a> {
         (!is_line && !text.is_empty()).then(|| text.to_owned())
     }
 }
-
-impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Nothing)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Integer(number))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "no count of ours is so large")]
-    fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
-        Ok(i64::try_from(number).map_or(Value::Fraction(number as f64), Value::Integer))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Fraction(number))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::text(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Value::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
-        let mut map = Vec::with_capacity(12);
-        while let Some(Key(key)) = entries.next_key()? {
-            map.push((key, entries.next_value()?));
-        }
-        Ok(Value::Map(map))
-    }
-}
-
-/// A key that stays borrowed if it can.
-#[derive(serde_derive::Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
