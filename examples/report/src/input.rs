@@ -24,35 +24,14 @@ const LONGEST: usize = 1 << 20;
 const SHOW_PROGRESS_FROM: u64 = 256 << 20;
 
 /// A log that is there.
-pub(crate) struct Input {
+struct Input {
     /// Safe to be shown.
-    pub(crate) name: String,
+    name: String,
     path: Option<PathBuf>,
     identity: Option<Identity>,
+    /// Whether a log before it is the same.
+    is_same: bool,
     size: u64,
-}
-
-/// The logs to read, each once, and the names of those that are the same as one before.
-pub(crate) struct Inputs {
-    pub(crate) inputs: Vec<Input>,
-    pub(crate) same: Vec<String>,
-}
-
-impl Inputs {
-    /// Every file has to be there before the first is read.
-    pub(crate) fn find(paths: &[PathBuf]) -> Result<Self, String> {
-        let mut known = HashSet::new();
-        let (mut inputs, mut same) = (Vec::new(), Vec::new());
-        for path in paths {
-            let input = Input::find(path)?;
-            if input.identity.is_none_or(|identity| known.insert(identity)) {
-                inputs.push(input);
-            } else {
-                same.push(input.name);
-            }
-        }
-        Ok(Self { inputs, same })
-    }
 }
 
 /// What makes two names the same file.
@@ -80,6 +59,7 @@ impl Input {
                 name: "standard input".to_owned(),
                 path: None,
                 identity: metadata.as_ref().map(|metadata| identity(metadata, path)),
+                is_same: false,
                 size: metadata.map_or(0, |metadata| metadata.len()),
             });
         }
@@ -93,7 +73,7 @@ impl Input {
             File::open(path).map_err(explain)?;
         }
         let identity = Some(identity(&metadata, path));
-        Ok(Self { name, path: Some(path.to_owned()), identity, size: metadata.len() })
+        Ok(Self { name, path: Some(path.to_owned()), identity, is_same: false, size: metadata.len() })
     }
 }
 
@@ -111,12 +91,19 @@ pub(crate) struct Source {
     /// What was read but not given out.
     tail: Vec<u8>,
     notes: VecDeque<Note>,
-    bar: ProgressBar,
+    pub(crate) bar: ProgressBar,
 }
 
 impl Source {
-    pub(crate) fn new(files: Vec<Input>, bar: ProgressBar) -> Self {
-        Self {
+    /// The logs of these names, each of which has to be there before the first is read.
+    pub(crate) fn find(paths: &[PathBuf]) -> Result<Self, String> {
+        let mut known = HashSet::new();
+        let mut files: Vec<_> = paths.iter().map(|path| Input::find(path)).collect::<Result<_, _>>()?;
+        for file in &mut files {
+            file.is_same = file.identity.is_some_and(|identity| !known.insert(identity));
+        }
+        Ok(Self {
+            bar: progress(files.iter().filter(|file| !file.is_same).map(|file| file.size).sum()),
             files,
             next: 0,
             opened: HashSet::new(),
@@ -124,8 +111,11 @@ impl Source {
             file: None,
             tail: Vec::new(),
             notes: VecDeque::new(),
-            bar,
-        }
+        })
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.name.clone()).collect()
     }
 
     /// Fills the next block, in the order of the files and of their lines, or gives back what is to be noted; and of
@@ -160,6 +150,10 @@ impl Source {
     fn open(&mut self) -> io::Result<Box<dyn Read + Send>> {
         let input = &self.files[self.next - 1];
         self.file = None;
+        if input.is_same {
+            self.notes.push_back((Skipped::SameFile, String::new()));
+            return Ok(Box::new(io::empty()));
+        }
         let Some(path) = &input.path else {
             return unpacked(Box::new(self.bar.wrap_read(io::stdin())));
         };
@@ -266,8 +260,7 @@ fn record_end(bytes: &[u8]) -> usize {
 }
 
 /// A bar on standard error, if that is a terminal and the work is long.
-pub(crate) fn progress(inputs: &[Input]) -> ProgressBar {
-    let size = inputs.iter().map(|input| input.size).sum();
+fn progress(size: u64) -> ProgressBar {
     if size < SHOW_PROGRESS_FROM {
         return ProgressBar::hidden();
     }

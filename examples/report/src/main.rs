@@ -29,9 +29,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::arguments::{Arguments, BY_FILE};
-use crate::input::{Inputs, Source};
-use crate::read::{Reader, Skip};
-use crate::tally::{Skipped, Tally};
+use crate::input::Source;
+use crate::read::Reader;
+use crate::tally::Tally;
 use crate::work::Task;
 
 /// What a shell shows for a process that Ctrl-C ended.
@@ -61,10 +61,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode, String> {
     arguments.check()?;
-    let Inputs { inputs, same } = Inputs::find(&arguments.files)?;
-    let names = inputs.iter().map(|input| input.name.clone()).collect();
-    let bar = input::progress(&inputs);
-    let source = Source::new(inputs, bar.clone());
+    let source = Source::find(&arguments.files)?;
+    let (names, bar) = (source.names(), source.bar.clone());
     let by = arguments.by.clone().filter(|by| by != BY_FILE);
     let task = Arc::new(Task {
         reader: Reader::new(by),
@@ -77,10 +75,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     bar.finish_and_clear();
 
     // The thread that has the lock shows the report.
-    let mut tally = work::lock(&task.tally);
-    for name in same {
-        tally.skip(Skip::new(Skipped::SameFile, String::new()), || name);
-    }
+    let tally = work::lock(&task.tally);
     let interrupted = task.stop.load(Ordering::Relaxed);
     if interrupted {
         eprintln!("{INTERRUPTED_HERE}");

@@ -15,9 +15,6 @@ use memchr::{memchr, memrchr};
 /// So many lines are looked at for where a record starts or ends.
 const MOST_LINES: usize = 500;
 
-/// No line of a block has more keys of JSON around it.
-const DEEPEST: usize = 8;
-
 /// An empty line in its wrapper is shorter than this.
 const SHORT: usize = 100;
 
@@ -102,9 +99,9 @@ impl Block {
     }
 }
 
-/// How a line is wrapped: keys of the texts of JSON in which it is, then a prefix of so many words.
+/// How a line is wrapped: the key of the text of JSON in which it is, then a prefix of so many words.
 struct Path {
-    members: Vec<String>,
+    member: String,
     words: usize,
     /// How long the prefix is in the line that heads the block; a time in it may be shorter.
     length: usize,
@@ -113,20 +110,19 @@ struct Path {
 impl Path {
     /// The way to a line that heads a block, and that line.
     fn of(line: &str) -> Option<(Self, String)> {
-        let mut members = Vec::new();
-        let text = to_dots(line, &mut members)?;
+        let is_header = |(_, text): &(String, String)| text.trim_end().ends_with("...");
+        let (member, text) = texts(line).into_iter().find(is_header)?;
         // The line's own time is the last before its level.
         let level = text.match_indices(" [").find(|(at, _)| text[at + 2..].get(4..5) == Some("]"))?.0;
         let start = level.checked_sub("2026-05-13 17:42:21.701".len())?;
         time::first(text.get(start..level)?)?;
         let words = text[..start].split_ascii_whitespace().count();
-        let own = text[start..].to_owned();
-        Some((Self { members, words, length: start }, own))
+        Some((Self { member, words, length: start }, text[start..].trim_end().to_owned()))
     }
 
     /// What is at its end in another line.
     fn follow(&self, line: &str) -> Option<String> {
-        let text = along(line, &self.members)?;
+        let (_, text) = texts(line).into_iter().find(|(member, _)| *member == self.member)?;
         let text = text.trim_end_matches(['\r', '\n']);
         let mut rest = text;
         for _ in 0..self.words {
@@ -141,49 +137,28 @@ impl Path {
     }
 }
 
-/// The JSON at the end of a line.
-fn last_json(line: &str) -> Option<Value<'_>> {
-    let start = line.find("{\"")?;
-    let (value, length) = json::first(&line[start..]).ok()?;
-    let rest = line[start + length..].trim_matches([']', ' ', '\r', '\n']);
-    rest.is_empty().then_some(value)
-}
-
-/// The text in a line that ends in three dots, and the keys to it.
-fn to_dots(line: &str, members: &mut Vec<String>) -> Option<String> {
-    let line = without_colours(line);
-    match last_json(&line).filter(|_| members.len() < DEEPEST) {
-        Some(value) => inside(&value, members),
-        None => line.trim_end().ends_with("...").then(|| line.trim_end().to_owned()),
+/// A line that is no JSON, or else the texts in it that are none, each with its key.
+fn texts(line: &str) -> Vec<(String, String)> {
+    fn add(member: &str, value: &Value<'_>, all: &mut Vec<(String, String)>) {
+        if let Some(map) = value.as_map() {
+            for (member, value) in map {
+                add(member, value, all);
+            }
+        } else if let Some(text) = value.text_or_bytes() {
+            let text = without_colours(&text);
+            let start = text.find("{\"").unwrap_or(0);
+            let is_end = |(_, length): &(_, usize)| {
+                text[start + length..].trim_matches([']', ' ', '\r', '\n']).is_empty()
+            };
+            match json::first(&text[start..]).ok().filter(is_end) {
+                Some((value @ Value::Map(_), _)) => add(member, &value, all),
+                _ => all.push((member.to_owned(), text)),
+            }
+        }
     }
-}
-
-fn inside(value: &Value<'_>, members: &mut Vec<String>) -> Option<String> {
-    let depth = members.len();
-    let Some(map) = value.as_map() else {
-        return to_dots(&value.text_or_bytes()?, members);
-    };
-    map.iter().find_map(|(key, value)| {
-        members.truncate(depth);
-        members.push(key.to_string());
-        inside(value, members)
-    })
-}
-
-/// The text in a line to which keys lead.
-fn along(line: &str, members: &[String]) -> Option<String> {
-    let line = without_colours(line);
-    if members.is_empty() {
-        return Some(line);
-    }
-    let value = last_json(&line)?;
-    let mut value = &value;
-    let mut members = members.iter();
-    while let Some(map) = value.as_map() {
-        let key = members.next()?;
-        value = &map.iter().find(|(known, _)| known == key)?.1;
-    }
-    along(&value.text_or_bytes()?, members.as_slice())
+    let mut all = Vec::new();
+    add("", &Value::text(line), &mut all);
+    all
 }
 
 /// The objects around an indented line, as JSON that is spread over lines has them, the innermost first.

@@ -171,8 +171,10 @@ impl Tally {
             match record {
                 Record::End(end) => self.end(&end, &name, place),
                 Record::Skip(skip) => {
-                    let is_of_file =
-                        matches!(skip.what, Skipped::ReadError | Skipped::Replaced | Skipped::Cut);
+                    let is_of_file = matches!(
+                        skip.what,
+                        Skipped::ReadError | Skipped::SameFile | Skipped::Replaced | Skipped::Cut
+                    );
                     self.skip(skip, || if is_of_file { name.clone() } else { place() });
                 }
             }
@@ -182,7 +184,7 @@ impl Tally {
     }
 
     /// Counts what is left out.
-    pub(crate) fn skip(&mut self, skip: Skip, place: impl FnOnce() -> String) {
+    fn skip(&mut self, skip: Skip, place: impl FnOnce() -> String) {
         let first = self.skipped.entry(skip.what).or_default();
         let why = if skip.why.is_empty() { String::new() } else { format!(": {}", skip.why) };
         first.add(skip.count, || place() + &why);
