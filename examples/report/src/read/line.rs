@@ -161,31 +161,29 @@ impl Reader {
 
 /// The fields of a line of CSV (RFC 4180), if it is one.
 fn fields(line: &str) -> Option<Vec<String>> {
-    let mut fields = Vec::new();
-    let mut rest = line;
-    loop {
-        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let mut from = 0;
-            loop {
-                from += quoted.get(from..)?.find('"')?;
-                if !quoted[from + 1..].starts_with('"') {
-                    break (quoted[..from].replace("\"\"", "\""), &quoted[from + 1..]);
-                }
-                from += 2;
-            }
+    // Every other part is in quotes.
+    let parts: Vec<_> = line.split('"').collect();
+    let last = parts.len() - 1;
+    let mut fields = vec![String::new()];
+    for (index, part) in parts.iter().enumerate() {
+        let field = fields.last_mut()?;
+        if index % 2 == 1 {
+            field.push_str(part);
+        } else if part.is_empty() && index > 0 && index < last {
+            field.push('"');
         } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            if rest[..end].contains('"') {
+            // A comma stands between a text in quotes and another.
+            let follows = index == 0 || part.is_empty() || part.starts_with(',');
+            let precedes = index == last || part.is_empty() || part.ends_with(',');
+            if !follows || !precedes {
                 return None;
             }
-            (rest[..end].to_owned(), &rest[end..])
-        };
-        fields.push(field);
-        match after.strip_prefix(',') {
-            Some(after) => rest = after,
-            None => return after.is_empty().then_some(fields),
+            let mut pieces = part.split(',');
+            field.push_str(pieces.next()?);
+            fields.extend(pieces.map(str::to_owned));
         }
     }
+    (last % 2 == 0).then_some(fields)
 }
 
 /// Without escape sequences, and without what is left of damaged ones.
