@@ -11,18 +11,14 @@ use super::keys::squashed;
 use super::value::Value;
 
 /// Keys of a line's time, the best first, without what separates their words.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 20] = [
     "ts",
     "time",
     "timestamp",
     "t",
-    "date",
-    "datetime",
     "dt",
     "instant",
     "timestampseconds",
-    "eventtime",
-    "logtime",
     "timegenerated",
     "timeunixnano",
     "timemillis",
@@ -33,6 +29,7 @@ const KEYS: [&str; 23] = [
     "observedtimeunixnano",
     "ingestiontime",
     "receivedat",
+    "date",
     "epochsecond",
     "seconds",
 ];
