@@ -26,24 +26,9 @@ impl Look {
         i64::try_from(self.width - 4).unwrap_or(60)
     }
 
-    fn style(&self, style: Style, text: &str) -> String {
-        style.force_styling(self.colour).apply_to(text).to_string()
-    }
-
-    pub(super) fn grey(&self, text: &str) -> String {
-        self.style(Style::new().black().bright(), text)
-    }
-
-    pub(super) fn yellow(&self, text: &str) -> String {
-        self.style(Style::new().yellow(), text)
-    }
-
-    pub(super) fn red(&self, text: &str) -> String {
-        self.style(Style::new().red(), text)
-    }
-
-    pub(super) fn bold(&self, text: &str) -> String {
-        self.style(Style::new().bold(), text)
+    /// A text in a style such as `red.bold`.
+    pub(super) fn paint(&self, style: &str, text: &str) -> String {
+        Style::from_dotted_str(style).force_styling(self.colour).apply_to(text).to_string()
     }
 
     pub(super) fn fit<'a>(&self, text: &'a str, indent: usize) -> Cow<'a, str> {

@@ -42,10 +42,6 @@ pub(crate) fn for_machines(tally: &Tally) -> String {
     let of = if arguments.expected { "expected" } else { "unexpected" };
     for (name, value) in [
         ("timeline", timeline(&tally.timeline)),
-        ("details", values(&tally.details, "disconnect_detail", false)),
-        ("details_more", more(&tally.details)),
-        ("codes", values(&tally.codes, "disconnect_code", false)),
-        ("codes_more", more(&tally.codes)),
         ("lifetimes", histogram(&tally.lifetimes)),
         ("silences", silences),
         ("before_a_byte", tally.before_a_byte.into()),
@@ -53,9 +49,15 @@ pub(crate) fn for_machines(tally: &Tally) -> String {
     ] {
         report[format!("{of}_{name}")] = value;
     }
+    let mut tops = vec![
+        (format!("{of}_details"), &tally.details, "disconnect_detail", false),
+        (format!("{of}_codes"), &tally.codes, "disconnect_code", false),
+    ];
+    if arguments.when {
+        tops.push(("seconds".to_owned(), &tally.seconds, "second", true));
+    }
     if let Some(key) = &arguments.by {
-        report["by"] = values(&tally.by, key, true);
-        report["by_more"] = more(&tally.by);
+        tops.push(("by".to_owned(), &tally.by, key, true));
         if arguments.away {
             let machines = tally.away.machines();
             let machines = machines.iter().take(MOST).map(|machine| {
@@ -65,9 +67,9 @@ pub(crate) fn for_machines(tally: &Tally) -> String {
             report["away"] = machines.collect();
         }
     }
-    if arguments.when {
-        report["seconds"] = values(&tally.seconds, "second", true);
-        report["seconds_more"] = more(&tally.seconds);
+    for (name, top, key, with_columns) in tops {
+        report[&name] = values(top, key, with_columns);
+        report[name + "_more"] = more(top);
     }
     report.to_string()
 }

@@ -61,7 +61,7 @@ impl Page<'_> {
 
     /// A headline and what stands behind it.
     fn title(&mut self, title: &str, rest: &str) {
-        self.line(&format!("{}{rest}\n", self.look.bold(title)));
+        self.line(&format!("{}{rest}\n", self.look.paint("bold", title)));
     }
 
     fn summary(&mut self) {
@@ -71,7 +71,7 @@ impl Page<'_> {
         let span = span.unwrap_or_default();
         self.line(&format!("{} in {}{span}\n", counted(ends, "end"), counted(tally.lines, "line")));
         if let Some(warning) = warning(tally) {
-            self.line(&format!("{} {}\n", look.bold(&look.red("!")), look.red(&warning)));
+            self.line(&format!("{} {}\n", look.paint("red.bold", "!"), look.paint("red", &warning)));
         }
         let [[expected, one], [unexpected, other]] = [true, false].map(|expected| tally.count(expected));
         let width = grouped(ends).len();
@@ -82,7 +82,7 @@ impl Page<'_> {
         ];
         for (count, name, tail, is_bad) in &rows[..if one + other > 0 { 3 } else { 2 }] {
             let number = format!("{:>width$}", grouped(*count));
-            let number = if *is_bad { look.bold(&look.yellow(&number)) } else { number };
+            let number = if *is_bad { look.paint("yellow.bold", &number) } else { number };
             self.line(&format!("  {number} {name:<15}  {}{tail}", percent(*count, ends)));
         }
         self.line("");
@@ -123,7 +123,7 @@ impl Page<'_> {
             return;
         };
         self.title(title, &each(seconds));
-        self.line(&format!("  {}", self.look.yellow(&line)));
+        self.line(&format!("  {}", self.look.paint("yellow", &line)));
         self.line(&format!("  peak: {} from {}\n", grouped(peak), time(start)));
     }
 
@@ -142,12 +142,12 @@ impl Page<'_> {
         hints.extend(floor.map(|floor| (floor, "none before")));
         self.title(title, "");
         for (range, name, count) in bins {
-            let bar = self.look.yellow(&bar(*count, most, cells));
+            let bar = self.look.paint("yellow", &bar(*count, most, cells));
             self.line(format!("  {name:<13} {:>digits$}  {bar}", grouped(*count)).trim_end());
             for (cluster, place) in hints.iter().filter(|(cluster, _)| range.contains(&cluster.seconds)) {
                 let hint = cluster.suggests.filter(|_| is_silence).unwrap_or("a timer");
                 let hint = format!("{} {place} {}: {hint}?", grouped(cluster.count), span(cluster.seconds));
-                self.line(&format!("    ↳ {}", self.look.bold(&self.look.fit(&hint, 6))));
+                self.line(&format!("    ↳ {}", self.look.paint("bold", &self.look.fit(&hint, 6))));
             }
         }
         self.line("");

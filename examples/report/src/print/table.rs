@@ -30,9 +30,10 @@ fn table(names: &[&str], rows: &[Row], gap: &str, look: &Look) -> String {
     };
     let rows = rows.iter().map(|(is_bad, row)| {
         let line = line(row.iter().map(String::as_str).collect());
-        if *is_bad { look.yellow(&line) } else { line }
+        if *is_bad { look.paint("yellow", &line) } else { line }
     });
-    let lines: Vec<_> = [look.grey(&line(titles().collect()))].into_iter().chain(rows).collect();
+    let lines: Vec<_> =
+        [look.paint("black.bright", &line(titles().collect()))].into_iter().chain(rows).collect();
     lines.join("\n")
 }
 

@@ -113,15 +113,17 @@ impl Reader {
     pub(super) fn records(&self, around: &Around<'_>, text: Option<&str>, out: &mut Vec<Record>) -> bool {
         let map = around.value.as_map().map_or(&[][..], Vec::as_slice);
         let groups_of = |name| map.iter().filter_map(move |(key, _)| group(key, name));
-        let mut groups: Vec<_> = groups_of(keys::DISCONNECT_REASON).collect();
+        let mut groups: Vec<_> = groups_of(keys::DISCONNECT_REASON).take(MOST_RECORDS).collect();
         if groups.len() > 1 {
             groups.sort_unstable();
             groups.dedup();
             // A record has a layer, unless none has.
             let first = groups[0];
-            groups.truncate(MOST_RECORDS);
             groups.retain(|of| groups_of(keys::CONNECT_TYPE).any(|group| group == *of));
             groups.extend(groups.is_empty().then_some(first));
+        }
+        if groups.len() == MOST_RECORDS {
+            out.push(unreadable(text, "more records than one line has", Some(around)));
         }
         out.extend(groups.iter().map(|of| match self.end(around, of, text.is_some()) {
             Ok(end) => Record::End(end),
