@@ -96,24 +96,25 @@ impl Reader {
 
     /// Reads JSON behind a prefix, and more of it behind that.
     fn embedded(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
-        let start = out.len();
-        let (mut from, mut tries) = (0, 0);
-        let mut at = 0;
-        while let Some(found) = memchr(b'{', &text.as_bytes()[at..]).filter(|_| tries < BRACES) {
-            at += found;
-            let between = &text[from..at];
-            let is_field = between.ends_with('=');
-            let is_json = text[at + 1..].trim_start().starts_with('"');
-            let Some((value, length)) = is_json.then(|| json::first(&text[at..]).ok()).flatten() else {
-                at += 1;
-                tries += usize::from(is_json);
+        let none = out.len();
+        let (mut from, mut at, mut tries) = (0, 0, 0);
+        while tries < BRACES
+            && let Some(found) = memchr(b'{', &text.as_bytes()[at..])
+        {
+            let start = at + found;
+            at = start + 1;
+            if !text[at..].trim_start().starts_with('"') {
+                continue;
+            }
+            tries += 1;
+            let Ok((value, length)) = json::first(&text[start..]) else {
                 continue;
             };
-            let end = at + length;
-            let is_own = !is_field || !(self.finder.is_in(between) || self.finder.is_in(&text[end..]));
-            if !is_own || !self.finder.is_in(&text[at..end]) {
+            let (between, end) = (&text[from..start], start + length);
+            let is_outside = || self.finder.is_in(between) || self.finder.is_in(&text[end..]);
+            // The value of a field is its line's.
+            if between.ends_with('=') && is_outside() || !self.finder.is_in(&text[start..end]) {
                 at = end;
-                tries += 1;
                 continue;
             }
             let before = out.len();
@@ -121,8 +122,6 @@ impl Reader {
             self.walk(&value, Some(&Around::new(&prefix, outer)), out);
             if !has_end(&out[before..]) {
                 out.truncate(before);
-                at += 1;
-                tries += 1;
                 continue;
             }
             if self.finder.is_in(between) {
@@ -130,32 +129,29 @@ impl Reader {
             }
             (from, at) = (end, end);
         }
-        if out.len() > start && self.finder.is_in(&text[from..]) {
+        let is_found = out.len() > none;
+        if is_found && self.finder.is_in(&text[from..]) {
             self.text(&text[from..], None, outer, out);
         }
-        out.len() > start
+        is_found
     }
 
     /// Reads a line of CSV whose fields are texts; the others may have its time.
     fn csv(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
         // A line without a field in quotes is any text that has a comma.
         let bytes = text.as_bytes();
-        if !memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',') {
-            return false;
-        }
-        let Some(fields) = fields(text).filter(|fields| fields.len() > 1) else {
-            return false;
-        };
-        let lines: Vec<_> = fields.iter().filter(|field| self.finder.is_in(field)).cloned().collect();
-        if lines.is_empty() {
-            return false;
-        }
-        let value = Value::List(fields.into_iter().map(Value::text).collect());
+        let is_csv = memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',');
+        let fields = is_csv.then(|| fields(text)).flatten().filter(|fields| fields.len() > 1);
+        let value = Value::List(fields.into_iter().flatten().map(Value::text).collect());
+        let Value::List(fields) = &value else { return false };
+        let lines = fields.iter().filter_map(Value::as_str).filter(|field| self.finder.is_in(field));
         let around = Around::new(&value, outer);
+        let mut is_found = false;
         for line in lines {
-            self.text(&line, None, Some(&around), out);
+            self.text(line, None, Some(&around), out);
+            is_found = true;
         }
-        true
+        is_found
     }
 }
 

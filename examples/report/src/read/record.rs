@@ -114,6 +114,7 @@ impl Reader {
         let map = around.value.as_map().map_or(&[][..], Vec::as_slice);
         let groups_of = |name| map.iter().filter_map(move |(key, _)| group(key, name));
         let mut groups: Vec<_> = groups_of(keys::DISCONNECT_REASON).take(MOST_RECORDS).collect();
+        let is_full = groups.len() == MOST_RECORDS;
         if groups.len() > 1 {
             groups.sort_unstable();
             groups.dedup();
@@ -122,7 +123,7 @@ impl Reader {
             groups.retain(|of| groups_of(keys::CONNECT_TYPE).any(|group| group == *of));
             groups.extend(groups.is_empty().then_some(first));
         }
-        if groups.len() == MOST_RECORDS {
+        if is_full {
             out.push(unreadable(text, "more records than one line has", Some(around)));
         }
         out.extend(groups.iter().map(|of| match self.end(around, of, text.is_some()) {
