@@ -11,7 +11,7 @@ use super::keys::squashed;
 use super::value::Value;
 
 /// Keys of a line's time, the best first, without what separates their words.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 17] = [
     "ts",
     "time",
     "timestamp",
@@ -24,12 +24,9 @@ const KEYS: [&str; 20] = [
     "timemillis",
     "timestampms",
     "epoch",
-    "sourcerealtimetimestamp",
-    "realtimetimestamp",
     "observedtimeunixnano",
     "ingestiontime",
     "receivedat",
-    "date",
     "epochsecond",
     "seconds",
 ];
