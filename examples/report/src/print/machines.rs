@@ -19,7 +19,7 @@ pub(crate) fn for_machines(tally: &Tally) -> String {
         let mut value = json!(kind);
         value["count"] = ends.original.into();
         value["inherited"] = ends.inherited.into();
-        if arguments.when {
+        if !ends.timeline.is_empty() {
             value["timeline"] = timeline(&ends.timeline);
         }
         value

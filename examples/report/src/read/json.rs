@@ -79,6 +79,10 @@ impl<'a> Parser<'a> {
     fn string(&mut self) -> Option<Cow<'a, str>> {
         self.peek().filter(|first| *first == b'"')?;
         let (text, length) = quoted(&self.text[self.at..])?;
+        let is_json = |text: &Cow<'_, str>| {
+            matches!(text, Cow::Borrowed(_)) || has_escapes_of_json(&self.text[self.at + 1..][..length - 2])
+        };
+        let text = Some(text).filter(is_json)?;
         self.at += length;
         Some(text)
     }
@@ -101,4 +105,18 @@ impl<'a> Parser<'a> {
         self.at += word.len();
         Some(value)
     }
+}
+
+/// Whether all escapes are JSON's: others are damage.
+fn has_escapes_of_json(literal: &str) -> bool {
+    let mut rest = literal;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        let length = match escape.as_bytes() {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 1,
+            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) => 5,
+            _ => return false,
+        };
+        rest = &escape[length..];
+    }
+    true
 }
