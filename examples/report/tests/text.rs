@@ -202,4 +202,8 @@ fn times_are_read_as_loggers_write_them() {
         let line = json!({"ts": written, "connect_type": "agent_to_client", "disconnect_reason": "graceful"});
         shows(&[], line.to_string(), &json!({"/ends": 1, "/first": expected}));
     }
+    // The last before the level is the line's own, and what stands in the message is none.
+    let line = "2026-05-14T00:00:00Z stdout F 2026-05-13T17:42:21Z INFO next try at 2026-05-15 00:00:00 \
+                connect_type=agent_to_client disconnect_reason=graceful";
+    shows(&[], line, &json!({"/first": "2026-05-13T17:42:21Z"}));
 }
