@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::quote::quoted;
 use super::value::Value;
 
@@ -79,10 +81,9 @@ impl<'a> Parser<'a> {
     fn string(&mut self) -> Option<Cow<'a, str>> {
         self.peek().filter(|first| *first == b'"')?;
         let (text, length) = quoted(&self.text[self.at..])?;
-        let is_json = |text: &Cow<'_, str>| {
-            matches!(text, Cow::Borrowed(_)) || has_escapes_of_json(&self.text[self.at + 1..][..length - 2])
-        };
-        let text = Some(text).filter(is_json)?;
+        if matches!(text, Cow::Owned(_)) && !has_escapes_of_json(&self.text[self.at + 1..][..length - 2]) {
+            return None;
+        }
         self.at += length;
         Some(text)
     }
@@ -109,14 +110,18 @@ impl<'a> Parser<'a> {
 
 /// Whether all escapes are JSON's: others are damage.
 fn has_escapes_of_json(literal: &str) -> bool {
-    let mut rest = literal;
-    while let Some((_, escape)) = rest.split_once('\\') {
-        let length = match escape.as_bytes() {
+    let mut rest = literal.as_bytes();
+    while let Some(at) = memchr(b'\\', rest) {
+        let length = match &rest[at + 1..] {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 1,
-            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) => 5,
+            [b'u', digits @ ..]
+                if digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4 =>
+            {
+                5
+            }
             _ => return false,
         };
-        rest = &escape[length..];
+        rest = &rest[at + 1 + length..];
     }
     true
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// The text in quotes at the start of a text, and where what follows it starts.
 pub(super) fn quoted(text: &str) -> Option<(Cow<'_, str>, usize)> {
@@ -25,9 +25,9 @@ pub(super) fn quoted(text: &str) -> Option<(Cow<'_, str>, usize)> {
 pub(super) fn unescaped(literal: &str) -> String {
     let mut bytes = Vec::with_capacity(literal.len());
     let mut rest = literal;
-    while let Some((before, after)) = rest.split_once('\\') {
-        bytes.extend_from_slice(before.as_bytes());
-        rest = escape(after, &mut bytes);
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = escape(&rest[at + 1..], &mut bytes);
     }
     bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
