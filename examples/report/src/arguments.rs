@@ -7,7 +7,8 @@ use std::thread::available_parallelism;
 use clap::Parser;
 use jiff::{Span, Timestamp, Zoned};
 
-use crate::tally::Filter;
+/// The key by which the ends of each file are counted.
+pub(crate) const BY_FILE: &str = "file";
 
 /// More threads than this wait for the disk.
 const MOST_THREADS: usize = 8;
@@ -16,7 +17,7 @@ const MOST_THREADS: usize = 8;
 ///
 /// Reads slog's, tracing's and the Go agents' JSON and text, plain and gzip, whatever wraps them: JSON of any shape,
 /// prefixes, CSV. Formats may be mixed.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -30,15 +31,15 @@ pub(crate) struct Arguments {
 
     /// Leave out ends before this time: 2026-01-02, 2026-01-02T03:04:05Z, "2h ago" or 2h
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
-    since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
 
     /// Leave out ends at or after this time
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
-    until: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
 
     /// Leave out the ends that are part of normal operation
     #[arg(long)]
-    only_unexpected: bool,
+    pub(crate) only_unexpected: bool,
 
     /// Show lifetimes, details and codes of the expected ends, not of those to investigate
     #[arg(long, conflicts_with = "only_unexpected")]
@@ -73,21 +74,14 @@ impl Arguments {
         self.threads.map_or_else(available, NonZero::get).min(256)
     }
 
-    pub(crate) fn filter(&self) -> Result<Filter, String> {
-        if let (Some(since), Some(until)) = (self.since, self.until)
-            && since >= until
-        {
-            return Err(format!("--since {since} is not before --until {until}: no end could count"));
+    /// What can't work.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) if since >= until => {
+                Err(format!("--since {since} is not before --until {until}: no end could count"))
+            }
+            _ => Ok(()),
         }
-        Ok(Filter {
-            since: self.since,
-            until: self.until,
-            only_unexpected: self.only_unexpected,
-            expected: self.expected,
-            by_file: self.by.as_deref() == Some("file"),
-            when: self.when,
-            away: self.away,
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - `arguments.rs`: what is asked for
 //! - `input.rs`, `packed.rs`: files, standard input and gzip, in blocks of whole records
-//! - `work.rs`, `scan.rs`: threads that count the blocks
+//! - `work.rs`: threads that count the blocks
 //! - `read/`: one record, in every format and wrapper
 //! - `tally/`: the counts, in memory that does not grow with the log
 //! - `print/`: what people and machines get to see
@@ -14,7 +14,6 @@ mod input;
 mod packed;
 mod print;
 mod read;
-mod scan;
 mod tally;
 mod work;
 
@@ -29,11 +28,11 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::arguments::Arguments;
-use crate::input::{Inputs, Source};
+use crate::arguments::{Arguments, BY_FILE};
+use crate::input::Source;
 use crate::read::Reader;
-use crate::tally::{Skipped, Tally};
-use crate::work::{Merged, Task};
+use crate::tally::Tally;
+use crate::work::Task;
 
 /// What a shell shows for a process that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -61,66 +60,60 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode, String> {
-    let filter = arguments.filter()?;
-    let Inputs { inputs, same } = Inputs::find(&arguments.files)?;
-    let task = Task {
-        reader: Reader::new(arguments.by.clone().filter(|_| !filter.by_file)),
+    arguments.check()?;
+    let source = Source::find(&arguments.files)?;
+    let (names, bar) = (source.names(), source.bar.clone());
+    let by = arguments.by.clone().filter(|by| by != BY_FILE);
+    let task = Arc::new(Task {
+        reader: Reader::new(by),
         threads: arguments.threads(),
-        stop: Arc::default(),
-    };
-    let bar = input::progress(&inputs);
-    let names = inputs.iter().map(|input| input.name.clone()).collect();
-    let source = Source::new(inputs, bar.clone());
-    let arguments = Arc::new(arguments);
-    let merged = Arc::new(Mutex::new(Merged::default()));
-    work::lock(&merged).tally.filter = filter;
-    stop_on_ctrl_c(&task.stop, &merged, &arguments);
-    work::count(source, names, &task, &merged);
+        stop: AtomicBool::new(false),
+        tally: Mutex::new(Tally::new(Arc::new(arguments), names)),
+    });
+    stop_on_ctrl_c(&task);
+    task.count(source);
     bar.finish_and_clear();
 
     // The thread that has the lock shows the report.
-    let mut merged = work::lock(&merged);
-    for name in same {
-        merged.tally.skip(Skipped::SameFile, 1, || name);
-    }
+    let tally = work::lock(&task.tally);
     let interrupted = task.stop.load(Ordering::Relaxed);
     if interrupted {
         eprintln!("{INTERRUPTED_HERE}");
     }
-    show(&arguments, &merged.tally)?;
+    show(&tally)?;
     // The lock stays taken, so that nothing is shown twice.
-    std::mem::forget(merged);
+    std::mem::forget(tally);
     Ok(ExitCode::from(if interrupted { INTERRUPTED } else { 0 }))
 }
 
 /// The first Ctrl-C ends the reading, and the report is about what was read until then; the second ends all.
-fn stop_on_ctrl_c(stop: &Arc<AtomicBool>, merged: &Arc<Mutex<Merged>>, arguments: &Arc<Arguments>) {
-    let (stop, merged, arguments) = (Arc::clone(stop), Arc::clone(merged), Arc::clone(arguments));
+fn stop_on_ctrl_c(task: &Arc<Task>) {
+    let task = Arc::clone(task);
     // Without a handler Ctrl-C still ends the process.
     let _ = ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
+        if task.stop.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED.into());
         }
-        let (merged, arguments) = (Arc::clone(&merged), Arc::clone(&arguments));
+        let task = Arc::clone(&task);
         thread::spawn(move || {
             thread::sleep(PATIENCE);
             // Still here: a read waits for a pipe in which nothing comes.
-            let merged = work::lock(&merged);
+            let tally = work::lock(&task.tally);
             eprintln!("{INTERRUPTED_HERE}");
-            let _ = show(&arguments, &merged.tally);
+            let _ = show(&tally);
             std::process::exit(INTERRUPTED.into());
         });
     });
 }
 
-fn show(arguments: &Arguments, tally: &Tally) -> Result<(), String> {
-    let mut text = if arguments.json {
+fn show(tally: &Tally) -> Result<(), String> {
+    let mut text = if tally.arguments.json {
         if let Some(warning) = print::warning(tally) {
             eprintln!("disconnect-report: {warning}");
         }
-        print::for_machines(tally, arguments)
+        print::for_machines(tally)
     } else {
-        print::for_people(tally, arguments, &print::Look::of_standard_output())
+        print::for_people(tally, &print::Look::of_standard_output())
     };
     text.push('\n');
     match io::stdout().write_all(text.as_bytes()) {

@@ -54,52 +54,29 @@ pub(crate) fn unpacked(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn R
         if !is_gzip {
             return Ok(reader);
         }
-        reader = Box::new(Gunzip::new(BufReader::with_capacity(1 << 16, reader)));
+        let reader_of_gzip = BufReader::with_capacity(1 << 16, reader);
+        reader = Box::new(Gunzip(Some(GzDecoder::new(reader_of_gzip))));
     }
     Err(io::Error::other("it is gzip in gzip in gzip in gzip"))
 }
 
 /// Gzip as rotated logs have it: members one after another, and zeros that a tape or a disk padded them with.
-struct Gunzip<R>(Option<State<R>>);
-
-enum State<R> {
-    Member(Box<GzDecoder<R>>),
-    Between(R),
-}
-
-impl<R: BufRead> Gunzip<R> {
-    fn new(reader: R) -> Self {
-        Self(Some(State::Between(reader)))
-    }
-}
+struct Gunzip<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Read for Gunzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.take() {
-                None => return Ok(0),
-                Some(State::Member(mut member)) => {
-                    let read = member.read(buffer)?;
-                    if read > 0 || buffer.is_empty() {
-                        self.0 = Some(State::Member(member));
-                        return Ok(read);
-                    }
-                    self.0 = Some(State::Between((*member).into_inner()));
-                }
-                Some(State::Between(mut reader)) => {
-                    let buffered = reader.fill_buf()?;
-                    if buffered.is_empty() {
-                        return Ok(0);
-                    }
-                    let zeros = buffered.iter().take_while(|byte| **byte == 0).count();
-                    self.0 = Some(if zeros > 0 {
-                        reader.consume(zeros);
-                        State::Between(reader)
-                    } else {
-                        State::Member(Box::new(GzDecoder::new(reader)))
-                    });
-                }
+        while let Some(mut member) = self.0.take() {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                self.0 = Some(member);
+                return Ok(read);
             }
+            let mut rest = member.into_inner();
+            while rest.fill_buf()?.first() == Some(&0) {
+                rest.consume(1);
+            }
+            self.0 = (!rest.fill_buf()?.is_empty()).then(|| GzDecoder::new(rest));
         }
+        Ok(0)
     }
 }

@@ -1,124 +1,67 @@
 //! The threads: each takes the next block, counts it, and adds its counts when it is their turn.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::input::{Block, Next, Note, Source};
+use crate::input::{Block, Source};
 use crate::read::Reader;
-use crate::scan;
-use crate::tally::{Skipped, Tally};
-
-/// What threads share.
-struct Shared {
-    source: Mutex<(Source, u64)>,
-    names: Vec<String>,
-    merged: Arc<Mutex<Merged>>,
-    turn: Condvar,
-    stop: Arc<AtomicBool>,
-    /// A thread panicked: no turn comes any more.
-    broken: AtomicBool,
-}
-
-/// Lets no other thread wait for one that panicked.
-struct Watch<'a>(&'a Shared);
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.broken.store(true, Ordering::SeqCst);
-            self.0.stop.store(true, Ordering::SeqCst);
-            self.0.turn.notify_all();
-        }
-    }
-}
-
-/// What was counted so far.
-#[derive(Default)]
-pub(crate) struct Merged {
-    pub(crate) tally: Tally,
-    /// How many blocks were added.
-    blocks: u64,
-    /// The file of the last block, and how many of its lines were added.
-    file: usize,
-    lines: u64,
-}
+use crate::tally::{Part, Tally};
 
 /// How to count.
 pub(crate) struct Task {
     pub(crate) reader: Reader,
     pub(crate) threads: usize,
     /// Ends the work early.
-    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) stop: AtomicBool,
+    pub(crate) tally: Mutex<Tally>,
 }
 
-/// Counts all logs.
-pub(crate) fn count(source: Source, names: Vec<String>, task: &Task, merged: &Arc<Mutex<Merged>>) {
-    let shared = Shared {
-        source: Mutex::new((source, 0)),
-        names,
-        merged: Arc::clone(merged),
-        turn: Condvar::new(),
-        stop: Arc::clone(&task.stop),
-        broken: AtomicBool::new(false),
-    };
-    thread::scope(|scope| {
-        for _ in 1..task.threads {
-            scope.spawn(|| shared.work(&task.reader));
-        }
-        shared.work(&task.reader);
-    });
+/// What is next: the logs, and when the block before it is added.
+struct Queue {
+    source: Source,
+    turn: Receiver<()>,
 }
 
-impl Shared {
-    fn work(&self, reader: &Reader) {
-        let watch = Watch(self);
-        let mut block = Block::new();
-        while !self.stop.load(Ordering::Relaxed) {
-            let (next, number) = {
-                let mut source = lock(&self.source);
-                let Some(next) = source.0.next(&mut block) else {
-                    break;
-                };
-                source.1 += 1;
-                (next, source.1 - 1)
-            };
-            match next {
-                Next::Block { file } => {
-                    let part = scan::read(&block, reader);
-                    self.merge(number, file, |tally, name, lines| tally.add(part, name, lines));
-                }
-                Next::Note { file, note } => self.merge(number, file, |tally, name, _| {
-                    let what = match note {
-                        Note::Replaced => Skipped::Replaced,
-                        Note::Cut => Skipped::Cut,
-                    };
-                    tally.skip(what, 1, || name.to_owned());
-                    0
-                }),
-                Next::Error { file, error } => self.merge(number, file, |tally, name, _| {
-                    tally.skip(Skipped::ReadError, 1, || format!("{name}: {error}"));
-                    0
-                }),
+impl Task {
+    /// Counts all logs.
+    pub(crate) fn count(&self, source: Source) {
+        let (first, turn) = mpsc::channel();
+        let queue = Mutex::new(Queue { source, turn });
+        // A receiver that is gone belongs to a thread that panicked.
+        let _ = first.send(());
+        thread::scope(|scope| {
+            for _ in 1..self.threads {
+                scope.spawn(|| self.work(&queue));
             }
-        }
-        drop(watch);
+            self.work(&queue);
+        });
     }
 
-    /// Waits for all blocks before this one, then adds it.
-    fn merge(&self, number: u64, file: usize, add: impl FnOnce(&mut Tally, &str, u64) -> u64) {
-        let merged = lock(&self.merged);
-        let merged = self
-            .turn
-            .wait_while(merged, |merged| merged.blocks < number && !self.broken.load(Ordering::SeqCst));
-        let mut merged = merged.unwrap_or_else(PoisonError::into_inner);
-        let merged = &mut *merged;
-        if merged.file != file {
-            (merged.file, merged.lines) = (file, 0);
+    fn work(&self, queue: &Mutex<Queue>) {
+        let mut block = Block::default();
+        while !self.stop.load(Ordering::Relaxed) {
+            let (file, note, turn, done) = {
+                let mut queue = lock(queue);
+                let Some((file, note)) = queue.source.next(&mut block) else {
+                    return;
+                };
+                let (done, next) = mpsc::channel();
+                (file, note, std::mem::replace(&mut queue.turn, next), done)
+            };
+            let part = match note {
+                Ok(()) => self.reader.part(block.bytes()),
+                Err((what, why)) => Part::of(what, why),
+            };
+            if turn.recv().is_err() {
+                // The thread before it panicked.
+                self.stop.store(true, Ordering::Relaxed);
+                return;
+            }
+            lock(&self.tally).add(part, file);
+            let _ = done.send(());
         }
-        merged.lines += add(&mut merged.tally, &self.names[file], merged.lines);
-        merged.blocks += 1;
-        self.turn.notify_all();
     }
 }
 

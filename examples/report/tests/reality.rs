@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use support::json_of;
+use support::{holds, json_of, shows};
 
 fn reality(arguments: &[&str], file: &str) -> Value {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reality");
@@ -27,7 +27,8 @@ const T20: &str = "2026-05-13T17:42:20.701Z";
 const T21: &str = "2026-05-13T17:42:21.701Z";
 const T22: &str = "2026-05-13T17:42:22.701Z";
 
-const FILES: [Row; 25] = [
+const FILES: [Row; 26] = [
+    ("zap.jsonl", &["agent_to_client graceful"], 0, "", CLOSED, [T21, T21]),
     ("tracing-stackdriver.jsonl", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
     ("tracing-journald.jsonl", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
     ("otlp-attributes.jsonl", &[RESET, REJECTED, LEFT], 0, READ_FAILED, CLOSED, [T20, T22]),
@@ -41,7 +42,7 @@ const FILES: [Row; 25] = [
     ("lens-trailing-time.log", &[], 1, "", "", ["", ""]),
     ("fluentd-stdout-docker.log", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
     ("logcli-default.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
-    // Its time has no year.
+    // Its time has no year, so that it is none.
     ("slog-term-full.log", &[RESET], 0, READ_FAILED, CLOSED, ["", ""]),
     ("gelf.jsonl", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
     ("numbers-as-texts.jsonl", &["agent_to_client process_exited"], 0, "", "", [T20, T20]),
@@ -132,25 +133,13 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
         ("an unknown envelope", json!({"a": [{"b": json!({"c": plain.to_string()}).to_string()}]})),
     ] {
         let line = json!({"instant": {"epochSecond": 1_778_694_140, "nanoOfSecond": 701_000_000}, "x": line});
-        for text in [line.to_string(), format!("[0] a: {line}]"), line.to_string().replace("\":", "\"=>")] {
-            let report = support::json_of_input(&[], text.as_bytes());
-            let first = report["kinds"][0]["disconnect_reason"].as_str();
-            assert_eq!(
-                (&report["ends"], first),
-                (&json!(1), Some("process_exited")),
-                "{shape}: {text}\n{report}"
-            );
-            assert_eq!((&report["first"], &report["skipped"]), (&json!(T20), &json!({})), "{shape}: {text}");
+        let expected = json!({"/ends": 1, "/kinds/0/disconnect_reason": "process_exited", "/first": T20, "/skipped": {}});
+        for text in
+            [line.to_string(), format!("[0] {shape}: {line}]"), line.to_string().replace("\":", "\"=>")]
+        {
+            shows(&[], text, &expected);
         }
     }
-}
-
-#[test]
-fn counts_and_codes_that_collectors_turned_into_texts_are_read() {
-    assert_eq!(reality(&[], "times-under-other-keys.jsonl")["ends"], 7);
-    // Seconds, milliseconds, and a time that is UTC for want of a zone.
-    let since = reality(&["--since", "2026-05-01", "--until", "2026-06-01"], "times-under-other-keys.jsonl");
-    assert_eq!((&since["ends"], &since["skipped"]), (&json!(7), &json!({})));
 }
 
 #[test]
@@ -158,13 +147,11 @@ fn utf_16_is_named_with_its_command_as_a_file_and_at_the_end_of_one() {
     let report = reality(&[], "powershell-utf16be.log");
     let first = report["skipped"]["read_error"]["first"].as_str().expect("a text");
     assert!(first.contains("iconv -f UTF-16 -t UTF-8 FILE"), "{first}");
-    let end = r#"{"connect_type":"agent_to_client","disconnect_reason":"graceful"}"#;
+    let line = r#"{"connect_type":"agent_to_client","disconnect_reason":"graceful"}"#.to_owned() + "\n";
     for wide in [u16::to_le_bytes, u16::to_be_bytes] {
-        let line = format!("{end}\n");
         let wide: Vec<u8> = line.encode_utf16().flat_map(wide).collect();
-        let log = [line.as_bytes(), &wide].concat();
-        let report = support::json_of_input(&[], &log);
-        assert_eq!((&report["ends"], &report["skipped"]["unreadable"]["count"]), (&json!(1), &json!(1)));
+        let expected = json!({"/ends": 1, "/skipped/unreadable/count": 1});
+        shows(&[], [line.as_bytes(), &wide].concat(), &expected);
     }
 }
 
@@ -172,27 +159,35 @@ fn utf_16_is_named_with_its_command_as_a_file_and_at_the_end_of_one() {
 fn a_message_that_journald_left_out_is_named() {
     let log = "{\"MESSAGE\":null,\"_PID\":\"7\"}\n{\n\t\"MESSAGE\" : null\n}\n\
         {\"MESSAGE\":null,\"F_CONNECT_TYPE\":\"agent_to_client\",\"F_DISCONNECT_REASON\":\"graceful\"}\n";
-    let report = support::json_of_input(&[], log.as_bytes());
-    assert_eq!(report["ends"], 1);
-    assert_eq!(report["skipped"]["without_message"], json!({"count": 2, "first": "standard input:1"}));
+    let left_out = json!({"count": 2, "first": "standard input:1"});
+    shows(&[], log, &json!({"/ends": 1, "/skipped/without_message": left_out}));
 }
 
-/// This side's own timer is no hint at another's, and a user among twenty shows.
+/// This side's own timer is no hint at another's, a user among twenty shows, and an expiry has its hour.
 #[test]
 fn the_questions_of_operators_have_answers() {
-    let report = reality(&[], "own-keepalive.jsonl");
-    assert_eq!(report["unexpected_silences"]["clusters"], json!([]));
-    assert_eq!(report["unexpected_silences"]["floor"], Value::Null);
-
-    let report = reality(&["--by", "host"], "one-user-of-twenty.jsonl");
-    let first = json!({"host": "ws-07", "count": 91, "expected": 0, "unexpected": 91, "inherited": 0});
-    assert_eq!(report["by"][0], first);
-
-    let report = reality(&["--expected"], "hourly-expiry.jsonl");
-    let cluster = &report["expected_lifetimes"]["clusters"][0];
-    assert_eq!((&cluster["seconds"], &cluster["count"]), (&json!(3_600), &json!(72)));
-    let detail = json!([{"disconnect_detail": "ConnectionExpired: Reconnect to continue", "count": 72}]);
-    assert_eq!(report["expected_details"], detail);
+    let host = json!({"host": "ws-07", "count": 91, "expected": 0, "unexpected": 91, "inherited": 0});
+    let expiries = json!([{"disconnect_detail": "ConnectionExpired: Reconnect to continue", "count": 72}]);
+    let month = ["--since", "2026-05-01", "--until", "2026-06-01"];
+    for (arguments, file, expected) in [
+        (
+            &[][..],
+            "own-keepalive.jsonl",
+            json!({"/unexpected_silences/clusters": [], "/unexpected_silences/floor": null}),
+        ),
+        (&["--by", "host"], "one-user-of-twenty.jsonl", json!({"/by/0": host})),
+        (
+            &["--expected"],
+            "hourly-expiry.jsonl",
+            json!({"/expected_lifetimes/clusters/0/seconds": 3_600, "/expected_lifetimes/clusters/0/count": 72,
+                "/expected_details": expiries}),
+        ),
+        // Seconds, milliseconds, and a time that is UTC for want of a zone.
+        (&month, "times-under-other-keys.jsonl", json!({"/ends": 7, "/skipped": {}})),
+        (&month, "slog-term-full.log", json!({"/ends": 0, "/skipped/without_time/count": 1})),
+    ] {
+        holds(&reality(arguments, file), &expected, file);
+    }
 }
 
 /// Each line of a block was once a reason to look at all that follow: 78 s.

@@ -4,23 +4,18 @@ mod support;
 
 use serde_json::{Value, json};
 
-use support::json_of_input;
+use support::{json_of_input, shows};
 
 const HEAD: &str = "2026-05-13 17:42:21.701 [info]  closed  connect_type=agent_to_client";
+const END: &str =
+    r#"{"connect_type":"agent_to_client","disconnect_reason":"unknown","disconnect_detail":"x"}"#;
+const LINE: &str = "x connect_type=agent_to_client disconnect_reason=unknown disconnect_detail=x";
 
 /// The detail of the one end in a log.
 #[track_caller]
-fn detail(log: &str) -> Value {
-    let report = json_of_input(&[], log.as_bytes());
-    assert_eq!(report["ends"], 1, "{report}");
-    report["unexpected_details"][0]["disconnect_detail"].clone()
-}
-
-#[track_caller]
-fn no_end(log: &str) {
-    let report = json_of_input(&[], log.as_bytes());
-    let other = log.lines().count();
-    assert_eq!((&report["ends"], &report["skipped"]["no_end"]["count"]), (&json!(0), &json!(other)), "{log}");
+fn detail(log: impl AsRef<[u8]>, detail: &str) {
+    let details = json!([{"disconnect_detail": detail, "count": 1}]);
+    shows(&[], log, &json!({"/ends": 1, "/unexpected_details": details}));
 }
 
 #[test]
@@ -37,8 +32,23 @@ fn values_are_read_as_go_and_rust_quote_them() {
         (r#""odd \q \x4 \u{} \u12""#, r"odd \q \x4 \u{} \u12"),
         (r#""{\"a\":  1}""#, r#"{"a":  1}"#),
     ] {
-        let log = format!("{HEAD}  disconnect_reason=unknown  disconnect_detail={quoted}  exit_code=3\n");
-        assert_eq!(detail(&log), expected, "{quoted}");
+        detail(
+            format!("{HEAD}  disconnect_reason=unknown  disconnect_detail={quoted}  exit_code=3\n"),
+            expected,
+        );
+    }
+}
+
+#[test]
+fn odd_bytes_in_a_detail_lose_no_end() {
+    for (bytes, expected) in [
+        (&b"ung\xfcltig"[..], "ung\u{fffd}ltig"),
+        (br"cut \ud83d here", "cut \u{fffd} here"),
+        (br"\udc00 and \ud83d\ude00", "\u{fffd} and \u{1f600}"),
+        (b"tab\there", "tab\\there"),
+        (b"a\x1bb", "a\\u{1b}b"),
+    ] {
+        detail([&END.as_bytes()[..END.len() - 3], bytes, b"\"}"].concat(), expected);
     }
 }
 
@@ -51,101 +61,112 @@ fn a_field_is_only_what_the_logger_wrote_as_one() {
         r#"state=["a  b", "disconnect_detail=forged"]"#,
         r#"span{note="disconnect_detail=forged" id=7}:"#,
     ] {
-        let log = format!("{HEAD}  disconnect_reason=unknown  {between}  disconnect_detail=true\n");
-        assert_eq!(detail(&log), "true", "{between}");
+        detail(format!("{HEAD}  disconnect_reason=unknown  {between}  disconnect_detail=true\n"), "true");
     }
 }
 
 #[test]
 fn a_block_belongs_to_its_line_whatever_is_in_it() {
-    let log = format!(
-        "{HEAD}  disconnect_reason=unknown ...\n    disconnect_detail= first\n\n          \
-         2026-05-13 17:42:21.701 [info]  x  connect_type=agent_to_client  disconnect_reason=graceful\n"
-    );
-    assert_eq!(
-        detail(&log),
-        "first\\n\\n2026-05-13 17:42:21.701 [info]  x  connect_type=agent_to_client  disconnect_reason=graceful"
+    let other = "2026-05-13 17:42:21.701 [info]  x  connect_type=agent_to_client  disconnect_reason=graceful";
+    detail(
+        format!("{HEAD}  disconnect_reason=unknown ...\n    disconnect_detail= first\n\n          {other}\n"),
+        &format!("first\\n\\n{other}"),
     );
     // The reason itself may be the value that left its line.
-    let log = format!("{HEAD} ...\n    disconnect_reason= read tcp:\n                        broken pipe\n");
-    assert_eq!(detail(&log), "read tcp:\\nbroken pipe");
-    no_end("2026-05-13 17:42:21.701 [info]  x ...\n    error= no disconnect_reason=\n           here\n");
+    let reason = "    disconnect_reason= read tcp:\n                        broken pipe\n";
+    detail(format!("{HEAD} ...\n{reason}"), "read tcp:\\nbroken pipe");
 }
 
 #[test]
 fn the_key_in_a_value_or_a_message_is_no_end() {
-    no_end(r#"{"msg":"mentions disconnect_reason only"}"#);
-    no_end(r#"level=INFO msg="mentions disconnect_reason only" count=3"#);
-    no_end(r#"2026-05-13 17:42:21.701 [info]  asked  query="disconnect_reason != x""#);
+    for log in [
+        r#"{"msg":"mentions disconnect_reason only"}"#,
+        r#"{"fields":7,"msg":"disconnect_reason"}"#,
+        r#"{"disconnect_reason_is_not_a_key":1}"#,
+        r#"level=INFO msg="mentions disconnect_reason only" count=3"#,
+        r#"2026-05-13 17:42:21.701 [info]  asked  query="disconnect_reason != x""#,
+        "2026-05-13 17:42:21.701 [info]  x ...\n    error= no disconnect_reason=\n           here\n",
+        "plain text\n\n42\n[1,2]\n",
+    ] {
+        let others = json!({"no_end": {"count": log.lines().count(), "first": "standard input:1"}});
+        shows(&[], log, &json!({"/ends": 0, "/skipped": others}));
+    }
 }
 
 #[test]
 fn groups_of_go_nest_under_their_name() {
     let text = "time=2026-05-13T17:42:21.701Z level=INFO msg=closed conn.connect_type=agent_to_client \
                 conn.disconnect_reason=\"read: EOF\" exit_code=7\n";
-    assert_eq!(detail(text), "read: EOF");
     let json = json!({"time": "2026-05-13T17:42:21.701Z", "conn": {"inner":
         {"connect_type": "agent_to_client", "disconnect_reason": "read: EOF"}}});
-    assert_eq!(detail(&json.to_string()), "read: EOF");
-    assert_eq!(json_of_input(&[], json.to_string().as_bytes())["first"], "2026-05-13T17:42:21.701Z");
-    let report = json_of_input(&[], format!("{text}{json}\n").as_bytes());
-    assert_eq!(
-        (&report["first"], &report["last"]),
-        (&json!("2026-05-13T17:42:21.701Z"), &json!("2026-05-13T17:42:21.701Z"))
-    );
-    assert_eq!(report["kinds"][0]["disconnect_trigger"], "end_of_file");
+    for log in [text, &json.to_string()] {
+        detail(log, "read: EOF");
+        let expected = json!({"/first": "2026-05-13T17:42:21.701Z", "/last": "2026-05-13T17:42:21.701Z",
+            "/kinds/0/disconnect_trigger": "end_of_file"});
+        shows(&[], log, &expected);
+    }
 }
 
 #[test]
-fn a_collector_that_is_not_known_hides_no_record() {
-    let end = r#"{"connect_type":"agent_to_client","disconnect_reason":"unknown","disconnect_detail":"x"}"#;
-    for line in [end, "x connect_type=agent_to_client disconnect_reason=unknown disconnect_detail=x"] {
+fn what_wraps_a_line_and_is_not_known_hides_no_record() {
+    for line in [END, LINE] {
         let wrapped = json!({"@timestamp": "2026-05-13T17:42:21Z", "event": {"original": line}, "n": 1});
-        assert_eq!(detail(&wrapped.to_string()), "x");
-        assert_eq!(json_of_input(&[], wrapped.to_string().as_bytes())["first"], "2026-05-13T17:42:21Z");
-        assert_eq!(detail(&format!("<13>host agent: {line}")), "x");
+        detail(wrapped.to_string(), "x");
+        shows(&[], wrapped.to_string(), &json!({"/first": "2026-05-13T17:42:21Z"}));
+        detail(format!("<13>host agent: {line}"), "x");
+        // A byte order mark.
+        detail(format!("\u{feff}{line}\n"), "x");
     }
 }
 
 #[test]
 fn messages_drive_no_terminal() {
     let line = r#"{"msg":"\u001b[2J\u202e","connect_type":"agent_to_client","disconnect_reason":"graceful"}"#;
-    let report = json_of_input(&["--by", "msg"], line.as_bytes());
-    assert_eq!(report["by"][0]["msg"], r"\u{1b}[2J\u{202e}");
-}
-
-#[test]
-fn a_byte_order_mark_hides_no_first_line() {
-    let end = r#"{"connect_type":"agent_to_client","disconnect_reason":"unknown","disconnect_detail":"x"}"#;
-    assert_eq!(detail(&format!("\u{feff}{end}\n")), "x");
-    assert_eq!(detail(&format!("\u{feff}{HEAD}  disconnect_reason=unknown  disconnect_detail=x\n")), "x");
+    shows(&["--by", "msg"], line, &json!({"/by/0/msg": r"\u{1b}[2J\u{202e}"}));
 }
 
 /// Glued lines, a word that lost its end or has something at it, quotes that do not end: no record is made up.
 #[test]
-fn what_is_damaged_is_unreadable() {
-    for line in [
-        format!("{HEAD}  disconnect_reason=unknown  disconnect_detail=first  disconnect_detail=last"),
-        format!("{HEAD}  disconnect_reason=graceful{HEAD}  disconnect_reason=graceful"),
-        format!("{HEAD}  disconnect_reason=client_clos"),
-        format!("{HEAD}  disconnect_reason=client_closed2026-05-13T17:42:20.701000000+02:00"),
-        format!("{HEAD}  disconnect_reason=unknown  disconnect_trigger=res"),
-        format!("{HEAD}  disconnect_reason=unknown  disconnect_initiator=networktime=2026"),
-        format!("{HEAD}  disconnect_reason=unknown  disconnect_detail=\"read fail"),
-        r#"{"connect_type":"agent_to_client","xdisconnect_reason":"graceful"}"#.to_owned(),
-        r#"{"connect_type":"agent_to_client","why":["disconnect_reason","graceful"]}"#.to_owned(),
-        r#"{"disconnectReason":"graceful"}"#.to_owned(),
+fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
+    let human = "the Go agents' human format";
+    let spread = "JSON spread over lines (jq -c puts it on one)";
+    let end = |rest: &str| format!("{HEAD}  disconnect_reason={rest}");
+    let bad = END.replace("agent_to_client", "moon_to_mars");
+    for (line, likely) in [
+        (end("unknown  disconnect_detail=first  disconnect_detail=last"), human),
+        (end(&format!("graceful{HEAD}  disconnect_reason=graceful")), human),
+        (end("client_clos"), human),
+        (end("client_closed2026-05-13T17:42:20.701000000+02:00"), human),
+        (end("unknown  disconnect_trigger=res"), human),
+        (end("unknown  disconnect_initiator=networktime=2026"), human),
+        (end("unknown  disconnect_detail=\"read fail"), human),
+        ("agent-1 | 2026-05-13 17:42:21.701 [info]  x  disconnect_reason=graceful".to_owned(), human),
+        (r#"{"connect_type":"agent_to_client","xdisconnect_reason":"graceful"}"#.to_owned(), "JSON"),
+        (r#"{"connect_type":"agent_to_client","why":["disconnect_reason","graceful"]}"#.to_owned(), "JSON"),
+        (r#"{"disconnectReason":"graceful"}"#.to_owned(), "JSON"),
+        (bad.clone(), "JSON"),
+        (json!({"log": format!("{bad}\n"), "stream": "stdout"}).to_string(), "JSON, in log"),
+        (END[..END.len() - 5].to_owned(), "JSON that was cut"),
+        (END.replace("\"x\"", r#""a\qb""#), "JSON"),
+        ("level=INFO msg=x disconnect_reason=graceful".to_owned(), "the text of Go's log/slog"),
+        (
+            "2026-05-13T17:42:21Z  INFO a: disconnect_reason=\"a\"".to_owned(),
+            "the text of tracing-subscriber",
+        ),
+        ("  \"disconnect_reason\": \"graceful\",".to_owned(), spread),
+        ("disconnect_reason".to_owned(), "no format that is known here"),
     ] {
-        let report = json_of_input(&[], line.as_bytes());
-        assert_eq!(
-            (&report["ends"], &report["skipped"]["unreadable"]["count"]),
-            (&json!(0), &json!(1)),
-            "{line}"
-        );
+        let report = json_of_input(&[], format!("{{}}\n{{}}\n{line}\n{line}\n").as_bytes());
+        let unreadable = &report["skipped"]["unreadable"];
+        let expected = (&json!(0), &json!(2), &json!(likely));
+        assert_eq!((&report["ends"], &unreadable["count"], &unreadable["likely"]), expected, "{line}");
+        let first = unreadable["first"].as_str().expect("a text");
+        assert!(first.starts_with("standard input:3: "), "{first}");
     }
     // A text of JSON that lost its JSON has no stray quotes.
-    let cut = r#"{"log":"2026-05-13 17:42:20.701 [info]  x  connect_type=agent_to_client  disconnect_reason=unknown  disconnect_detail=\"read failed\"\n","stre"#;
-    assert_eq!(detail(cut), "read failed");
+    let cut =
+        json!({"log": end("unknown  disconnect_detail=\"read failed\"\n"), "stream": "stdout"}).to_string();
+    detail(&cut[..cut.len() - 10], "read failed");
     // Both of two records count, or one is named beside the other.
     let end = r#"{"connect_type":"agent_to_client","disconnect_reason":"unknown"}"#;
     for (line, ends, unreadable) in [
@@ -155,18 +176,12 @@ fn what_is_damaged_is_unreadable() {
         (format!("{HEAD}  disconnect_reason=graceful {end}"), 2, Value::Null),
         (format!("{end}{HEAD}  disconnect_reason=graceful"), 2, Value::Null),
     ] {
-        let report = json_of_input(&[], line.as_bytes());
-        let found = (&report["ends"], &report["skipped"]["unreadable"]["count"]);
-        assert_eq!(found, (&json!(ends), &unreadable), "{line}");
+        shows(&[], line, &json!({"/ends": ends, "/skipped/unreadable/count": unreadable}));
     }
 }
 
 #[test]
 fn times_are_read_as_loggers_write_them() {
-    let end = |time: Value| {
-        let line = json!({"ts": time, "connect_type": "agent_to_client", "disconnect_reason": "graceful"});
-        json_of_input(&[], line.to_string().as_bytes())["first"].clone()
-    };
     for (written, expected) in [
         (json!("2026-05-13T17:42:21.701Z"), json!("2026-05-13T17:42:21.701Z")),
         (json!("2026-05-13 17:42:21"), json!("2026-05-13T17:42:21Z")),
@@ -184,6 +199,11 @@ fn times_are_read_as_loggers_write_them() {
         (json!(1e300), Value::Null),
         (json!([1]), Value::Null),
     ] {
-        assert_eq!(end(written.clone()), expected, "{written}");
+        let line = json!({"ts": written, "connect_type": "agent_to_client", "disconnect_reason": "graceful"});
+        shows(&[], line.to_string(), &json!({"/ends": 1, "/first": expected}));
     }
+    // The last before the level is the line's own, and what stands in the message is none.
+    let line = "2026-05-14T00:00:00Z stdout F 2026-05-13T17:42:21Z INFO next try at 2026-05-15 00:00:00 \
+                connect_type=agent_to_client disconnect_reason=graceful";
+    shows(&[], line, &json!({"/first": "2026-05-13T17:42:21Z"}));
 }

@@ -1,16 +1,16 @@
 //! What people and machines get to see.
 
+mod look;
 mod machines;
 mod people;
-mod tables;
+mod table;
 mod text;
 
-use std::cmp::Reverse;
+use crate::tally::{Skipped, Tally};
 
-use crate::tally::{Ends, Kind, Skipped, Tally};
-
+pub(crate) use self::look::Look;
 pub(crate) use self::machines::for_machines;
-pub(crate) use self::people::{Look, for_people};
+pub(crate) use self::people::for_people;
 
 /// How many of the most frequent values are shown.
 const MOST: usize = 10;
@@ -29,14 +29,4 @@ pub(crate) fn warning(tally: &Tally) -> Option<String> {
         text::grouped(first.count),
         first.place,
     ))
-}
-
-/// What has to be looked at first, then the most frequent.
-fn kinds(tally: &Tally) -> Vec<(&Kind, &Ends)> {
-    let mut kinds: Vec<_> = tally.kinds.iter().collect();
-    kinds.sort_by_key(|(kind, ends)| {
-        let counts = (Reverse(ends.original), Reverse(ends.inherited));
-        (kind.reason.expected(), counts, kind.words())
-    });
-    kinds
 }

@@ -1,215 +1,225 @@
 //! The report as text, for a terminal or a file.
 
-use std::fmt::{self, Write};
-use std::io::{self, IsTerminal};
-
-use console::{Term, style, truncate_str};
-
-use super::tables::{estimate, kinds_table, write_away, write_by, write_more, write_timelines};
-use super::text::{bar, counted, grouped, percent, span, sparks, time};
-use super::{MOST, warning};
-use crate::arguments::Arguments;
+use super::look::Look;
+use super::text::{bar, counted, estimate, grouped, percent, span, sparks, time};
+use super::{MOST, table, warning};
 use crate::clean::clean;
-use crate::tally::histogram::{BINS, Histogram};
+use crate::tally::histogram::Histogram;
 use crate::tally::top::Top;
 use crate::tally::{Skipped, Tally};
 
 /// The widest bar that still reads as one.
 pub(super) const WIDEST_BAR: usize = 40;
 
-/// Where the report is looked at.
-pub(crate) struct Look {
-    pub(super) width: usize,
-    pub(super) colour: bool,
+pub(crate) fn for_people(tally: &Tally, look: &Look) -> String {
+    let mut page = Page { text: String::new(), tally, look };
+    page.write();
+    page.text.truncate(page.text.trim_end().len());
+    page.text
 }
 
-impl Look {
-    /// A terminal has a width; `COLUMNS` is that of what shows a pipe.
-    pub(crate) fn of_standard_output() -> Self {
-        let terminal = io::stdout().is_terminal();
-        let size = Term::stdout().size_checked().filter(|_| terminal);
-        let set = || std::env::var("COLUMNS").ok()?.parse().ok();
-        let width = size.map(|(_, columns)| usize::from(columns)).or_else(set);
-        Self { width: width.unwrap_or(80).clamp(60, 200), colour: terminal && console::colors_enabled() }
-    }
-
-    pub(super) fn grey(&self, text: &str) -> String {
-        style(text).force_styling(self.colour).black().bright().to_string()
-    }
-
-    pub(super) fn yellow(&self, text: &str) -> String {
-        style(text).force_styling(self.colour).yellow().to_string()
-    }
-
-    pub(super) fn bold(&self, text: &str) -> String {
-        style(text).force_styling(self.colour).bold().to_string()
-    }
-
-    pub(super) fn fit<'a>(&self, text: &'a str, indent: usize) -> std::borrow::Cow<'a, str> {
-        truncate_str(text, self.width.saturating_sub(indent), "…")
-    }
+struct Page<'a> {
+    text: String,
+    tally: &'a Tally,
+    look: &'a Look,
 }
 
-pub(crate) fn for_people(tally: &Tally, arguments: &Arguments, look: &Look) -> String {
-    let mut out = String::new();
-    // Writing to a string does not fail.
-    let _ = write_report(&mut out, tally, arguments, look);
-    out.truncate(out.trim_end().len());
-    out
-}
-
-fn write_report(out: &mut String, tally: &Tally, arguments: &Arguments, look: &Look) -> fmt::Result {
-    let of = if arguments.expected { "expected ends" } else { "ends to investigate" };
-    write_summary(out, tally, look)?;
-    if tally.ends() > 0 {
-        writeln!(out, "{}\n", kinds_table(tally, look))?;
-    }
-    if let Some(key) = &arguments.by {
-        let title = format!("Ends by {}", if key == "msg" { "message" } else { key });
-        write_by(out, &clean(&title), key, &tally.by, look)?;
-        if arguments.away {
-            write_away(out, key, &tally.away, look)?;
+impl Page<'_> {
+    fn write(&mut self) {
+        let (tally, look, arguments) = (self.tally, self.look, &self.tally.arguments);
+        let of = if arguments.expected { "expected ends" } else { "ends to investigate" };
+        self.summary();
+        if tally.ends() > 0 {
+            self.line(&(table::kinds(tally, look) + "\n"));
         }
-    }
-    if arguments.when {
-        write_timelines(out, tally, look)?;
-        write_by(out, "Seconds with the most ends", "second", &tally.seconds, look)?;
-    }
-    write_timeline(out, tally, of, look)?;
-    let open = format!("How long the connections of {of} had been open");
-    write_histogram(out, &open, &tally.lifetimes, look, false)?;
-    let silent = format!("How long the peer had been silent before {of}");
-    write_histogram(out, &silent, &tally.silences, look, true)?;
-    write_top(out, &format!("Details of the {of}"), &tally.details, look)?;
-    write_top(out, &format!("Close codes of the {of}"), &tally.codes, look)?;
-    write_rest(out, tally, of, look)
-}
-
-fn write_summary(out: &mut String, tally: &Tally, look: &Look) -> fmt::Result {
-    let ends = tally.ends();
-    let (in_all, lines) = (counted(ends, "end"), counted(tally.lines, "line"));
-    write!(out, "{in_all} in {lines}")?;
-    if let (Some(first), Some(last)) = (tally.first, tally.last) {
-        write!(out, ", {} to {}", time(first), time(last))?;
-    }
-    writeln!(out, "\n")?;
-    if let Some(warning) = warning(tally) {
-        let sign = style("!").force_styling(look.colour).red().bold();
-        writeln!(out, "{sign} {}\n", style(warning).force_styling(look.colour).red())?;
-    }
-    let width = grouped(ends).len();
-    let mut row = |count: u64, name: &str, tail: &str, attention: bool| {
-        let number = format!("{:>width$}", grouped(count));
-        let number = if attention { look.bold(&look.yellow(&number)) } else { number };
-        writeln!(out, "  {number} {name:<15}  {}{tail}", percent(count, ends))
-    };
-    row(tally.expected, "expected", "", false)?;
-    row(tally.unexpected, "to investigate", "", tally.unexpected > 0)?;
-    if tally.inherited() > 0 {
-        row(tally.inherited(), "inherited", "  another line reports their cause", false)?;
-    }
-    writeln!(out)
-}
-
-fn write_timeline(out: &mut String, tally: &Tally, of: &str, look: &Look) -> fmt::Result {
-    let columns = i64::try_from(look.width - 4).unwrap_or(60);
-    let (seconds, columns) = tally.timeline.columns(columns);
-    let Some(peak) = columns.iter().max_by_key(|column| column.count) else {
-        return Ok(());
-    };
-    let line = sparks(columns.iter().map(|column| column.count), peak.count);
-    let title = format!("{}{} over time", of[..1].to_uppercase(), &of[1..]);
-    let title = look.bold(&title);
-    writeln!(out, "{title}, a column for {}\n", span(seconds.unsigned_abs()))?;
-    writeln!(out, "  {}", look.yellow(&line))?;
-    writeln!(out, "  peak: {} from {}\n", grouped(peak.count), time(peak.start))
-}
-
-fn write_histogram(
-    out: &mut String,
-    title: &str,
-    values: &Histogram,
-    look: &Look,
-    silence: bool,
-) -> fmt::Result {
-    let used = |(_, count): &(&(u64, &str), &u64)| **count > 0;
-    let bins: Vec<_> = BINS.iter().zip(values.bins()).collect();
-    let (Some(first), Some(last)) = (bins.iter().position(used), bins.iter().rposition(used)) else {
-        return Ok(());
-    };
-    let bins = &bins[first..=last];
-    let most = bins.iter().map(|(_, count)| **count).max().unwrap_or(1);
-    let digits = grouped(most).len();
-    let cells = (look.width / 2 - 18).min(WIDEST_BAR);
-    let mut hints: Vec<_> = values.clusters().iter().map(|cluster| (*cluster, "at")).collect();
-    let floor = values.floor().filter(|_| silence && hints.is_empty());
-    hints.extend(floor.map(|floor| (floor, "none before")));
-    writeln!(out, "{}\n", look.bold(title))?;
-    for (index, ((from, name), count)) in bins.iter().enumerate() {
-        let to = bins.get(index + 1).map_or(u64::MAX, |((to, _), _)| *to);
-        let bar = bar(**count, most, cells);
-        let line = format!("  {name:<13} {:>digits$}  {}", grouped(**count), look.yellow(&bar));
-        writeln!(out, "{}", line.trim_end())?;
-        for (cluster, place) in &hints {
-            let start = cluster.seconds * 1000;
-            if start >= *from && start < to {
-                let hint = if silence && !cluster.suggests.is_empty() { cluster.suggests } else { "a timer" };
-                let hint = format!("{} {place} {}: {hint}?", grouped(cluster.count), span(cluster.seconds));
-                writeln!(out, "    ↳ {}", look.bold(&look.fit(&hint, 6)))?;
+        if let Some(key) = &arguments.by {
+            let name = clean(key);
+            self.by(&format!("Ends by {}", if key == "msg" { "message" } else { &name }), &name, &tally.by);
+            if arguments.away {
+                self.title("Connections to the server that ended, and how long a machine was away", "");
+                self.line(&(table::away(&name, &tally.away, look) + "\n"));
             }
         }
+        if arguments.when {
+            self.timelines();
+            self.by("Seconds with the most ends", "second", &tally.seconds);
+        }
+        self.timeline(&format!("{}{} over time", of[..1].to_uppercase(), &of[1..]));
+        let open = format!("How long the connections of {of} had been open");
+        self.histogram(&open, &tally.lifetimes, false);
+        let silent = format!("How long the peer had been silent before {of}");
+        self.histogram(&silent, &tally.silences, true);
+        self.top(&format!("Details of the {of}"), &tally.details);
+        self.top(&format!("Close codes of the {of}"), &tally.codes);
+        self.rest();
     }
-    writeln!(out)
-}
 
-fn write_top<const N: usize>(out: &mut String, title: &str, values: &Top<N>, look: &Look) -> fmt::Result {
-    let most = values.most(MOST);
-    if most.is_empty() {
-        return Ok(());
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
     }
-    writeln!(out, "{}\n", look.bold(title))?;
-    let counts: Vec<_> = most.iter().map(|shown| estimate(shown.at_least, shown.at_most)).collect();
-    let width = counts.iter().map(|count| count.chars().count()).max().unwrap_or(0);
-    for (shown, count) in most.iter().zip(counts) {
-        writeln!(out, "  {count:>width$}  {}", look.fit(shown.text, width + 4))?;
-    }
-    write_more(out, values, width)?;
-    writeln!(out)
-}
 
-fn write_rest(out: &mut String, tally: &Tally, of: &str, look: &Look) -> fmt::Result {
-    let mut note = |count: u64, noun: &str, text: &str| match count {
-        0 => Ok(()),
-        count => writeln!(out, "{}", look.fit(&format!("{} {text}", counted(count, noun)), 0)),
-    };
-    let (before, after) = of.split_once("ends").unwrap_or_default();
-    let of = |text: &str| {
-        format!("{}{text}", after.trim_start().to_owned() + if after.is_empty() { "" } else { " " })
-    };
-    let noun = format!("{before}end");
-    note(tally.before_a_byte, &noun, &of("before a byte was received"))?;
-    note(tally.clock_jumps, &noun, &of("after a jump of the clock: the machine slept?"))?;
-    note(tally.left_out, "end", "left out, as asked")?;
-    if let Some(first) = &tally.without_time {
-        let text = format!("without a usable time, first {}", first.place);
-        note(first.count, "end", &text)?;
+    /// A headline and what stands behind it.
+    fn title(&mut self, title: &str, rest: &str) {
+        self.line(&format!("{}{rest}\n", self.look.paint("bold", title)));
     }
-    for (why, first) in &tally.skipped {
-        let (noun, text) = match why {
-            // At the top.
-            Skipped::Unreadable => continue,
-            Skipped::NoEnd => ("line", "about something else"),
-            Skipped::TooLong => ("line", "longer than 1 MiB, not read"),
-            Skipped::WithoutTime => ("end", "without a usable time, not counted"),
-            Skipped::ReadError => ("file", "not read to the end"),
-            Skipped::SameFile => ("file", "named twice, read once"),
-            Skipped::WithoutMessage => {
-                ("line", "whose message journald left out (journalctl --all shows it)")
-            }
-            Skipped::Replaced => ("file", "replaced by another since it was named: rotated?"),
-            Skipped::Cut => ("file", "cut while it was read, so that its end is missing"),
+
+    fn summary(&mut self) {
+        let (tally, look, ends) = (self.tally, self.look, self.tally.ends());
+        let span = tally.first.zip(tally.last);
+        let span = span.map(|(first, last)| format!(", {} to {}", time(first), time(last)));
+        let span = span.unwrap_or_default();
+        self.line(&format!("{} in {}{span}\n", counted(ends, "end"), counted(tally.lines, "line")));
+        if let Some(warning) = warning(tally) {
+            self.line(&format!("{} {}\n", look.paint("red.bold", "!"), look.paint("red", &warning)));
+        }
+        let [[expected, one], [unexpected, other]] = [true, false].map(|expected| tally.count(expected));
+        let width = grouped(ends).len();
+        let rows = [
+            (expected, "expected", "", false),
+            (unexpected, "to investigate", "", unexpected > 0),
+            (one + other, "inherited", "  another line reports their cause", false),
+        ];
+        for (count, name, tail, is_bad) in &rows[..if one + other > 0 { 3 } else { 2 }] {
+            let number = format!("{:>width$}", grouped(*count));
+            let number = if *is_bad { look.paint("yellow.bold", &number) } else { number };
+            self.line(&format!("  {number} {name:<15}  {}{tail}", percent(*count, ends)));
+        }
+        self.line("");
+    }
+
+    fn by(&mut self, title: &str, name: &str, by: &Top) {
+        if by.most(1).is_empty() {
+            return;
+        }
+        self.title(title, "");
+        self.line(&table::by(name, by, self.look));
+        self.more(by, 2);
+    }
+
+    /// A line of bars for each row of the table above.
+    fn timelines(&mut self) {
+        let Some((first, last)) = self.tally.first.zip(self.tally.last) else {
+            return;
         };
-        note(first.count, noun, &format!("{text}, first {}", first.place))?;
+        let kinds = self.tally.kinds();
+        for (index, (kind, ends)) in kinds.iter().filter(|(_, ends)| !ends.timeline.is_empty()).enumerate() {
+            // All rows have the same columns.
+            let (seconds, columns) = ends.timeline.columns(Some([first, last]), self.look.columns());
+            if index == 0 {
+                self.title("The rows of the table over time", &each(seconds));
+            }
+            let words: Vec<_> = kind.words().into_iter().filter(|word| !word.is_empty()).collect();
+            let (line, peak) = sparks(&columns);
+            let peak = grouped(peak.map_or(0, |(_, count)| count));
+            self.line(&format!("  {}, at most {peak}\n  {}", words.join(" "), line.trim_end()));
+        }
+        self.line("");
     }
-    Ok(())
+
+    fn timeline(&mut self, title: &str) {
+        let (seconds, columns) = self.tally.timeline.columns(None, self.look.columns());
+        let (line, Some((start, peak))) = sparks(&columns) else {
+            return;
+        };
+        self.title(title, &each(seconds));
+        self.line(&format!("  {}", self.look.paint("yellow", &line)));
+        self.line(&format!("  peak: {} from {}\n", grouped(peak), time(start)));
+    }
+
+    fn histogram(&mut self, title: &str, values: &Histogram, is_silence: bool) {
+        let used = |(_, _, count): &(_, _, u64)| *count > 0;
+        let bins: Vec<_> = values.bins().collect();
+        let (Some(first), Some(last)) = (bins.iter().position(used), bins.iter().rposition(used)) else {
+            return;
+        };
+        let bins = &bins[first..=last];
+        let most = bins.iter().map(|(_, _, count)| *count).max().unwrap_or(1);
+        let digits = grouped(most).len();
+        let cells = (self.look.width / 2 - 18).min(WIDEST_BAR);
+        let mut hints: Vec<_> = values.clusters().into_iter().map(|cluster| (cluster, "at")).collect();
+        let floor = values.floor().filter(|_| is_silence && hints.is_empty());
+        hints.extend(floor.map(|floor| (floor, "none before")));
+        self.title(title, "");
+        for (range, name, count) in bins {
+            let bar = self.look.paint("yellow", &bar(*count, most, cells));
+            self.line(format!("  {name:<13} {:>digits$}  {bar}", grouped(*count)).trim_end());
+            for (cluster, place) in hints.iter().filter(|(cluster, _)| range.contains(&cluster.seconds)) {
+                let hint = cluster.suggests.filter(|_| is_silence).unwrap_or("a timer");
+                let hint = format!("{} {place} {}: {hint}?", grouped(cluster.count), span(cluster.seconds));
+                self.line(&format!("    ↳ {}", self.look.paint("bold", &self.look.fit(&hint, 6))));
+            }
+        }
+        self.line("");
+    }
+
+    fn top(&mut self, title: &str, values: &Top) {
+        let most = values.most(MOST);
+        if most.is_empty() {
+            return;
+        }
+        self.title(title, "");
+        let counts = most.iter().map(|(text, count)| (estimate(count.at_least(), count.at_most()), text));
+        let counts: Vec<_> = counts.collect();
+        let width = counts.iter().map(|(count, _)| count.chars().count()).max().unwrap_or(0);
+        for (count, text) in counts {
+            self.line(&format!("  {count:>width$}  {}", self.look.fit(text, width + 4)));
+        }
+        self.more(values, width);
+    }
+
+    /// What the list above leaves out.
+    fn more(&mut self, values: &Top, width: usize) {
+        let (left, distinct) = values.more(MOST);
+        let left = grouped(left);
+        let others = match distinct {
+            Some(0) => return self.line(""),
+            Some(distinct) => format!("{} others", grouped(distinct as u64)),
+            None => {
+                let times = values.most(MOST).last().map_or(0, |(_, count)| count.at_most());
+                format!("others, of which none was there more than {} times", grouped(times))
+            }
+        };
+        self.line(&format!("  {left:>width$}  with {others}\n"));
+    }
+
+    fn rest(&mut self) {
+        let (tally, is_expected) = (self.tally, self.tally.arguments.expected);
+        let (noun, of) = if is_expected { ("expected end", "") } else { ("end", "to investigate ") };
+        let slept = "after a jump of the clock: the machine slept?";
+        self.note(tally.before_a_byte, noun, &format!("{of}before a byte was received"), "");
+        self.note(tally.clock_jumps, noun, &format!("{of}{slept}"), "");
+        self.note(tally.left_out, "end", "left out, as asked", "");
+        self.note(tally.without_time.count, "end", "without a usable time", &tally.without_time.place);
+        for (why, first) in &tally.skipped {
+            let (noun, text) = match why {
+                // At the top.
+                Skipped::Unreadable => continue,
+                Skipped::NoEnd => ("line", "about something else"),
+                Skipped::TooLong => ("line", "longer than 1 MiB, not read"),
+                Skipped::WithoutTime => ("end", "without a usable time, not counted"),
+                Skipped::ReadError => ("file", "not read to the end"),
+                Skipped::SameFile => ("file", "named twice, read once"),
+                Skipped::WithoutMessage => {
+                    ("line", "whose message journald left out (journalctl --all shows it)")
+                }
+                Skipped::Replaced => ("file", "replaced by another since it was named: rotated?"),
+                Skipped::Cut => ("file", "cut while it was read, so that its end is missing"),
+            };
+            self.note(first.count, noun, text, &first.place);
+        }
+    }
+
+    /// A count, if there is one, and where it begins.
+    fn note(&mut self, count: u64, noun: &str, text: &str, first: &str) {
+        let first = if first.is_empty() { String::new() } else { format!(", first {first}") };
+        if count > 0 {
+            self.line(&self.look.fit(&format!("{} {text}{first}", counted(count, noun)), 0));
+        }
+    }
+}
+
+/// What a column stands for.
+fn each(seconds: i64) -> String {
+    format!(", a column for {}", span(seconds.unsigned_abs()))
 }

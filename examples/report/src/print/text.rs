@@ -38,17 +38,23 @@ pub(crate) fn bar(count: u64, most: u64, cells: usize) -> String {
     "█".repeat(eighths / 8) + part
 }
 
-/// A line of bars, one for each count.
-pub(crate) fn sparks(counts: impl Iterator<Item = u64>, peak: u64) -> String {
-    let levels = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let spark = |count: u64| match count {
-        0 => ' ',
-        count => {
-            let level = (u128::from(count) * 7).div_ceil(u128::from(peak.max(1)));
-            levels[usize::try_from(level).unwrap_or(7).min(7)]
-        }
-    };
-    counts.map(spark).collect()
+/// A line of bars, one for each count, and the highest.
+pub(crate) fn sparks(columns: &[(Timestamp, u64)]) -> (String, Option<(Timestamp, u64)>) {
+    let levels = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let peak = columns.iter().max_by_key(|(_, count)| *count).copied();
+    let most = u128::from(peak.map_or(1, |(_, count)| count.max(1)));
+    let level = |count: u64| (u128::from(count) * 7).div_ceil(most) + u128::from(count > 0);
+    let spark = |(_, count): &(_, u64)| levels[usize::try_from(level(*count)).unwrap_or(8).min(8)];
+    (columns.iter().map(spark).collect(), peak)
+}
+
+/// A count, as a range if it may be too high.
+pub(crate) fn estimate(at_least: u64, at_most: u64) -> String {
+    if at_least == at_most {
+        grouped(at_most)
+    } else {
+        format!("{} to {}", grouped(at_least), grouped(at_most))
+    }
 }
 
 /// `350 s` as timers are set, then `4d 7h` with days of 24 hours.

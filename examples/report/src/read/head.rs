@@ -1,49 +1,23 @@
 //! What stands before the fields of a line: prefixes, a time, a level, a message.
 
-use jiff::Timestamp;
-use serde_json::json;
+use std::ops::Range;
+
+use memchr::memchr2_iter;
 
 use super::text::Line;
 use super::time;
+use super::value::{Map, Value};
 
-/// What stands before the fields of a line.
-#[derive(Debug)]
-pub(super) struct Head {
-    pub(super) time: Option<Timestamp>,
-    pub(super) message: String,
-    fields: Vec<(String, String)>,
-}
-
-impl Head {
-    /// The head of a line that goes on as JSON.
-    pub(super) fn of(text: &str) -> Self {
-        let line = Line::of(text);
-        let fields = line
-            .fields
-            .iter()
-            .filter_map(|field| Some((field.key.to_owned(), field.value.as_deref()?.to_owned())));
-        let fields = fields.collect();
-        Self { fields, ..line.head(true) }
-    }
-
-    /// As what stands around the JSON.
-    pub(super) fn into_value(self) -> serde_json::Value {
-        let mut value = json!({"time": self.time, "msg": self.message});
-        for (key, text) in self.fields {
-            value[key] = text.into();
-        }
-        value
-    }
-}
-
-impl Line<'_> {
-    /// What stands before the fields. The last time before the level is the line's own, whatever wrapped it.
-    pub(super) fn head(&self, with_message: bool) -> Head {
+impl<'a> Line<'a> {
+    /// What stands before the fields, with those of spans. The last time before the level is the line's own, whatever
+    /// wrapped it.
+    pub(super) fn head(&self, with_message: bool) -> Map<'a> {
         let end = self.first_key.unwrap_or(self.text.len());
-        let level = level(&self.text[..end]);
+        let text = &self.text[..end];
+        let level = level(text);
         let before = level.as_ref().map_or(end, |level| level.start);
         let (mut at, mut time) = (0, None);
-        while let Some((range, found)) = time::first(&self.text[at..end]) {
+        while let Some((range, found)) = time::first(&text[at..]) {
             if time.is_some() && (level.is_none() || at + range.start > before) {
                 break;
             }
@@ -51,13 +25,23 @@ impl Line<'_> {
             at += range.end;
         }
         let unix = || {
-            let (count, _) = self.text.trim_start().split_once(' ')?;
-            let digits = count.split_once('.')?.0.len();
-            (digits == 10).then(|| time::of_text(count)).flatten()
+            let (count, _) = text.trim_start().split_once(' ')?;
+            time::of(&Value::text(count)).filter(|_| count.find('.') == Some(10))
         };
-        let words = level.map_or(at, |level| level.end).max(self.words).min(end);
-        let message = if with_message { message(&self.text[words..end]) } else { String::new() };
-        Head { time: time.or_else(unix), message, fields: Vec::new() }
+        let mut map = self.spans.clone();
+        map.extend(time.or_else(unix).map(|time| ("ts".into(), Value::Time(time))));
+        if with_message {
+            let words = level.map_or(at, |level| level.end).max(self.words).min(end);
+            map.push(("msg".into(), Value::text(message(&text[words..]))));
+        }
+        map
+    }
+
+    /// All that stands before what is no field.
+    pub(super) fn into_value(mut self) -> Value<'a> {
+        let head = self.head(true);
+        self.fields.extend(head);
+        Value::Map(self.fields)
     }
 }
 
@@ -68,10 +52,15 @@ const LEVELS: [&str; 15] = [
 ];
 
 /// Where the level stands in what is before the fields: in brackets or capitals, or else between tabs.
-fn level(words: &str) -> Option<std::ops::Range<usize>> {
+fn level(words: &str) -> Option<Range<usize>> {
     let (mut at, mut between_tabs) = (0, None);
-    for word in words.split([' ', '\t']) {
-        let range = at..at + word.len();
+    for end in memchr2_iter(b' ', b'\t', words.as_bytes()).chain([words.len()]) {
+        let (range, word) = (at..end, &words[at..end]);
+        let is_column = words[..at].ends_with('\t') && words[range.end..].starts_with('\t');
+        at = range.end + 1;
+        if !is_column && !word.starts_with(|c: char| c.is_ascii_uppercase() || matches!(c, '[' | '|')) {
+            continue;
+        }
         let bare = word.trim_matches(['[', ']', ':', '|']);
         let is_bracketed = word.starts_with('[') && word.ends_with(']') && (1..=5).contains(&bare.len());
         let is_upper = bare.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -79,18 +68,16 @@ fn level(words: &str) -> Option<std::ops::Range<usize>> {
         if is_bracketed || is_upper && is_level() {
             return Some(range);
         }
-        let is_column = words[..at].ends_with('\t') && words[range.end..].starts_with('\t');
         if is_column && is_level() {
-            between_tabs = Some(range.clone());
+            between_tabs = Some(range);
         }
-        at = range.end + 1;
     }
     between_tabs
 }
 
 /// The message in what stands between level and fields: without the names of loggers, targets and spans, which
 /// end in a colon or a bracket, and without what else stands before a last tab.
-fn message(words: &str) -> String {
+fn message(words: &str) -> &str {
     let mut words = words.trim();
     words = words.rsplit('\t').next().unwrap_or_default();
     words = words.rsplit("]: ").next().unwrap_or_default().trim_start_matches("- ");
@@ -100,5 +87,5 @@ fn message(words: &str) -> String {
         }
         words = rest.trim_start();
     }
-    words.trim_matches('"').to_owned()
+    words.trim_matches('"')
 }

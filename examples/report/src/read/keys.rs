@@ -1,6 +1,6 @@
 //! The keys of a record, however a logger or a collector spells them.
 
-use aho_corasick::packed::{Config, Searcher};
+use aho_corasick::packed::Searcher;
 use disconnect_attribution::keys;
 
 /// Every key of a record, `disconnect_expected` left out: it follows from the reason.
@@ -22,18 +22,18 @@ pub(super) const ALL: [&str; 15] = [
     keys::CLOCK_JUMP_MS,
 ];
 
-/// What to look for, what stands before it, and what it is. The middle of the key is rarer than its start.
-const PATTERNS: [(&[u8], &[u8], Hit); 8] = [
-    (b"ct_reason", b"disconne", Hit::Key),
-    (b"CT_REASON", b"DISCONNE", Hit::Key),
+/// What to look for, where the three bytes of it are that are searched for, since they are rare, and what it is.
+const PATTERNS: [(&[u8], usize, Hit); 8] = [
+    (b"disconnect_reason", 9, Hit::Key),
+    (b"DISCONNECT_REASON", 9, Hit::Key),
     // With a small or a capital letter.
-    (b"ctReason", b"isconne", Hit::Key),
-    (b"ctreason", b"disconne", Hit::Key),
+    (b"isconnectReason", 8, Hit::Key),
+    (b"disconnectreason", 9, Hit::Key),
     // journald writes a text with colours as the numbers of its bytes.
-    (b"99,116,95,114,101,97,115,111,110", b"100,105,115,99,111,110,110,101,", Hit::Key),
-    (b"c\0t\0_\0r\0e\0a\0s\0o\0n", b"d\0i\0s\0c\0o\0n\0n\0e\0", Hit::Utf16),
-    (b"GE\":null", b"\"MESSA", Hit::NoMessage),
-    (b"GE\" : null", b"\"MESSA", Hit::NoMessage),
+    (b"100,105,115,99,111,110,110,101,99,116,95,114,101,97,115,111,110", 45, Hit::Key),
+    (b"d\0i\0s\0c\0o\0n\0n\0e\0c\0t\0_\0r\0e\0a\0s\0o\0n", 20, Hit::Utf16),
+    (b"\"MESSAGE\":null", 6, Hit::NoMessage),
+    (b"\"MESSAGE\" : null", 6, Hit::NoMessage),
 ];
 
 /// What is found in a log.
@@ -51,21 +51,23 @@ pub(super) struct Finder(Searcher);
 
 impl Finder {
     pub(super) fn new() -> Self {
-        let mut builder = Config::new().builder();
-        builder.extend(PATTERNS.map(|(pattern, ..)| pattern));
-        Self(builder.build().expect("a few short patterns"))
+        let needles = PATTERNS.map(|(pattern, at, _)| &pattern[at..at + 3]);
+        Self(Searcher::new(needles).expect("a few short patterns"))
     }
 
     /// The first at an offset or later.
-    pub(super) fn next(&self, bytes: &[u8], mut from: usize) -> Option<(usize, Hit)> {
+    pub(super) fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, Hit)> {
+        let mut at = from;
         loop {
-            let found = self.0.find_in(bytes, (from..bytes.len()).into())?;
-            let (_, before, hit) = PATTERNS[found.pattern().as_usize()];
-            let start = found.start().checked_sub(before.len());
-            if start.is_some_and(|start| bytes[start..found.start()] == *before) {
-                return Some((found.start(), hit));
+            let found = self.0.find_in(bytes, (at..bytes.len()).into())?;
+            at = found.start() + 1;
+            let of_needle = |(pattern, offset, hit): &(&[u8], usize, Hit)| {
+                let start = found.start().checked_sub(*offset).filter(|start| *start >= from)?;
+                bytes[start..].starts_with(pattern).then_some((start, *hit))
+            };
+            if let Some(found) = PATTERNS.iter().find_map(of_needle) {
+                return Some(found);
             }
-            from = found.start() + 1;
         }
     }
 
@@ -77,6 +79,13 @@ impl Finder {
 /// What stands before a key in one of a line: `conn.` in `conn.disconnect_reason`, `F_` in `F_DISCONNECT_REASON`,
 /// nothing in `disconnectReason`, and in `disconnect_reason_s`, as Azure writes the key of a text.
 pub(super) fn group<'a>(written: &'a str, key: &str) -> Option<&'a str> {
+    if written == key {
+        return Some("");
+    }
+    // Most keys are too short, and no name has more than two underscores.
+    if written.len() + 2 < key.len() {
+        return None;
+    }
     let bytes = written.as_bytes();
     let mut at = match bytes {
         [rest @ .., b'_', b'b' | b'd' | b's'] => rest.len(),
@@ -109,6 +118,11 @@ pub(super) fn squashed(key: &str) -> String {
 /// Whether the value of a key is a number, which collectors write as a text or a fraction.
 pub(super) fn is_number(key: &str) -> bool {
     key.ends_with("_ms") || key == keys::EXIT_CODE || key.starts_with("bytes_")
+}
+
+/// Whether the key of the layer is in a line, however it is spelled.
+pub(super) fn has_layer(line: &str) -> bool {
+    line.contains(keys::CONNECT_TYPE) || squashed(line).contains(&squashed(keys::CONNECT_TYPE))
 }
 
 /// A number as a text, perhaps with a fraction of nothing.

@@ -1,16 +1,12 @@
 //! The records in a line of any format, in any wrapper: JSON first, wherever it starts, then CSV, then text.
 
-use disconnect_attribution::keys;
-use memchr::memchr;
-use serde_json::Value;
+use memchr::{memchr, memchr_iter};
 
-use super::head::Head;
-use super::quote::{closing_quote, unquote};
-use super::repair::repair;
-use super::text;
-use super::value::Around;
-use super::{Reader, Record, Unreadable, has_end, plain};
-use crate::clean::clean;
+use super::quote::{quoted, unescaped};
+use super::record::Around;
+use super::text::Line;
+use super::value::Value;
+use super::{Reader, Record, has_end, json, unreadable};
 
 /// No line is wrapped more often than this.
 const DEEPEST: u8 = 100;
@@ -28,7 +24,7 @@ impl Reader {
     ) {
         let text = text.trim_start_matches(['\u{feff}', '\u{1e}']).trim_end();
         if outer.is_some_and(|outer| outer.depth > DEEPEST) {
-            return out.push(unreadable(text, "wrapped too often", outer));
+            return out.push(unreadable(Some(text), "wrapped too often", outer));
         }
         if text.contains("\"=>") {
             // As Ruby and Fluent Bit print a map.
@@ -48,53 +44,37 @@ impl Reader {
         if block.is_none() && (self.embedded(text, outer, out) || self.csv(text, outer, out)) {
             return;
         }
+        let before = out.len();
         let is_json = start.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'));
-        let why = match why {
-            Some(why) if is_json => why,
-            _ => match text::read(text, block.unwrap_or_default(), outer, self.by()) {
-                Ok(end) => return out.extend(end.map(Record::End)),
-                Err(why) => why,
-            },
-        };
-        // A text of JSON that lost its end, or its quotes.
-        if text.contains("\\\"") && block.is_none() {
-            let before = out.len();
-            let value = Value::Null;
-            let inner = unquote(self.literal(text));
-            self.text(&inner, None, Some(&Around::new(&value, outer)), out);
-            if has_end(&out[before..]) {
-                return;
-            }
-            out.truncate(before);
+        match why.filter(|_| is_json) {
+            Some(why) => out.push(unreadable(Some(text), &why, outer)),
+            None => self.fields(text, block.unwrap_or_default(), outer, out),
         }
-        out.push(unreadable(text, &why, outer));
+        // A text of JSON that lost its end, or its quotes.
+        if block.is_none() && out.len() > before && !has_end(&out[before..]) && text.contains("\\\"") {
+            let mut inside = Vec::new();
+            let nothing = Value::Nothing;
+            let around = Around::new(&nothing, outer);
+            self.text(&self.literal(text), None, Some(&around), &mut inside);
+            if has_end(&inside) {
+                out.truncate(before);
+                out.append(&mut inside);
+            }
+        }
     }
 
     /// Reads a text that is JSON as a whole, and what else stands behind it.
     fn json(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> Result<(), String> {
-        if text.starts_with('{')
-            && let Some(end) = plain::read(text, self.by())
-        {
-            out.push(Record::End(end));
-            return Ok(());
-        }
-        let repaired;
-        let mut text = text;
-        let (value, end) = match first_value(text) {
-            Ok(found) => found,
-            Err(error) => {
-                repaired = repair(text).ok_or(error)?;
-                text = &repaired;
-                first_value(text)?
-            }
-        };
+        let (value, end) = json::first(text)?;
         let mut rest = &text[end..];
-        if value.is_string() && !rest.trim().is_empty() {
+        if matches!(value, Value::Text(_)) && !rest.trim().is_empty() {
             return Err("a text in quotes".to_owned());
         }
         self.walk(&value, outer, out);
         // More may be glued to it.
-        while let Ok((value, end)) = first_value(rest) {
+        while !rest.is_empty()
+            && let Ok((value, end)) = json::first(rest)
+        {
             self.walk(&value, outer, out);
             rest = &rest[end..];
         }
@@ -104,46 +84,44 @@ impl Reader {
         Ok(())
     }
 
-    /// The text in quotes in which the key is, without escapes of its own; the whole text if there is none.
-    fn literal<'a>(&self, text: &'a str) -> &'a str {
+    /// The text in quotes in which the key is, without its escapes; the whole text if there is none.
+    fn literal(&self, text: &str) -> String {
         let at = self.finder.next(text.as_bytes(), 0).map_or(0, |(at, _)| at);
-        let quotes = text[..at].match_indices('"').map(|(at, _)| at);
-        let start = quotes.rev().find(|at| !text[..*at].ends_with('\\'));
-        start.map_or(text, |start| {
-            let end = closing_quote(&text.as_bytes()[start..]).map_or(text.len(), |end| start + end);
-            &text[start + 1..end]
-        })
+        let mut quotes = text[..at].rmatch_indices('"').map(|(at, _)| at);
+        let start = quotes.find(|at| !text[..*at].ends_with('\\'));
+        let text = start.map_or(text, |start| &text[start..]);
+        let whole = quoted(text).filter(|_| start.is_some());
+        whole.map_or_else(|| unescaped(text.trim_start_matches('"')), |(text, _)| text.into_owned())
     }
 
     /// Reads JSON behind a prefix, and more of it behind that.
     fn embedded(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
-        let start = out.len();
-        let (mut from, mut tries) = (0, 0);
-        let mut at = 0;
-        while let Some(found) = memchr(b'{', &text.as_bytes()[at..]).filter(|_| tries < BRACES) {
-            at += found;
-            let between = &text[from..at];
-            let is_field = between.ends_with('=');
-            let is_json = text[at + 1..].trim_start().starts_with('"');
-            let Some((value, length)) = is_json.then(|| first_value(&text[at..]).ok()).flatten() else {
-                at += 1;
-                tries += usize::from(is_json);
+        let none = out.len();
+        let (mut from, mut at, mut tries) = (0, 0, 0);
+        while tries < BRACES
+            && let Some(found) = memchr(b'{', &text.as_bytes()[at..])
+        {
+            let start = at + found;
+            at = start + 1;
+            if !text[at..].trim_start().starts_with('"') {
+                continue;
+            }
+            tries += 1;
+            let Ok((value, length)) = json::first(&text[start..]) else {
                 continue;
             };
-            let end = at + length;
-            let is_own = !is_field || !(self.finder.is_in(between) || self.finder.is_in(&text[end..]));
-            if !is_own || !self.finder.is_in(&text[at..end]) {
+            let (between, end) = (&text[from..start], start + length);
+            let is_outside = || self.finder.is_in(between) || self.finder.is_in(&text[end..]);
+            // The value of a field is its line's.
+            if between.ends_with('=') && is_outside() || !self.finder.is_in(&text[start..end]) {
                 at = end;
-                tries += 1;
                 continue;
             }
             let before = out.len();
-            let prefix = Head::of(between).into_value();
+            let prefix = Line::of(between).into_value();
             self.walk(&value, Some(&Around::new(&prefix, outer)), out);
             if !has_end(&out[before..]) {
                 out.truncate(before);
-                at += 1;
-                tries += 1;
                 continue;
             }
             if self.finder.is_in(between) {
@@ -151,72 +129,57 @@ impl Reader {
             }
             (from, at) = (end, end);
         }
-        if out.len() > start && self.finder.is_in(&text[from..]) {
+        let is_found = out.len() > none;
+        if is_found && self.finder.is_in(&text[from..]) {
             self.text(&text[from..], None, outer, out);
         }
-        out.len() > start
+        is_found
     }
 
     /// Reads a line of CSV whose fields are texts; the others may have its time.
     fn csv(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
         // A line without a field in quotes is any text that has a comma.
         let bytes = text.as_bytes();
-        if !memchr::memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',') {
-            return false;
-        }
-        let Some(fields) = fields(text).filter(|fields| fields.len() > 1) else {
-            return false;
-        };
-        let lines: Vec<_> = fields.iter().filter(|field| self.finder.is_in(field)).cloned().collect();
-        if lines.is_empty() {
-            return false;
-        }
-        let value = Value::from(fields);
+        let is_csv = memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',');
+        let fields = is_csv.then(|| fields(text)).flatten().filter(|fields| fields.len() > 1);
+        let value = Value::List(fields.into_iter().flatten().map(Value::text).collect());
+        let Value::List(fields) = &value else { return false };
+        let lines = fields.iter().filter_map(Value::as_str).filter(|field| self.finder.is_in(field));
         let around = Around::new(&value, outer);
+        let mut is_found = false;
         for line in lines {
-            self.text(&line, None, Some(&around), out);
+            self.text(line, None, Some(&around), out);
+            is_found = true;
         }
-        true
-    }
-}
-
-/// The value at the start of a text, and where it ends.
-fn first_value(text: &str) -> Result<(Value, usize), String> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    match values.next() {
-        Some(Ok(value)) => Ok((value, values.byte_offset())),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err("no value".to_owned()),
+        is_found
     }
 }
 
 /// The fields of a line of CSV (RFC 4180), if it is one.
 fn fields(line: &str) -> Option<Vec<String>> {
-    let mut fields = Vec::new();
-    let mut rest = line;
-    loop {
-        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let mut from = 0;
-            loop {
-                from += quoted.get(from..)?.find('"')?;
-                if !quoted[from + 1..].starts_with('"') {
-                    break (quoted[..from].replace("\"\"", "\""), &quoted[from + 1..]);
-                }
-                from += 2;
-            }
+    // Every other part is in quotes.
+    let parts: Vec<_> = line.split('"').collect();
+    let last = parts.len() - 1;
+    let mut fields = vec![String::new()];
+    for (index, part) in parts.iter().enumerate() {
+        let field = fields.last_mut()?;
+        if index % 2 == 1 {
+            field.push_str(part);
+        } else if part.is_empty() && index > 0 && index < last {
+            field.push('"');
         } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            if rest[..end].contains('"') {
+            // A comma stands between a text in quotes and another.
+            let follows = index == 0 || part.is_empty() || part.starts_with(',');
+            let precedes = index == last || part.is_empty() || part.ends_with(',');
+            if !follows || !precedes {
                 return None;
             }
-            (rest[..end].to_owned(), &rest[end..])
-        };
-        fields.push(field);
-        match after.strip_prefix(',') {
-            Some(after) => rest = after,
-            None => return after.is_empty().then_some(fields),
+            let mut pieces = part.split(',');
+            field.push_str(pieces.next()?);
+            fields.extend(pieces.map(str::to_owned));
         }
     }
+    (last % 2 == 0).then_some(fields)
 }
 
 /// Without escape sequences, and without what is left of damaged ones.
@@ -224,16 +187,7 @@ pub(super) fn without_colours(line: &str) -> String {
     console::strip_ansi_codes(line).replace('\u{1b}', "")
 }
 
-pub(super) fn unreadable(line: &str, why: &str, outer: Option<&Around<'_>>) -> Record {
-    let likely = likely_format(line);
-    let wrapper = outer.map(|outer| outer.member).filter(|member| !member.is_empty());
-    Record::Unreadable(Unreadable {
-        why: clean(why),
-        likely: wrapper.map_or(likely.to_owned(), |member| format!("{likely}, in {}", clean(member))),
-    })
-}
-
-fn likely_format(line: &str) -> &'static str {
+pub(super) fn likely_format(line: &str) -> &'static str {
     let line = line.trim_start();
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
     if line.starts_with('{') && !line.ends_with('}') {
@@ -251,9 +205,4 @@ fn likely_format(line: &str) -> &'static str {
     } else {
         "no format that is known here"
     }
-}
-
-/// Whether the key of the layer is in a line, however it is spelled.
-pub(super) fn has_layer(line: &str) -> bool {
-    super::keys::squashed(line).contains(&super::keys::squashed(keys::CONNECT_TYPE))
 }

@@ -1,15 +1,16 @@
 //! What belongs to the line above it: the indented block of the Go agents' human format, and JSON over several lines.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
-use memchr::{memchr, memrchr};
-use serde_json::Value;
-
 use super::decode;
+use super::json;
 use super::line::without_colours;
 use super::time;
+use super::value::Value;
+use aho_corasick::packed::Searcher;
+use memchr::{memchr, memrchr};
 
 /// So many lines are looked at for where a record starts or ends.
 const MOST_LINES: usize = 500;
@@ -17,16 +18,16 @@ const MOST_LINES: usize = 500;
 /// An empty line in its wrapper is shorter than this.
 const SHORT: usize = 100;
 
-/// What a line of a block has in it, as text or as journald's bytes.
-static INDENTATIONS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| ["    ", "32,32,32,32,"].map(|spaces| Finder::new(spaces).into_owned()));
+/// What a line that heads a block ends in, and what a line of a block has in it, as text and as journald's bytes.
+const MARKS: [&str; 4] = ["...", "46,46,46", "    ", "32,32,32,32,"];
 
-/// What a line that heads a block ends in, the same.
-static DOTS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| ["...", "46,46,46"].map(|dots| Finder::new(dots).into_owned()));
-
-fn has([text, bytes]: &[Finder<'_>; 2], line: &[u8]) -> bool {
-    text.find(line).is_some() || line.starts_with(b"{") && bytes.find(line).is_some()
+/// Whether a line has what ends a header, and what stands in a line of a block.
+fn marks(line: &[u8]) -> [bool; 2] {
+    static SEARCHER: LazyLock<Searcher> =
+        LazyLock::new(|| Searcher::new(MARKS).expect("a few short patterns"));
+    let mut marks = [false; 2];
+    SEARCHER.find_iter(line).for_each(|found| marks[found.pattern().as_usize() / 2] = true);
+    marks
 }
 
 pub(super) fn line_end(bytes: &[u8], from: usize) -> usize {
@@ -51,7 +52,7 @@ fn below(bytes: &[u8], end: usize) -> Option<Range<usize>> {
 /// Whether a line may belong to the one above, in whatever wraps it.
 pub(crate) fn continues(line: &[u8]) -> bool {
     let is_inside = matches!(line.first(), None | Some(b' ' | b'\t' | b'\r' | b'}' | b']'));
-    is_inside && !is_brace(line) || line.len() <= SHORT || has(&INDENTATIONS, line)
+    is_inside && !is_brace(line) || line.len() <= SHORT || marks(line)[1]
 }
 
 /// Whether an object starts on a line of its own.
@@ -73,11 +74,11 @@ impl Block {
         let mut header = line.clone();
         let (path, text) = loop {
             let text = &bytes[header.clone()];
-            let heads = has(&DOTS, text).then(|| Path::of(&decode(text))).flatten();
-            if let Some(found) = heads {
+            let [has_dots, is_indented] = marks(text);
+            if has_dots && let Some(found) = Path::of(&decode(text)) {
                 break found;
             }
-            if text.len() > SHORT && !has(&INDENTATIONS, text) {
+            if text.len() > SHORT && !is_indented {
                 return None;
             }
             header = above(bytes, from, header.start)?;
@@ -98,9 +99,9 @@ impl Block {
     }
 }
 
-/// How a line is wrapped: pointers to the texts of JSON in which it is, then a prefix of so many words.
+/// How a line is wrapped: the key of the text of JSON in which it is, then a prefix of so many words.
 struct Path {
-    members: Vec<String>,
+    member: String,
     words: usize,
     /// How long the prefix is in the line that heads the block; a time in it may be shorter.
     length: usize,
@@ -109,30 +110,19 @@ struct Path {
 impl Path {
     /// The way to a line that heads a block, and that line.
     fn of(line: &str) -> Option<(Self, String)> {
-        let mut members = Vec::new();
-        let mut text = without_colours(line);
-        while let Some(value) = json(&text).filter(|_| members.len() < 8) {
-            let mut member = String::new();
-            text = without_colours(&text_with_dots(&value, &mut member)?);
-            members.push(member);
-        }
-        let text = text.trim_end();
-        text.ends_with("...").then_some(())?;
+        let is_header = |(_, text): &(String, String)| text.trim_end().ends_with("...");
+        let (member, text) = texts(line).into_iter().find(is_header)?;
         // The line's own time is the last before its level.
         let level = text.match_indices(" [").find(|(at, _)| text[at + 2..].get(4..5) == Some("]"))?.0;
         let start = level.checked_sub("2026-05-13 17:42:21.701".len())?;
         time::first(text.get(start..level)?)?;
         let words = text[..start].split_ascii_whitespace().count();
-        let path = Self { members, words, length: start };
-        Some((path, text[start..].to_owned()))
+        Some((Self { member, words, length: start }, text[start..].trim_end().to_owned()))
     }
 
     /// What is at its end in another line.
     fn follow(&self, line: &str) -> Option<String> {
-        let mut text = without_colours(line);
-        for member in &self.members {
-            text = without_colours(&member_text(json(&text)?.pointer(member)?)?);
-        }
+        let (_, text) = texts(line).into_iter().find(|(member, _)| *member == self.member)?;
         let text = text.trim_end_matches(['\r', '\n']);
         let mut rest = text;
         for _ in 0..self.words {
@@ -147,36 +137,28 @@ impl Path {
     }
 }
 
-/// The JSON at the end of a line.
-fn json(line: &str) -> Option<Value> {
-    let start = line.find("{\"")?;
-    serde_json::from_str(line[start..].trim_end().trim_end_matches(']')).ok()
-}
-
-/// The text in a value that ends in three dots, and the pointer to it.
-fn text_with_dots(value: &Value, pointer: &mut String) -> Option<String> {
-    if let Some(map) = value.as_object() {
-        let length = pointer.len();
-        return map.iter().find_map(|(key, value)| {
-            pointer.truncate(length);
-            pointer.extend(["/", key]);
-            text_with_dots(value, pointer)
-        });
-    }
-    member_text(value).filter(|text| text.trim_end().ends_with("..."))
-}
-
-/// A text, or one as journald's list of bytes.
-fn member_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => {
-            let bytes = items.iter().map(|item| item.as_u64()?.try_into().ok());
-            let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
+/// A line that is no JSON, or else the texts in it that are none, each with its key.
+fn texts(line: &str) -> Vec<(String, String)> {
+    fn add(member: &str, value: &Value<'_>, all: &mut Vec<(String, String)>) {
+        if let Some(map) = value.as_map() {
+            for (member, value) in map {
+                add(member, value, all);
+            }
+        } else if let Some(text) = value.text_or_bytes() {
+            let text = without_colours(&text);
+            let start = text.find("{\"").unwrap_or(0);
+            let is_end = |(_, length): &(_, usize)| {
+                text[start + length..].trim_matches([']', ' ', '\r', '\n']).is_empty()
+            };
+            match json::first(&text[start..]).ok().filter(is_end) {
+                Some((value @ Value::Map(_), _)) => add(member, &value, all),
+                _ => all.push((member.to_owned(), text)),
+            }
         }
-        _ => None,
     }
+    let mut all = Vec::new();
+    add("", &Value::text(line), &mut all);
+    all
 }
 
 /// The objects around an indented line, as JSON that is spread over lines has them, the innermost first.
@@ -184,7 +166,7 @@ pub(super) fn spread<'a>(
     bytes: &'a [u8],
     from: usize,
     line: &Range<usize>,
-) -> impl Iterator<Item = (Range<usize>, Value)> + 'a {
+) -> impl Iterator<Item = (Range<usize>, Cow<'a, str>)> {
     let indent = |line: &[u8]| line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let mut depth = indent(&bytes[line.clone()]);
     let mut at = line.start;
@@ -214,8 +196,6 @@ pub(super) fn spread<'a>(
                 break;
             }
         }
-        let text = decode(&bytes[at..last]);
-        let value = serde_json::from_str(text.trim_end().trim_end_matches(','));
-        Some((at..last, value.unwrap_or_default()))
+        Some((at..last, decode(&bytes[at..last])))
     })
 }

@@ -1,21 +1,23 @@
 //! The records of a log: the ends that they are about, and when.
 //!
+//! - `scan.rs`: a block of lines
 //! - `keys.rs`: the keys of a record, in every spelling
-//! - `plain.rs`: lines as nearly all are
 //! - `line.rs`: a line of any format, in any wrapper
-//! - `value.rs`: JSON, and the lines in its texts
+//! - `json.rs`: JSON
+//! - `value.rs`: a value of JSON or of a text
+//! - `record.rs`: the records in a value, and the lines in its texts
 //! - `text.rs`, `head.rs`, `quote.rs`: the scanner of all text formats
 //! - `lines.rs`: what belongs to the line above it
-//! - `repair.rs`: JSON whose texts hold what JSON must not
 //! - `time.rs`: times
 
 mod head;
+mod json;
 mod keys;
 mod line;
 mod lines;
-mod plain;
 mod quote;
-mod repair;
+mod record;
+mod scan;
 mod text;
 mod time;
 mod value;
@@ -25,20 +27,20 @@ use std::ops::Range;
 
 use disconnect_attribution::Disconnect;
 use jiff::Timestamp;
-use serde_json::Value;
 
-use self::keys::{Finder, Hit};
-use self::line::{has_layer, unreadable};
+use self::keys::{Finder, Hit, has_layer};
+use self::line::likely_format;
 pub(crate) use self::lines::continues;
 use self::lines::{Block, line_end, line_start, spread};
+use self::record::Around;
 pub(crate) use self::time::parse as parse_time;
-use self::value::Around;
+use self::value::Value;
+use crate::clean::clean;
+use crate::tally::Skipped;
 
 pub(crate) enum Record {
     End(End),
-    Unreadable(Unreadable),
-    /// A line whose message journald left out, so that it may be one.
-    WithoutMessage,
+    Skip(Skip),
 }
 
 pub(crate) struct End {
@@ -48,10 +50,20 @@ pub(crate) struct End {
     pub(crate) by: Option<String>,
 }
 
-pub(crate) struct Unreadable {
+/// What is not counted, and how often.
+pub(crate) struct Skip {
+    pub(crate) what: Skipped,
+    pub(crate) count: u64,
+    /// Why, if there is more to it.
     pub(crate) why: String,
     /// The format that it looks like, for people.
-    pub(crate) likely: String,
+    pub(crate) likely: Option<String>,
+}
+
+impl Skip {
+    pub(crate) fn new(what: Skipped, why: String) -> Self {
+        Self { what, count: 1, why, likely: None }
+    }
 }
 
 /// Finds records in a part of a log, and reads them.
@@ -67,13 +79,14 @@ impl Reader {
         Self { finder, by }
     }
 
-    fn by(&self) -> Option<&str> {
-        self.by.as_deref()
+    /// Whether somebody asks for the messages of lines.
+    fn with_message(&self) -> bool {
+        self.by.as_deref() == Some("msg")
     }
 
     /// The lines of the next records at an offset or later, and what is read from them: nothing if they are about
     /// something else, though the key stands in them.
-    pub(crate) fn next(&self, bytes: &[u8], from: usize, out: &mut Vec<Record>) -> Option<Range<usize>> {
+    fn next(&self, bytes: &[u8], from: usize, out: &mut Vec<Record>) -> Option<Range<usize>> {
         let (at, hit) = self.finder.next(bytes, from)?;
         let line = line_start(bytes, from, at)..line_end(bytes, at);
         let end = line.end;
@@ -81,11 +94,11 @@ impl Reader {
             Hit::Key => return Some(self.record(bytes, from, line, out)),
             Hit::NoMessage => match self.finder.next(&bytes[..end], at + 1) {
                 Some((_, Hit::Key)) => return Some(self.record(bytes, from, line, out)),
-                _ => out.push(Record::WithoutMessage),
+                _ => out.push(Record::Skip(Skip::new(Skipped::WithoutMessage, String::new()))),
             },
             Hit::Utf16 => {
                 let why = "it is UTF-16 in a log of UTF-8 (iconv -f UTF-16LE -t UTF-8 makes it that)";
-                out.push(unreadable("", why, None));
+                out.push(unreadable(Some(""), why, None));
             }
         }
         Some(line)
@@ -94,32 +107,38 @@ impl Reader {
     /// Reads what is in the line of a key, and gives back which lines that are.
     fn record(&self, bytes: &[u8], from: usize, line: Range<usize>, out: &mut Vec<Record>) -> Range<usize> {
         let text = decode(&bytes[line.clone()]);
-        let is_object = text.starts_with('{');
-        if is_object && let Some(end) = plain::read(&text, self.by()) {
-            out.push(Record::End(end));
+        let is_whole = |(_, length): &(_, usize)| text[*length..].trim().is_empty();
+        let value = text.starts_with('{').then(|| json::first(&text).ok().filter(is_whole)).flatten();
+        let value = value.map(|(value, _)| value);
+        if value.as_ref().is_some_and(|value| self.records(&Around::new(value, None), None, out)) {
             return line;
         }
         if let Some(block) = Block::around(bytes, from, &line) {
             let header = decode(&bytes[block.header.clone()]);
-            let value: Value = serde_json::from_str(&header).unwrap_or_default();
+            let value = json::first(&header).map_or(Value::Nothing, |(value, _)| value);
             self.text(&block.text, Some(&block.lines), Some(&Around::new(&value, None)), out);
             return block.header.start..block.end;
         }
         let is_indented = text.starts_with([' ', '\t']);
-        for (lines, value) in is_indented.then(|| spread(bytes, from, &line)).into_iter().flatten() {
-            let before = out.len();
-            self.walk(&value, None, out);
+        for (lines, text) in is_indented.then(|| spread(bytes, from, &line)).into_iter().flatten() {
+            let mut inside = Vec::new();
+            if let Ok((value, _)) = json::first(&text) {
+                self.walk(&value, None, &mut inside);
+            }
             // The key may be a value, in a list of keys and values.
-            if has_end(&out[before..]) {
+            if has_end(&inside) {
+                out.append(&mut inside);
                 return lines;
             }
-            out.truncate(before);
         }
         let before = out.len();
-        self.text(&text, None, None, out);
+        match value {
+            Some(value) => self.walk(&value, None, out),
+            None => self.text(&text, None, None, out),
+        }
         if out.len() == before && has_layer(&text) {
             // A layer without a reason, and the key somewhere: damaged, or in a place that is not known.
-            out.push(unreadable(&text, "no key of a record stands where one is known", None));
+            out.push(unreadable(Some(&text), "no key of a record stands where one is known", None));
         }
         line
     }
@@ -129,6 +148,14 @@ impl Reader {
 fn decode(line: &[u8]) -> Cow<'_, str> {
     // Text that is whole is the rule, and found to be so much faster than it is repaired.
     std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
+}
+
+/// A record that can't be read, in a text or in JSON.
+fn unreadable(text: Option<&str>, why: &str, around: Option<&Around<'_>>) -> Record {
+    let likely = text.map_or("JSON", likely_format);
+    let wrapper = around.map(|around| around.member).filter(|member| !member.is_empty());
+    let likely = wrapper.map_or(likely.to_owned(), |member| format!("{likely}, in {}", clean(member)));
+    Record::Skip(Skip { likely: Some(likely), ..Skip::new(Skipped::Unreadable, clean(why)) })
 }
 
 fn has_end(records: &[Record]) -> bool {

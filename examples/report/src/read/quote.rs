@@ -2,79 +2,82 @@
 
 use std::borrow::Cow;
 
-/// Where a literal that starts with a quote ends.
-pub(super) fn closing_quote(literal: &[u8]) -> Option<usize> {
+use memchr::{memchr, memchr2};
+
+/// The text in quotes at the start of a text, and where what follows it starts.
+pub(super) fn quoted(text: &str) -> Option<(Cow<'_, str>, usize)> {
+    let bytes = text.as_bytes();
     let mut at = 1;
     loop {
-        let found = at + memchr::memchr2(b'"', b'\\', literal.get(at..)?)?;
-        if literal[found] == b'"' {
-            return Some(found);
+        let end = at + memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[end] == b'"' {
+            let inner = &text[1..end];
+            return Some((
+                if at == 1 { Cow::Borrowed(inner) } else { Cow::Owned(unescaped(inner)) },
+                end + 1,
+            ));
         }
-        at = found + 2;
+        at = end + 2;
     }
 }
 
-/// Reads the escapes of Go's `strconv.Quote` and of Rust's `Debug`; keeps what is neither.
-pub(super) fn unquote(literal: &str) -> Cow<'_, str> {
-    if !literal.contains('\\') {
-        return Cow::Borrowed(literal);
-    }
+/// Reads the escapes of JSON, of Go's `strconv.Quote` and of Rust's `Debug`; keeps what is none.
+pub(super) fn unescaped(literal: &str) -> String {
     let mut bytes = Vec::with_capacity(literal.len());
     let mut rest = literal;
-    while let Some((before, after)) = rest.split_once('\\') {
-        bytes.extend_from_slice(before.as_bytes());
-        rest = escape(after, &mut bytes);
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = escape(&rest[at + 1..], &mut bytes);
     }
     bytes.extend_from_slice(rest.as_bytes());
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// Writes what the escape after a backslash stands for, and gives back what follows it.
 fn escape<'a>(text: &'a str, bytes: &mut Vec<u8>) -> &'a str {
-    let Some(c) = text.chars().next() else {
-        return text;
-    };
-    let rest = &text[c.len_utf8()..];
-    let simple = match c {
-        'n' => b'\n',
-        't' => b'\t',
-        'r' => b'\r',
-        '0' => 0,
-        'a' => 7,
-        'b' => 8,
-        'v' => 11,
-        'f' => 12,
-        '"' | '\'' | '\\' => text.as_bytes()[0],
-        'x' | 'u' | 'U' => return hexadecimal(c, rest, bytes),
+    let simple = match text.bytes().next() {
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        Some(b'0') => 0,
+        Some(b'a') => 7,
+        Some(b'b') => 8,
+        Some(b'v') => 11,
+        Some(b'f') => 12,
+        Some(c @ (b'"' | b'\'' | b'\\' | b'/')) => c,
         _ => {
-            bytes.push(b'\\');
-            return text;
+            return hexadecimal(text, bytes).unwrap_or_else(|| {
+                bytes.push(b'\\');
+                text
+            });
         }
     };
     bytes.push(simple);
-    rest
+    &text[1..]
 }
 
-/// `xNN` is a byte in Go; `uNNNN`, `UNNNNNNNN` and Rust's `u{N}` are characters.
-fn hexadecimal<'a>(kind: char, text: &'a str, bytes: &mut Vec<u8>) -> &'a str {
-    let digits = match kind {
-        'x' => text.get(..2).map(|digits| (digits, &text[2..])),
-        'u' if text.starts_with('{') => text[1..].split_once('}'),
-        'u' => text.get(..4).map(|digits| (digits, &text[4..])),
-        _ => text.get(..8).map(|digits| (digits, &text[8..])),
+/// `xNN` is a byte in Go; `uNNNN`, of which JSON writes two for some, `UNNNNNNNN` and Rust's `u{N}` are characters.
+fn hexadecimal<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
+    let number = |digits: &str| u32::from_str_radix(digits, 16).ok();
+    let (digits, rest) = match text.as_bytes() {
+        [b'x', ..] => text[1..].split_at_checked(2)?,
+        [b'u', b'{', ..] => text[2..].split_once('}')?,
+        [b'u', ..] => text[1..].split_at_checked(4)?,
+        [b'U', ..] => text[1..].split_at_checked(8)?,
+        _ => return None,
     };
-    let Some((number, rest)) =
-        digits.and_then(|(digits, rest)| Some((u32::from_str_radix(digits, 16).ok()?, rest)))
-    else {
-        bytes.extend([b'\\', kind as u8]);
-        return text;
-    };
-    match u8::try_from(number) {
-        Ok(byte) if kind == 'x' => bytes.push(byte),
-        _ => {
-            let c = char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER);
-            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+    let mut code = number(digits)?;
+    if text.starts_with('x') {
+        bytes.extend(u8::try_from(code));
+        return Some(rest);
     }
-    rest
+    let low = rest.strip_prefix("\\u").and_then(|low| number(low.get(..4)?));
+    let mut rest = rest;
+    if let (0xd800..0xdc00, Some(low @ 0xdc00..0xe000)) = (code, low) {
+        code = 0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        rest = &rest[6..];
+    }
+    let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(rest)
 }

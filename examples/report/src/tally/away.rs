@@ -2,7 +2,7 @@
 
 use disconnect_attribution::ConnectType;
 use foldhash::fast::RandomState;
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clean::clean;
@@ -14,13 +14,12 @@ const MOST: usize = 1 << 20;
 /// What is known of all machines.
 #[derive(Default)]
 pub(crate) struct Away {
-    machines: IndexMap<String, (), RandomState>,
-    /// End, start and machine of each connection.
-    intervals: Vec<(i64, Option<i64>, usize)>,
+    machines: IndexSet<String, RandomState>,
+    /// Machine, end and start of each connection.
+    connections: Vec<(usize, i64, Option<i64>)>,
 }
 
 /// A machine that is shown.
-#[derive(Default)]
 pub(crate) struct Machine<'a> {
     pub(crate) name: &'a str,
     pub(crate) ends: u64,
@@ -37,35 +36,32 @@ impl Away {
         let (Some(time), Some(machine)) = (read.time, &read.by) else {
             return;
         };
-        if end.connect_type() == ConnectType::AgentToClient || self.intervals.len() >= MOST {
+        if end.connect_type() == ConnectType::AgentToClient || self.connections.len() >= MOST {
             return;
         }
         let open = end.connection_duration().and_then(|open| SignedDuration::try_from(open).ok());
         let start = open.and_then(|open| time.checked_sub(open).ok());
-        let (index, _) = self.machines.insert_full(clean(machine), ());
-        self.intervals.push((time.as_millisecond(), start.map(Timestamp::as_millisecond), index));
+        let (index, _) = self.machines.insert_full(clean(machine));
+        self.connections.push((index, time.as_millisecond(), start.map(Timestamp::as_millisecond)));
     }
 
     /// The machines, those with the most ends first.
     pub(crate) fn machines(&self) -> Vec<Machine<'_>> {
-        let mut machines: Vec<_> =
-            self.machines.keys().map(|name| (Machine { name, ..Machine::default() }, None)).collect();
-        let mut intervals = self.intervals.clone();
+        let mut connections = self.connections.clone();
         // Rotated logs may be named in any order.
-        intervals.sort_unstable();
-        for (end, start, index) in intervals {
-            let (machine, last) = &mut machines[index];
-            machine.ends += 1;
-            if let (Some(start), Some(last)) = (start, *last)
-                && let Ok(away) = u64::try_from(start - last)
-            {
-                machine.known += 1;
-                machine.total += away;
-                machine.longest = machine.longest.max(away);
+        connections.sort_unstable();
+        let machines = connections.chunk_by(|one, other| one.0 == other.0).map(|connections| {
+            let away = connections.windows(2).filter_map(|pair| u64::try_from(pair[1].2? - pair[0].1).ok());
+            let away: Vec<_> = away.collect();
+            Machine {
+                name: &self.machines[connections[0].0],
+                ends: connections.len() as u64,
+                known: away.len() as u64,
+                total: away.iter().sum(),
+                longest: away.iter().copied().max().unwrap_or(0),
             }
-            *last = Some(end);
-        }
-        let mut machines: Vec<_> = machines.into_iter().map(|(machine, _)| machine).collect();
+        });
+        let mut machines: Vec<_> = machines.collect();
         machines.sort_by_key(|machine| (std::cmp::Reverse(machine.ends), machine.name));
         machines
     }

@@ -1,19 +1,23 @@
 //! How long something took, and the round values around which it clusters.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
 
-/// The bins that are shown: their lower bounds in milliseconds, and their names.
-pub(crate) const BINS: [(u64, &str); 10] = [
+use serde_derive::Serialize;
+
+/// The bins that are shown: their lower bounds in seconds, and their names.
+const BINS: [(u64, &str); 10] = [
     (0, "under 1 s"),
-    (1_000, "1 to 10 s"),
-    (10_000, "10 to 30 s"),
-    (30_000, "30 to 60 s"),
-    (60_000, "1 to 5 min"),
-    (300_000, "5 to 15 min"),
-    (900_000, "15 to 60 min"),
-    (3_600_000, "1 to 6 h"),
-    (21_600_000, "6 to 24 h"),
-    (86_400_000, "over a day"),
+    (1, "1 to 10 s"),
+    (10, "10 to 30 s"),
+    (30, "30 to 60 s"),
+    (60, "1 to 5 min"),
+    (300, "5 to 15 min"),
+    (900, "15 to 60 min"),
+    (3_600, "1 to 6 h"),
+    (21_600, "6 to 24 h"),
+    (86_400, "over a day"),
 ];
 
 /// Values at which timers are usually set, in seconds, and whose timer is known for it.
@@ -55,38 +59,40 @@ const CELLS: u64 = SECONDS + 30 * 24 * 60;
 
 #[derive(Default)]
 pub(crate) struct Histogram {
-    bins: [u64; BINS.len()],
-    /// By second, then by minute: at most [`CELLS`], and mostly few.
-    cells: BTreeMap<u64, u64>,
-    count: u64,
+    /// All values, and those no known timer set, by second, then by minute: at most [`CELLS`], and mostly few.
+    cells: BTreeMap<u64, [u64; 2]>,
 }
 
 /// Values that came together right after a round one, or all after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Cluster {
     pub(crate) seconds: u64,
     pub(crate) count: u64,
-    /// Whose timer is known for such a silence; empty where it is only a round value.
-    pub(crate) suggests: &'static str,
+    /// Whose timer is known for such a silence; nothing if it is only a round value.
+    pub(crate) suggests: Option<&'static str>,
 }
 
 impl Histogram {
     /// Adds a value; one that a known timer set is no hint at an unknown one.
-    pub(crate) fn add(&mut self, milliseconds: u64, is_known: bool) {
-        self.count += 1;
-        self.bins[bin_of(milliseconds)] += 1;
-        if is_known {
-            return;
-        }
-        *self.cells.entry(cell_of(milliseconds)).or_default() += 1;
+    pub(crate) fn add(&mut self, value: Duration, is_known: bool) {
+        // A timer may seem to fire a few milliseconds early, by rounding.
+        let seconds = value.saturating_add(Duration::from_millis(5)).as_secs();
+        let [all, unknown] = self.cells.entry(cell_of(seconds)).or_default();
+        *all += 1;
+        *unknown += u64::from(!is_known);
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.count
+        self.cells.values().map(|[all, _]| all).sum()
     }
 
-    pub(crate) fn bins(&self) -> &[u64; BINS.len()] {
-        &self.bins
+    /// The bins that are shown: bounds in seconds, a name, and how many values are in it.
+    pub(crate) fn bins(&self) -> impl Iterator<Item = (Range<u64>, &'static str, u64)> {
+        BINS.iter().enumerate().map(|(index, (from, name))| {
+            let to = BINS.get(index + 1).map_or(u64::MAX, |(to, _)| *to);
+            let inside = self.cells.range(cell_of(*from)..cell_of(to));
+            (*from..to, *name, inside.map(|(_, [all, _])| all).sum())
+        })
     }
 
     /// A timer fires at its value or a little later, and whatever else ends connections does not know
@@ -102,10 +108,10 @@ impl Histogram {
                 let before = self.within(seconds - around, seconds);
                 let after = self.within(seconds + width, seconds + 5 * width);
                 let usual = ((before + after) * width).div_ceil(around + 4 * width);
-                (count >= 3 && count * 20 >= self.count && count >= 4 * usual).then_some(Cluster {
+                (count >= 3 && count * 20 >= self.count() && count >= 4 * usual).then_some(Cluster {
                     seconds,
                     count,
-                    suggests,
+                    suggests: named(suggests),
                 })
             })
             .collect()
@@ -114,34 +120,33 @@ impl Histogram {
     /// What forgets idle connections without a word shows in the next write, whenever that comes: ten values or
     /// more, all after a round one, the first soon after it for so many, and the others anywhere.
     pub(crate) fn floor(&self) -> Option<Cluster> {
-        let least = *self.cells.first_key_value()?.0;
-        let count: u64 = self.cells.values().sum();
-        let all: u64 = self.cells.iter().map(|(cell, count)| start_of(*cell) * count).sum();
-        let (seconds, suggests) = *ROUND.iter().rfind(|(seconds, _)| *seconds <= start_of(least))?;
-        let first = start_of(least) - seconds;
+        let unknown = || self.cells.iter().filter(|(_, [_, unknown])| *unknown > 0);
+        let least = start_of(*unknown().next()?.0);
+        let count: u64 = unknown().map(|(_, [_, unknown])| unknown).sum();
+        let all: u64 = unknown().map(|(cell, [_, unknown])| start_of(*cell) * unknown).sum();
+        let (seconds, suggests) = *ROUND.iter().rfind(|(seconds, _)| *seconds <= least)?;
+        let first = least - seconds;
         let spread = (all / count).saturating_sub(seconds);
         let is_floor = seconds >= 60 && count >= 10 && first * 10 <= seconds;
         (is_floor && spread * 5 >= seconds && first * count <= 3 * spread).then_some(Cluster {
             seconds,
             count,
-            suggests,
+            suggests: named(suggests),
         })
     }
 
-    /// How many values were in these whole seconds, the last left out.
+    /// How many values that no known timer set were in these whole seconds, the last left out.
     fn within(&self, from: u64, to: u64) -> u64 {
-        let cells = cell_of(from * 1000)..cell_of(to * 1000).max(cell_of(from * 1000) + 1);
-        self.cells.range(cells).map(|(_, count)| count).sum()
+        let cells = cell_of(from)..cell_of(to).max(cell_of(from) + 1);
+        self.cells.range(cells).map(|(_, [_, unknown])| unknown).sum()
     }
 }
 
-fn bin_of(milliseconds: u64) -> usize {
-    BINS.iter().rposition(|(from, _)| *from <= milliseconds).unwrap_or_default()
+fn named(suggests: &'static str) -> Option<&'static str> {
+    Some(suggests).filter(|suggests| !suggests.is_empty())
 }
 
-/// A timer may seem to fire a few milliseconds early, by rounding.
-fn cell_of(milliseconds: u64) -> u64 {
-    let seconds = milliseconds.saturating_add(5) / 1000;
+fn cell_of(seconds: u64) -> u64 {
     match seconds.checked_sub(SECONDS) {
         None => seconds,
         Some(later) => (SECONDS + later / 60).min(CELLS),

@@ -8,39 +8,60 @@ pub(crate) mod histogram;
 pub(crate) mod timeline;
 pub(crate) mod top;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use disconnect_attribution::{ConnectType, DisconnectReason, Initiator, Trigger};
+use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use serde_derive::Serialize;
 
 use self::away::Away;
 use self::histogram::Histogram;
 use self::timeline::Timeline;
-use self::top::Top;
+use self::top::{EXPECTED, INHERITED, Top, UNEXPECTED};
+use crate::arguments::{Arguments, BY_FILE};
 use crate::clean::clean;
-use crate::read::{End, Record};
+use crate::read::{End, Record, Skip};
 
 /// What a row of the table stands for: a few thousand of them at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Kind {
-    pub(crate) connect_type: ConnectType,
-    pub(crate) reason: DisconnectReason,
-    pub(crate) initiator: Option<Initiator>,
-    pub(crate) trigger: Option<&'static str>,
+    connect_type: ConnectType,
+    #[serde(rename = "disconnect_reason")]
+    reason: DisconnectReason,
+    #[serde(rename = "disconnect_expected")]
+    pub(crate) expected: bool,
+    #[serde(rename = "disconnect_initiator")]
+    initiator: Option<Initiator>,
+    #[serde(rename = "disconnect_trigger")]
+    trigger: Option<Trigger>,
     /// Whose transport ended.
-    pub(crate) peer: Option<Initiator>,
+    #[serde(rename = "disconnect_peer")]
+    peer: Option<Initiator>,
 }
 
 impl Kind {
+    fn of(end: &Disconnect) -> Self {
+        Self {
+            connect_type: end.connect_type(),
+            reason: end.reason(),
+            expected: end.expected(),
+            initiator: end.initiator(),
+            trigger: end.trigger(),
+            peer: end.peer(),
+        }
+    }
+
     /// In the order of the columns; empty for what is not known.
-    pub(crate) fn words(&self) -> [&'static str; 5] {
+    pub(crate) fn words(self) -> [&'static str; 5] {
         [
             self.connect_type.as_str(),
             self.reason.as_str(),
             self.initiator.map_or("", Initiator::as_str),
-            self.trigger.unwrap_or(""),
+            self.trigger.map_or("", Trigger::as_str),
             self.peer.map_or("", Initiator::as_str),
         ]
     }
@@ -55,27 +76,9 @@ pub(crate) struct Ends {
     pub(crate) timeline: Timeline,
 }
 
-/// Columns of the counts by a field, and by the second.
-pub(crate) const EXPECTED: usize = 0;
-pub(crate) const UNEXPECTED: usize = 1;
-pub(crate) const INHERITED: usize = 2;
-
-/// Which ends count, and what is counted on request.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(crate) struct Filter {
-    pub(crate) since: Option<Timestamp>,
-    pub(crate) until: Option<Timestamp>,
-    pub(crate) only_unexpected: bool,
-    /// Whether what follows the first table is about the expected ends.
-    pub(crate) expected: bool,
-    pub(crate) by_file: bool,
-    pub(crate) when: bool,
-    pub(crate) away: bool,
-}
-
 /// Why something was not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Skipped {
     Unreadable,
     NoEnd,
@@ -83,119 +86,122 @@ pub(crate) enum Skipped {
     WithoutTime,
     ReadError,
     SameFile,
+    /// journald left the message of a line out, so that it may be an end.
     WithoutMessage,
     Replaced,
     Cut,
 }
 
-impl Skipped {
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::NoEnd => "no_end",
-            Self::TooLong => "too_long",
-            Self::WithoutTime => "without_time",
-            Self::ReadError => "read_error",
-            Self::SameFile => "same_file",
-            Self::WithoutMessage => "without_message",
-            Self::Replaced => "replaced",
-            Self::Cut => "cut",
-        }
-    }
-}
-
 /// What was found in a part of a log; its lines are counted from 0.
 #[derive(Default)]
 pub(crate) struct Part {
-    pub(crate) records: Vec<Record>,
-    /// The line of each.
-    pub(crate) places: Vec<u64>,
+    /// Each with its line.
+    pub(crate) records: Vec<(u64, Record)>,
     pub(crate) lines: u64,
-    /// How many lines are about something else, and the first of them.
-    pub(crate) other: (u64, u64),
-    pub(crate) too_long: bool,
+}
+
+impl Part {
+    /// What is to be noted in place of a part.
+    pub(crate) fn of(what: Skipped, why: String) -> Self {
+        let lines = u64::from(what == Skipped::TooLong);
+        Self { records: vec![(0, Record::Skip(Skip::new(what, why)))], lines }
+    }
 }
 
 /// How often something happened, and where first.
+#[derive(Default, Serialize)]
 pub(crate) struct First {
     pub(crate) count: u64,
+    #[serde(rename = "first", skip_serializing_if = "String::is_empty")]
     pub(crate) place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) likely: Option<String>,
+}
+
+impl First {
+    fn add(&mut self, count: u64, place: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.place = place();
+        }
+        self.count += count;
+    }
 }
 
 /// The counts of whole logs.
 #[derive(Default)]
 pub(crate) struct Tally {
-    pub(crate) filter: Filter,
+    pub(crate) arguments: Arc<Arguments>,
+    names: Vec<String>,
+    /// The file of the last part, and how many of its lines were counted.
+    file: (usize, u64),
     pub(crate) lines: u64,
-    pub(crate) expected: u64,
-    pub(crate) unexpected: u64,
-    pub(crate) inherited_expected: u64,
-    pub(crate) inherited_unexpected: u64,
     pub(crate) left_out: u64,
-    pub(crate) kinds: IndexMap<Kind, Ends, RandomState>,
+    kinds: IndexMap<Kind, Ends, RandomState>,
     pub(crate) first: Option<Timestamp>,
     pub(crate) last: Option<Timestamp>,
-    pub(crate) by: Top<3>,
-    pub(crate) seconds: Top<3>,
+    pub(crate) by: Top,
+    pub(crate) seconds: Top,
     pub(crate) away: Away,
     /// Of the ends to investigate that are not inherited, as all that follows.
     pub(crate) timeline: Timeline,
-    pub(crate) details: Top<1>,
-    pub(crate) codes: Top<1>,
+    pub(crate) details: Top,
+    pub(crate) codes: Top,
     pub(crate) lifetimes: Histogram,
     pub(crate) silences: Histogram,
     pub(crate) before_a_byte: u64,
     pub(crate) clock_jumps: u64,
     pub(crate) skipped: BTreeMap<Skipped, First>,
-    pub(crate) without_time: Option<First>,
+    pub(crate) without_time: First,
 }
 
 impl Tally {
-    /// Counts a part of a file, of which so many lines came before it, and gives back how many are in the part.
-    pub(crate) fn add(&mut self, part: Part, file: &str, lines: u64) -> u64 {
-        let place = |line: u64| format!("{file}:{}", lines + line + 1);
-        for (record, line) in part.records.into_iter().zip(part.places) {
+    /// Counts what is asked for in files of such names.
+    pub(crate) fn new(arguments: Arc<Arguments>, names: Vec<String>) -> Self {
+        Self { arguments, names, ..Self::default() }
+    }
+
+    /// Counts the next part of a file.
+    pub(crate) fn add(&mut self, part: Part, file: usize) {
+        if self.file.0 != file {
+            self.file = (file, 0);
+        }
+        let (name, before) = (self.names[file].clone(), self.file.1);
+        for (line, record) in part.records {
+            let place = || format!("{name}:{}", before + line + 1);
             match record {
-                Record::End(end) => self.end(&end, file, || place(line)),
-                Record::Unreadable(read) => {
-                    let first =
-                        self.skip(Skipped::Unreadable, 1, || format!("{}: {}", place(line), read.why));
-                    first.likely.get_or_insert(read.likely);
-                }
-                Record::WithoutMessage => {
-                    self.skip(Skipped::WithoutMessage, 1, || place(line));
+                Record::End(end) => self.end(&end, &name, place),
+                Record::Skip(skip) => {
+                    let is_of_file = matches!(
+                        skip.what,
+                        Skipped::ReadError | Skipped::SameFile | Skipped::Replaced | Skipped::Cut
+                    );
+                    self.skip(skip, || if is_of_file { name.clone() } else { place() });
                 }
             }
         }
-        if part.other.0 > 0 {
-            self.skip(Skipped::NoEnd, part.other.0, || place(part.other.1));
-        }
-        if part.too_long {
-            self.skip(Skipped::TooLong, 1, || place(0));
-        }
+        self.file.1 += part.lines;
         self.lines += part.lines;
-        part.lines
     }
 
     /// Counts what is left out.
-    pub(crate) fn skip(&mut self, what: Skipped, count: u64, place: impl FnOnce() -> String) -> &mut First {
-        let first = self.skipped.entry(what).or_insert_with(|| First::at(place()));
-        first.count += count;
-        first
+    fn skip(&mut self, skip: Skip, place: impl FnOnce() -> String) {
+        let first = self.skipped.entry(skip.what).or_default();
+        let why = if skip.why.is_empty() { String::new() } else { format!(": {}", skip.why) };
+        first.add(skip.count, || place() + &why);
+        first.likely = first.likely.take().or(skip.likely);
     }
 
     fn end(&mut self, read: &End, file: &str, place: impl FnOnce() -> String) {
-        let Filter { since, until, only_unexpected, expected, .. } = self.filter;
+        let arguments = Arc::clone(&self.arguments);
+        let (since, until) = (arguments.since, arguments.until);
         let end = &read.disconnect;
         let is_outside =
             |time| since.is_some_and(|since| time < since) || until.is_some_and(|until| time >= until);
         match read.time {
             None if since.is_some() || until.is_some() => {
-                self.skip(Skipped::WithoutTime, 1, place);
-                return;
+                return self.skip(Skip::new(Skipped::WithoutTime, String::new()), place);
             }
-            time if time.is_some_and(is_outside) || only_unexpected && end.expected() => {
+            time if time.is_some_and(is_outside) || arguments.only_unexpected && end.expected() => {
                 self.left_out += 1;
                 return;
             }
@@ -203,90 +209,72 @@ impl Tally {
                 self.first = Some(self.first.map_or(time, |known| known.min(time)));
                 self.last = Some(self.last.map_or(time, |known| known.max(time)));
             }
-            None => {
-                let first = self.without_time.get_or_insert_with(|| First::at(place()));
-                first.count += 1;
-            }
+            None => self.without_time.add(1, place),
         }
-        let inherited = end.origin().is_some();
-        self.kind(read, file, inherited);
-        if !inherited && end.expected() == expected {
-            self.investigate(read);
-        }
-    }
-
-    fn kind(&mut self, read: &End, file: &str, inherited: bool) {
-        let end = &read.disconnect;
-        let kind = Kind {
-            connect_type: end.connect_type(),
-            reason: end.reason(),
-            initiator: end.initiator(),
-            trigger: end.trigger().map(Trigger::as_str),
-            peer: end.peer(),
+        let is_inherited = end.origin().is_some();
+        let column = match (is_inherited, end.expected()) {
+            (true, _) => INHERITED,
+            (false, true) => EXPECTED,
+            (false, false) => UNEXPECTED,
         };
-        let ends = self.kinds.entry(kind).or_default();
-        let (total, column) = match (inherited, end.expected()) {
-            (false, true) => (&mut self.expected, EXPECTED),
-            (false, false) => (&mut self.unexpected, UNEXPECTED),
-            (true, true) => (&mut self.inherited_expected, INHERITED),
-            (true, false) => (&mut self.inherited_unexpected, INHERITED),
-        };
-        *total += 1;
-        if inherited {
-            ends.inherited += 1;
-        } else {
-            ends.original += 1;
-        }
-        if let Some(time) = read.time.filter(|_| self.filter.when) {
+        let ends = self.kinds.entry(Kind::of(end)).or_default();
+        *(if is_inherited { &mut ends.inherited } else { &mut ends.original }) += 1;
+        if let Some(time) = read.time.filter(|_| arguments.when) {
             ends.timeline.add(time);
             self.seconds.add(&format!("{time:.0}"), column);
         }
-        if self.filter.by_file {
+        if arguments.by.as_deref() == Some(BY_FILE) {
             self.by.add(file, column);
         } else if let Some(by) = &read.by {
             self.by.add(&clean(by), column);
         }
-        if self.filter.away && !inherited {
+        if arguments.away && !is_inherited {
             self.away.add(read);
+        }
+        if !is_inherited && end.expected() == arguments.expected {
+            self.look_at(end, read.time);
         }
     }
 
-    fn investigate(&mut self, read: &End) {
-        let end = &read.disconnect;
-        if let Some(time) = read.time {
+    fn look_at(&mut self, end: &Disconnect, time: Option<Timestamp>) {
+        if let Some(time) = time {
             self.timeline.add(time);
         }
         if let Some(code) = end.code() {
-            self.codes.add(&code.to_string(), 0);
+            self.codes.add(&code.to_string(), UNEXPECTED);
         }
         if let Some(detail) = end.detail() {
-            self.details.add(detail, 0);
+            self.details.add(detail, UNEXPECTED);
         }
-        let milliseconds = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         if let Some(open) = end.connection_duration() {
-            self.lifetimes.add(milliseconds(open), false);
+            self.lifetimes.add(open, false);
         }
         if let Some(silence) = end.peer_silence() {
-            let is_known = end.trigger().is_some_and(is_own_timer);
-            self.silences.add(milliseconds(silence), is_known);
+            self.silences.add(silence, end.trigger().is_some_and(is_own_timer));
         }
         self.before_a_byte += u64::from(end.bytes_received() == Some(0));
         self.clock_jumps += u64::from(end.clock_jump().is_some());
     }
 
+    /// What has to be looked at first, then the most frequent.
+    pub(crate) fn kinds(&self) -> Vec<(&Kind, &Ends)> {
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_key(|(kind, ends)| {
+            let counts = (Reverse(ends.original), Reverse(ends.inherited));
+            (kind.expected, counts, kind.words())
+        });
+        kinds
+    }
+
+    /// How many ends were expected or were not: those that began here, and those whose cause another line reports.
+    pub(crate) fn count(&self, expected: bool) -> [u64; 2] {
+        let kinds = self.kinds.iter().filter(|(kind, _)| kind.expected == expected);
+        kinds.fold([0; 2], |[own, inherited], (_, ends)| [own + ends.original, inherited + ends.inherited])
+    }
+
     /// All ends that count.
     pub(crate) fn ends(&self) -> u64 {
-        self.expected + self.unexpected + self.inherited()
-    }
-
-    pub(crate) fn inherited(&self) -> u64 {
-        self.inherited_expected + self.inherited_unexpected
-    }
-}
-
-impl First {
-    fn at(place: String) -> Self {
-        Self { count: 0, place, likely: None }
+        [true, false].into_iter().flat_map(|expected| self.count(expected)).sum()
     }
 }
 

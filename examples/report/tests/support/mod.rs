@@ -1,10 +1,11 @@
 //! What the tests share: the program as a process, and the loggers of the golden files.
 #![allow(dead_code)] // each test binary uses its own part
 
+use std::cell::Cell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator};
 use serde_json::Value;
@@ -56,23 +57,36 @@ pub(crate) fn json_of_input(arguments: &[&str], input: &[u8]) -> Value {
     json_of(&[arguments, &["-"]].concat(), Path::new("."), input)
 }
 
-/// The time that a story has come to.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Clock(Arc<Mutex<&'static str>>);
+/// Whether a report shows what stands under these pointers.
+#[track_caller]
+pub(crate) fn shows(arguments: &[&str], input: impl AsRef<[u8]>, expected: &Value) {
+    let input = input.as_ref();
+    holds(
+        &json_of_input(arguments, input),
+        expected,
+        &String::from_utf8_lossy(&input[..input.len().min(2_000)]),
+    );
+}
 
-impl Clock {
-    fn set(&self, time: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
-    }
-
-    fn now(&self) -> &'static str {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether a value has these values under these pointers; what is not there is `null`.
+#[track_caller]
+pub(crate) fn holds(report: &Value, expected: &Value, about: &str) {
+    for (pointer, expected) in expected.as_object().expect("pointers") {
+        let found = report.pointer(pointer).unwrap_or(&Value::Null);
+        assert_eq!(found, expected, "{pointer} of {about}\n{report}");
     }
 }
 
+thread_local! {
+    /// The time that a story has come to.
+    static NOW: Cell<&'static str> = const { Cell::new("") };
+}
+
+struct Clock;
+
 impl FormatTime for Clock {
     fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
-        writer.write_str(self.now())
+        writer.write_str(NOW.get())
     }
 }
 
@@ -98,23 +112,21 @@ pub(crate) fn story() -> [Line; 5] {
 
 /// A story as slog-json writes it.
 pub(crate) fn slog_json(story: &[Line]) -> String {
-    let (sink, clock) = (Sink::default(), Clock::default());
-    let now = clock.clone();
+    let sink = Sink::default();
     let json = slog_json::Json::new(sink.clone()).set_newlines(true).add_key_value(o!(
-        "ts" => PushFnValue(move |_, serializer| serializer.emit(now.now())),
+        "ts" => PushFnValue(move |_, serializer| serializer.emit(NOW.get())),
         "level" => PushFnValue(|record, serializer| serializer.emit(record.level().as_short_str())),
         "msg" => PushFnValue(|record, serializer| serializer.emit(record.msg())),
     ));
     let log = Logger::root(Mutex::new(json.build()).fuse(), o!());
-    write_story(&log, &clock, story);
+    write_story(&log, story);
     sink.text()
 }
 
 /// A story as slog-term writes it.
 pub(crate) fn slog_term(story: &[Line], is_compact: bool) -> String {
-    let (sink, clock) = (Sink::default(), Clock::default());
-    let now = clock.clone();
-    let stamp = move |io: &mut dyn Write| write!(io, "{}", now.now());
+    let sink = Sink::default();
+    let stamp = |io: &mut dyn Write| write!(io, "{}", NOW.get());
     let plain = slog_term::PlainSyncDecorator::new(sink.clone());
     let log = if is_compact {
         let format = slog_term::CompactFormat::new(plain).use_custom_timestamp(stamp);
@@ -123,13 +135,13 @@ pub(crate) fn slog_term(story: &[Line], is_compact: bool) -> String {
         let format = slog_term::FullFormat::new(plain).use_custom_timestamp(stamp);
         Logger::root(format.use_original_order().build().fuse(), o!())
     };
-    write_story(&log.new(o!("session" => 7)), &clock, story);
+    write_story(&log.new(o!("session" => 7)), story);
     sink.text()
 }
 
-fn write_story(log: &Logger, clock: &Clock, story: &[Line]) {
+fn write_story(log: &Logger, story: &[Line]) {
     for (time, message, end) in story {
-        clock.set(time);
+        NOW.set(time);
         match end {
             Some(end) => slog::info!(log, "{}", message; end.clone()),
             None => slog::info!(log, "{}", message; "count" => 3),
@@ -149,10 +161,10 @@ pub(crate) enum Tracing {
 
 /// A story as tracing-subscriber writes it.
 pub(crate) fn tracing_lines(story: &[Line], format: Tracing, colours: bool) -> String {
-    let (sink, clock) = (Sink::default(), Clock::default());
+    let sink = Sink::default();
     let writer = sink.clone();
     let builder = tracing_subscriber::fmt()
-        .with_timer(clock.clone())
+        .with_timer(Clock)
         .with_target(true)
         .with_ansi(colours)
         .with_writer(move || writer.clone());
@@ -165,7 +177,7 @@ pub(crate) fn tracing_lines(story: &[Line], format: Tracing, colours: bool) -> S
     };
     tracing::dispatcher::with_default(&dispatch, || {
         for (time, message, end) in story {
-            clock.set(time);
+            NOW.set(time);
             let span = tracing::info_span!("session", peer = "10.0.0.7:44312", note = "a b=c");
             let _entered = span.enter();
             if let Some(end) = end {

@@ -95,24 +95,20 @@ fn each(lines: &[&str], value: fn(&str) -> Value) -> Value {
     lines.iter().map(|line| value(line)).collect()
 }
 
+fn all(lines: &[&str], text: fn(&str) -> String) -> String {
+    lines.iter().map(|line| text(line)).collect()
+}
+
 /// What hands on many lines at once, each for itself.
 pub(crate) const SHAPES: [(&str, Gather); 14] = [
     ("an array", |lines| json!(lines).to_string()),
-    ("a text of JSON a line", |lines| lines.iter().map(|line| json!(line).to_string() + "\n").collect()),
-    ("json-pretty", |lines| {
-        let text = |line: &&str| serde_json::to_string_pretty(&json!({"MESSAGE": line, "_PID": "7"}));
-        lines.iter().map(|line| text(line).expect("JSON") + "\n").collect()
-    }),
+    ("a text of JSON a line", |lines| all(lines, |line| json!(line).to_string() + "\n")),
+    ("json-pretty", |lines| all(lines, |line| format!("{:#}\n", json!({"MESSAGE": line, "_PID": "7"})))),
     ("a pretty array", |lines| {
-        serde_json::to_string_pretty(&each(lines, |line| json!({"textPayload": line, "labels": [1]})))
-            .expect("JSON")
+        format!("{:#}", each(lines, |line| json!({"textPayload": line, "labels": [1]})))
     }),
     ("journalctl -o export", |lines| {
-        lines
-            .iter()
-            .map(|line| format!("__REALTIME_TIMESTAMP=1778694149700000\nMESSAGE={line}\n\n"))
-            .collect::<Vec<_>>()
-            .concat()
+        all(lines, |line| format!("__REALTIME_TIMESTAMP=1778694149700000\nMESSAGE={line}\n\n"))
     }),
     ("Elasticsearch", |lines| {
         let hits = each(lines, |line| json!({"_id": "1", "_source": {"@timestamp": AT, "message": line}}));
@@ -142,23 +138,13 @@ pub(crate) const SHAPES: [(&str, Gather); 14] = [
         json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string()
     }),
     ("CSV", |lines| {
-        let row = |line: &&str| format!("{AT},\"{}\"\n", line.replace('"', "\"\""));
-        "@timestamp,@message\n".to_owned() + &lines.iter().map(row).collect::<String>()
+        let row = |line: &str| format!("{AT},\"{}\"\n", line.replace('"', "\"\""));
+        "@timestamp,@message\n".to_owned() + &all(lines, row)
     }),
     ("CSV, all in quotes", |lines| {
-        lines
-            .iter()
-            .map(|line| format!("\"7\",\"{AT}\",\"{}\"\n", line.replace('"', "\"\"")))
-            .collect::<Vec<_>>()
-            .concat()
+        all(lines, |line| format!("\"7\",\"{AT}\",\"{}\"\n", line.replace('"', "\"\"")))
     }),
-    ("TSV", |lines| {
-        lines
-            .iter()
-            .map(|line| format!("42\t{AT}\t{AT}\t7\thost\tagent\t{line}\n"))
-            .collect::<Vec<_>>()
-            .concat()
-    }),
+    ("TSV", |lines| all(lines, |line| format!("42\t{AT}\t{AT}\t7\thost\tagent\t{line}\n"))),
 ];
 
 /// Fluent Bit's standard output, which is not JSON.
