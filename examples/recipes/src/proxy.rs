@@ -28,16 +28,16 @@ pub fn pass_on_a_break<S: AsFd>(cause: &Cause, legs: [&S; 2]) {
 }
 
 /// Copies both ways until both sides have stopped, one breaks, `policy` decides (`std::future::pending()` for none),
-/// or `agent` has ended.
-pub async fn proxy(
+/// or `agent` has ended, of which the guard has a child. Before, a handshake (SOCKS, CONNECT) may have tracked the client
+/// in the same cause, and unwrapped it: its bytes go on counting.
+pub async fn proxy<F: FnOnce(Disconnect)>(
     client: TcpStream,
     server: TcpStream,
+    guard: DisconnectGuard<F>,
     agent: &Cause,
     idle: Duration,
     policy: impl Future<Output = Disconnect>,
-    log: impl FnOnce(Disconnect),
 ) {
-    let guard = DisconnectGuard::new(ClientToServer, log).with_cause(agent.child());
     // A FIN ends nothing here, it only shows who stopped first. The bytes of the line are the first leg's.
     let mut client = guard.track(client, Initiator::Client).with_half_close();
     let mut server = guard.track(server, Initiator::Server).with_half_close();

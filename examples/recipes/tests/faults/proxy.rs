@@ -55,7 +55,8 @@ fn with_policy<P: Future<Output = Disconnect> + Send + 'static>(
 ) -> Site {
     serve(move |socket, world| async move {
         let server = tokio::net::TcpStream::connect(upstream).await.expect("accepted");
-        proxy(socket, server, &world.agent, idle, policy(), world.lines.emit()).await;
+        let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
+        proxy(socket, server, guard, &world.agent, idle, policy()).await;
     })
 }
 
