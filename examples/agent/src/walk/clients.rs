@@ -21,9 +21,9 @@ impl Walk {
         &self,
         title: &'static str,
         sentence: &str,
+        limits: Limits,
         scene: impl AsyncFnOnce(&Ssh) -> Result,
     ) -> Result {
-        let limits = Limits { login: PATIENCE * 10, ..Limits::default() };
         let ssh = Ssh::start(&self.scene(title, sentence), limits).await?;
         scene(&ssh).await?;
         ssh.all_ended().await;
@@ -37,7 +37,7 @@ impl Walk {
             ("command killed", "A command is killed by a signal.", "kill -KILL $$"),
         ] {
             let sentence = format!("{sentence} Its client leaves politely afterwards.");
-            self.over_ssh(title, &sentence, async |ssh| {
+            self.over_ssh(title, &sentence, Limits::default(), async |ssh| {
                 let client = ssh.connect().await?;
                 let channel = client.channel_open_session().await?;
                 channel.exec(true, command).await?;
@@ -48,7 +48,7 @@ impl Walk {
         }
 
         let sentence = "A client asks for file transfer (sftp), which this agent does not offer.";
-        self.over_ssh("no such subsystem", sentence, async |ssh| {
+        self.over_ssh("no such subsystem", sentence, Limits::default(), async |ssh| {
             let client = ssh.connect().await?;
             let mut channel = client.channel_open_session().await?;
             channel.request_subsystem(true, "sftp").await?;
@@ -60,7 +60,7 @@ impl Walk {
 
     pub(super) async fn nobody_logs_in(&self) -> Result {
         let sentence = "A client shows a key that the agent does not know, and hangs up.";
-        self.over_ssh("login refused", sentence, async |ssh| {
+        self.over_ssh("login refused", sentence, Limits::default(), async |ssh| {
             match ssh.connect_with(new_key()?, &Network::new()).await {
                 Ok(_) => Err("a stranger was let in".into()),
                 Err(_) => Ok(()),
@@ -69,7 +69,8 @@ impl Walk {
         .await?;
 
         let sentence = "A client connects and then sends nothing, longer than a login may take.";
-        self.over_ssh("silent client", sentence, async |ssh| {
+        let limits = Limits { login: PATIENCE, ..Limits::default() };
+        self.over_ssh("silent client", sentence, limits, async |ssh| {
             let _ = ssh.dial().await?.read_to_end(&mut Vec::new()).await;
             Ok(())
         })
@@ -78,7 +79,7 @@ impl Walk {
 
     pub(super) async fn connections_end(&self) -> Result {
         let sentence = "A client leaves politely while its command runs; the command is hung up on.";
-        self.over_ssh("client leaves", sentence, async |ssh| {
+        self.over_ssh("client leaves", sentence, Limits::default(), async |ssh| {
             let client = ssh.connect().await?;
             let _channel = running_command(&client).await?;
             goodbye(&client).await
@@ -86,7 +87,7 @@ impl Walk {
         .await?;
 
         let sentence = "The network between client and agent loses its state and resets the connection.";
-        self.over_ssh("network resets", sentence, async |ssh| {
+        self.over_ssh("network resets", sentence, Limits::default(), async |ssh| {
             let network = Network::new();
             let client = ssh.connect_over(&network).await?;
             let _channel = running_command(&client).await?;
@@ -98,7 +99,7 @@ impl Walk {
 
         let sentence = "A user with two tabs closes one; then the network resets the connection. The first \
             end does not explain the second, and the outage is one line without an origin.";
-        self.over_ssh("two tabs", sentence, async |ssh| {
+        self.over_ssh("two tabs", sentence, Limits::default(), async |ssh| {
             let network = Network::new();
             let client = ssh.connect_over(&network).await?;
             let one = running_command(&client).await?;
@@ -119,7 +120,7 @@ impl Walk {
             ("channel closed", "The target of a forwarded channel closes it.", false),
             ("channel reset", "The target of a forwarded channel resets its connection.", true),
         ] {
-            self.over_ssh(title, sentence, async |ssh| {
+            self.over_ssh(title, sentence, Limits::default(), async |ssh| {
                 let client = ssh.connect().await?;
                 let mut channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
                 let (socket, _) = target.accept().await?;
@@ -140,7 +141,7 @@ impl Walk {
 
     pub(super) async fn this_side_ends_all(&self) -> Result {
         let sentence = "The server stops the workspace under an open SSH session; then the agent shuts down.";
-        self.over_ssh("workspace stopped", sentence, async |ssh| {
+        self.over_ssh("workspace stopped", sentence, Limits::default(), async |ssh| {
             let (coordinator, control) = open(&ssh.context).await?;
             let client = ssh.connect().await?;
             let channel = running_command(&client).await?;
@@ -154,7 +155,7 @@ impl Walk {
         .await?;
 
         let sentence = "The agent shuts down under an open SSH session, whose command is hung up on.";
-        self.over_ssh("agent shuts down", sentence, async |ssh| {
+        self.over_ssh("agent shuts down", sentence, Limits::default(), async |ssh| {
             let client = ssh.connect().await?;
             let channel = running_command(&client).await?;
             ssh.context.shut_down();
