@@ -74,13 +74,9 @@ impl Observer {
         }
     }
 
-    /// A flush or a shutdown has returned.
-    pub(super) fn has_flushed(&self, operation: &str, result: &io::Result<()>) {
-        match result {
-            // This side had closed it already: so newer versions of tokio take it themselves.
-            Err(error) if error.kind() == ErrorKind::NotConnected && operation == "shutdown" => {}
-            Err(error) => self.failed(operation, error),
-            Ok(()) => {}
+    pub(super) fn has_flushed(&self, result: &io::Result<()>) {
+        if let Err(error) = result {
+            self.failed("flush", error);
         }
     }
 
@@ -94,6 +90,15 @@ impl Observer {
         // After a peer's half close, it only passes that on.
         if !has_stopped && open.half_closed.is_none() {
             open.shut_down.get_or_insert(self.connect_type);
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_shut_down(&self, result: &io::Result<()>) {
+        match result {
+            // Newer versions of tokio take a `NotConnected` for a shutdown themselves.
+            Err(error) if error.kind() != ErrorKind::NotConnected => self.failed("shutdown", error),
+            Ok(()) | Err(_) => {}
         }
     }
 

@@ -47,7 +47,7 @@ impl<S: Write, G> Write for TrackedStream<S, G> {
 
     fn flush(&mut self) -> io::Result<()> {
         let result = self.stream.flush();
-        self.seen(result, |observer, result| observer.has_flushed("flush", result))
+        self.seen(result, Observer::has_flushed)
     }
 }
 

@@ -53,14 +53,14 @@ impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for TrackedStream<S, G> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = ready!(Pin::new(&mut self.stream).poll_flush(context));
-        self.observer.has_flushed("flush", &result);
+        self.observer.has_flushed(&result);
         Poll::Ready(result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.observer.shuts_down();
         let result = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
-        self.observer.has_flushed("shutdown", &result);
+        self.observer.has_shut_down(&result);
         Poll::Ready(result)
     }
 }
