@@ -167,7 +167,8 @@ impl Cause {
     /// assert_eq!(cause.get().unwrap().trigger(), Some(Trigger::EndOfFile));
     /// ```
     pub fn record_error(&self, connect_type: ConnectType, error: &(dyn Error + 'static)) {
-        let (finding, end) = (Finding::of(error), Disconnect::from_error(connect_type, error));
+        let finding = Finding::of(error);
+        let end = Disconnect::of_finding(connect_type, finding, error);
         self.observe(|state| Some((finding.weight(state.is_tracked()), end)));
     }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::error::Finding;
 use crate::escaped::Escaped;
 use crate::{CloseCode, ConnectType, DisconnectReason, Initiator, Trigger};
 
@@ -131,7 +132,18 @@ impl Disconnect {
     /// ```
     #[must_use]
     pub fn from_error(connect_type: ConnectType, error: &(dyn Error + 'static)) -> Self {
-        Self::failure(connect_type, DisconnectReason::from_error(error)).with_error(error)
+        Self::of_finding(connect_type, Finding::of(error), error)
+    }
+
+    /// The same for an error that was looked through already.
+    pub(crate) fn of_finding(
+        connect_type: ConnectType,
+        finding: Finding,
+        error: &(dyn Error + 'static),
+    ) -> Self {
+        let (reason, trigger) = finding.meaning();
+        let detail = Escaped::from_error(error);
+        Self { trigger, detail, ..Self::failure(connect_type, reason) }
     }
 
     /// What an error means, by `network` exactly if that is a network error.
