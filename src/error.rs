@@ -71,7 +71,7 @@ pub(crate) enum Finding {
     /// A task panicked.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     Panicked,
-    /// A call was interrupted, and the program may go on; libraries say so of what they cancelled.
+    /// A call was interrupted, and the program may go on; libraries use it for what they cancelled.
     Interrupted,
     /// A task was cancelled.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]

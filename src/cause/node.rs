@@ -83,11 +83,6 @@ impl Node {
         node.parent = Some(parent);
         node
     }
-
-    // Whole values move in and out, so a panic elsewhere leaves no half-written one.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl State {
@@ -107,8 +102,9 @@ impl Drop for Node {
 }
 
 impl Cause {
+    // Whole values move in and out, so a panic elsewhere leaves no half-written one.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This cause, its parent, and so on.
