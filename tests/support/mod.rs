@@ -31,7 +31,6 @@ pub(crate) const END_OF_FILE: &str =
 pub(crate) const DROPPED: &str = "agent_to_client ended: unknown (dropped): \
                                   no cause was recorded: cancelled task or early return";
 pub(crate) const PANICKED: &str = "agent_to_client ended: unknown (panic): ended by a panic";
-pub(crate) const SHUTDOWN: &str = "agent_to_client ended by agent: server_shutdown";
 
 /// A record with the two fields that every line has.
 pub(crate) fn bare() -> Disconnect {
