@@ -1,24 +1,21 @@
 //! The two clocks, read when a connection opens and when it ends. The guard's page names them for each system.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The bare browser target has no clock, and asking for one panics there.
 const HAS_CLOCK: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
-/// Nanoseconds on the monotonic clock since this process first asked, never 0; 0 without a clock.
-pub(crate) fn now() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    if !HAS_CLOCK {
-        return 0;
-    }
-    let elapsed = START.get_or_init(Instant::now).elapsed();
-    elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos()) + 1 // overflows after 584 years
+/// The monotonic clock.
+pub(crate) fn now() -> Option<Instant> {
+    HAS_CLOCK.then(Instant::now)
 }
 
-/// Whole milliseconds between two readings; 0 if the second is the earlier.
-pub(crate) const fn milliseconds(from: u64, to: u64) -> u64 {
-    to.saturating_sub(from) / 1_000_000
+/// Whole milliseconds, at most `u64::MAX` (584 million years).
+#[allow(clippy::cast_possible_truncation)] // only what fits is cast
+pub(crate) const fn milliseconds(duration: Duration) -> u64 {
+    let milliseconds = duration.as_millis();
+    if milliseconds > u64::MAX as u128 { u64::MAX } else { milliseconds as u64 }
 }
 
 /// The order of all that causes learn. While it is held, none learns anything.
@@ -30,9 +27,9 @@ impl Order {
         Self(LATEST.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A reading of the clock that is later than all before it: it orders and measures at once.
-    pub(crate) fn stamp(&mut self) -> u64 {
-        *self.0 = now().max(*self.0 + 1);
+    /// A number that is greater than all before.
+    pub(crate) fn next(&mut self) -> u64 {
+        *self.0 += 1;
         *self.0
     }
 }
@@ -40,7 +37,7 @@ impl Order {
 /// Both clocks, read at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    pub(crate) monotonic: u64,
+    pub(crate) monotonic: Option<Instant>,
     /// Milliseconds since 1970; 0 without a clock.
     wall: i64,
 }
@@ -51,10 +48,10 @@ impl Moment {
     }
 
     /// How many milliseconds further the wall clock moved than the monotonic clock since `self`.
-    pub(crate) fn jump_until(self, later: Self) -> i64 {
-        let open = milliseconds(self.monotonic, later.monotonic);
+    pub(crate) fn jump_until(self, later: Self) -> Option<i64> {
+        let open = later.monotonic?.saturating_duration_since(self.monotonic?);
         let moved = later.wall.saturating_sub(self.wall);
-        moved.saturating_sub_unsigned(open)
+        Some(moved.saturating_sub_unsigned(milliseconds(open)))
     }
 }
 

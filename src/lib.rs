@@ -146,13 +146,13 @@ pub use guard::DisconnectGuard;
 pub use stream::TrackedStream;
 pub use vocabulary::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, ParseError, Trigger};
 
-// What macros expand to.
+// For the expansion of macros in crates that use another version of these, or none.
 #[cfg(feature = "slog")]
 #[doc(hidden)]
-pub use slog::__slog;
+pub use ::slog as __slog;
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
-pub use tracing::{__milliseconds, __tracing};
+pub use ::tracing as __tracing;
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, unix, feature = "slog"))]

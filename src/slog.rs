@@ -3,10 +3,6 @@
 //! Fields go out from the most specific to the most general, as the docs of [`KV`] ask; slog-term's
 //! `use_original_order` turns that round, so that a line reads from the layer to the detail.
 
-/// For the expansion of [`disconnect_log!`](crate::disconnect_log) in crates that use another version of
-/// `slog`, or none.
-#[doc(hidden)]
-pub use ::slog as __slog;
 use ::slog::{KV, Key, Record, Result, Serializer, Value};
 
 use crate::disconnect::take_apart;
@@ -27,37 +23,32 @@ impl KV for Disconnect {
             bytes_received bytes_sent clock_jump_ms);
 
         macro_rules! emit {
-            ($($key:ident: $emit:ident $value:expr;)*) => {$(
-                if let Some(value) = $value {
-                    serializer.$emit(Key::from(keys::$key), value)?;
-                }
-            )*};
+            ($($key:ident: $value:expr;)*) => {
+                $(if let Some(value) = &$value {
+                    Value::serialize(value, record, Key::from(keys::$key), serializer)?;
+                })*
+            };
         }
         emit! {
-            DISCONNECT_DETAIL: emit_str detail.as_ref().map(Escaped::as_str);
-            CLOCK_JUMP_MS: emit_i64 clock_jump_ms;
-            BYTES_SENT: emit_u64 bytes_sent;
-            BYTES_RECEIVED: emit_u64 bytes_received;
-            PEER_SILENCE_MS: emit_u64 peer_silence_ms;
-            CONNECTION_DURATION_MS: emit_u64 connection_duration_ms;
-            CONNECTION_METHOD: emit_str connection_method.map(ConnectionMethod::as_str);
-            EXIT_CODE: emit_i32 exit_code;
-            DISCONNECT_ORIGIN: emit_str origin.map(ConnectType::as_str);
-        }
-        if let Some(code) = code {
-            KV::serialize(&code, record, serializer)?;
-        }
-        emit! {
-            DISCONNECT_PEER: emit_str peer.map(Initiator::as_str);
-            DISCONNECT_TRIGGER: emit_str trigger.map(Trigger::as_str);
-            DISCONNECT_INITIATOR: emit_str initiator.map(Initiator::as_str);
+            DISCONNECT_DETAIL: detail.as_ref().map(Escaped::as_str);
+            CLOCK_JUMP_MS: clock_jump_ms;
+            BYTES_SENT: bytes_sent;
+            BYTES_RECEIVED: bytes_received;
+            PEER_SILENCE_MS: peer_silence_ms;
+            CONNECTION_DURATION_MS: connection_duration_ms;
+            CONNECTION_METHOD: connection_method;
+            EXIT_CODE: exit_code;
+            DISCONNECT_ORIGIN: origin;
+            DISCONNECT_CODE: code;
+            DISCONNECT_PEER: peer;
+            DISCONNECT_TRIGGER: trigger;
+            DISCONNECT_INITIATOR: initiator;
         }
         KV::serialize(&reason, record, serializer)?;
         KV::serialize(&connect_type, record, serializer)
     }
 }
 
-/// Writes the reason and `disconnect_expected`, so that no site can forget the second.
 impl KV for DisconnectReason {
     fn serialize(&self, _record: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
         serializer.emit_bool(Key::from(keys::DISCONNECT_EXPECTED), self.expected())?;

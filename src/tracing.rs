@@ -1,21 +1,7 @@
 //! tracing: the record's fields as an event.
 
-use std::time::Duration;
-
 use crate::Disconnect;
 use crate::disconnect::take_apart;
-
-/// For the expansion of [`disconnect_event!`](crate::disconnect_event) in crates that use another
-/// version of `tracing`, or none.
-#[doc(hidden)]
-pub use ::tracing as __tracing;
-
-/// A duration as the macro writes it.
-#[doc(hidden)]
-#[must_use]
-pub fn __milliseconds(duration: Option<Duration>) -> Option<u64> {
-    duration.and_then(|duration| duration.as_millis().try_into().ok())
-}
 
 /// A new field stops the build here, until the macro has it, which can only call getters.
 #[allow(unused_variables)]
@@ -55,49 +41,35 @@ const _: fn(&Disconnect) = |end| {
 #[macro_export]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 macro_rules! disconnect_event {
-    (name: $name:expr, $($rest:tt)+) => {
-        $crate::__disconnect_event!([name: $name,] $($rest)+)
-    };
-    ($($rest:tt)+) => {
-        $crate::__disconnect_event!([] $($rest)+)
-    };
-}
-
-/// Gathers the options, then expands to one event.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __disconnect_event {
-    ([$($options:tt)*] target: $target:expr, $($rest:tt)+) => {
-        $crate::__disconnect_event!([$($options)* target: $target,] $($rest)+)
-    };
-    ([$($options:tt)*] parent: $parent:expr, $($rest:tt)+) => {
-        $crate::__disconnect_event!([$($options)* parent: $parent,] $($rest)+)
-    };
     (
-        [$($options:tt)*] expected: $expected:expr, unexpected: $unexpected:expr,
+        @event [$($options:tt)*] expected: $expected:expr, unexpected: $unexpected:expr,
         inherited: $inherited:expr, $disconnect:expr $(, $($fields:tt)*)?
     ) => {{
         let end: &$crate::Disconnect = &$disconnect;
         if end.origin().is_some() {
-            $crate::__disconnect_event!([$($options)*] $inherited, end $(, $($fields)*)?);
+            $crate::disconnect_event!(@event [$($options)*] $inherited, end $(, $($fields)*)?);
         } else {
-            $crate::__disconnect_event!(
-                [$($options)*] expected: $expected, unexpected: $unexpected, end $(, $($fields)*)?
+            $crate::disconnect_event!(
+                @event [$($options)*] expected: $expected, unexpected: $unexpected, end $(, $($fields)*)?
             );
         }
     }};
     (
-        [$($options:tt)*] expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr
+        @event [$($options:tt)*] expected: $expected:expr, unexpected: $unexpected:expr, $disconnect:expr
         $(, $($fields:tt)*)?
     ) => {{
         let end: &$crate::Disconnect = &$disconnect;
         if end.expected() {
-            $crate::__disconnect_event!([$($options)*] $expected, end $(, $($fields)*)?);
+            $crate::disconnect_event!(@event [$($options)*] $expected, end $(, $($fields)*)?);
         } else {
-            $crate::__disconnect_event!([$($options)*] $unexpected, end $(, $($fields)*)?);
+            $crate::disconnect_event!(@event [$($options)*] $unexpected, end $(, $($fields)*)?);
         }
     }};
-    ([$($options:tt)*] $level:expr, $disconnect:expr $(, $($fields:tt)*)?) => {{
+    // `name:`, `target:`, `parent:`, as tracing takes them.
+    (@event [$($options:tt)*] $option:ident: $value:expr, $($rest:tt)+) => {
+        $crate::disconnect_event!(@event [$($options)* $option: $value,] $($rest)+)
+    };
+    (@event [$($options:tt)*] $level:expr, $disconnect:expr $(, $($fields:tt)*)?) => {{
         let end: &$crate::Disconnect = &$disconnect;
         $crate::__tracing::event!(
             $($options)*
@@ -113,12 +85,15 @@ macro_rules! __disconnect_event {
             disconnect_origin = end.origin().map(|origin| origin.as_str()),
             exit_code = end.exit_code(),
             connection_method = end.connection_method().map(|method| method.as_str()),
-            connection_duration_ms = $crate::__milliseconds(end.connection_duration()),
-            peer_silence_ms = $crate::__milliseconds(end.peer_silence()),
+            connection_duration_ms = end.connection_duration().map(|duration| duration.as_millis() as u64),
+            peer_silence_ms = end.peer_silence().map(|silence| silence.as_millis() as u64),
             bytes_received = end.bytes_received(),
             bytes_sent = end.bytes_sent(),
             clock_jump_ms = end.clock_jump(),
             $($($fields)*)?
         );
     }};
+    ($($rest:tt)+) => {
+        $crate::disconnect_event!(@event [] $($rest)+)
+    };
 }

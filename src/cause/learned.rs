@@ -1,6 +1,7 @@
 //! What a cause learned, and the one rule.
 
 use std::mem;
+use std::time::Instant;
 
 use super::Weight;
 use crate::disconnect::Facts;
@@ -21,7 +22,9 @@ pub(super) struct Learned {
 
 #[derive(Debug)]
 pub(super) struct Observation {
-    pub(super) stamp: u64,
+    /// Its place in the order of all that causes learn.
+    pub(super) number: u64,
+    pub(super) at: Option<Instant>,
     pub(super) weight: Weight,
     pub(super) end: Disconnect,
 }

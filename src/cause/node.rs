@@ -6,11 +6,12 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Instant;
 
 use super::learned::{Learned, Observation};
 use super::transport::Transport;
 use super::{Cause, Weight};
-use crate::clock::Order;
+use crate::clock::{self, Order};
 use crate::disconnect::Facts;
 use crate::panics::drop_quietly;
 use crate::{ConnectType, Disconnect, Evidence, Initiator};
@@ -139,7 +140,7 @@ impl Cause {
             return false;
         };
         let learned = state.learned.get_or_insert_default();
-        let is_kept = learned.learn(Observation { stamp: order.stamp(), weight, end });
+        let is_kept = learned.learn(Observation { number: order.next(), at: clock::now(), weight, end });
         let is_known = learned.first.is_some();
         let open = state.open.as_mut().filter(|_| is_known);
         let waiters = open.map(|open| mem::take(&mut open.waiters));
@@ -167,35 +168,26 @@ impl Cause {
     /// What the path learned, in the order of time, by the one rule. What a cause learned after one below it
     /// already knew is left out.
     ///
-    /// So of what counts, the topmost came first. It is the answer, unless it is `Transport`: that is refined
-    /// by the earliest `Peer` among the rest.
+    /// So on the way up, each that counts is older than all before it. The last is the answer, unless it is
+    /// `Transport`: that is refined by the last `Peer` before it.
     fn known_in(&self, _: &Order) -> Option<Found> {
-        type Candidate = (u64, Evidence, Found);
-        let (mut first, mut peer): (Option<Candidate>, Option<Candidate>) = (None, None);
+        let (mut first, mut peer): (Option<(u64, Option<Evidence>, Found)>, _) = (None, None);
         self.look(|state, place| {
             let Some(here) = state.learned.as_deref() else {
                 return;
             };
-            let known_below = first.as_ref().map_or(u64::MAX, |(stamp, ..)| *stamp);
-            for one in here.first.iter().chain(here.refined.as_deref()) {
-                let Some(evidence) = one.weight.evidence().filter(|_| one.stamp < known_below) else {
-                    return;
-                };
-                let found =
-                    || (one.stamp, evidence, place.found(one.end.clone(), here.facts, one.is_assumed()));
-                let is_before =
-                    |other: &Option<Candidate>| other.as_ref().is_none_or(|(stamp, ..)| one.stamp < *stamp);
-                if evidence == Evidence::Peer && is_before(&peer) {
-                    peer = Some(found());
-                }
-                if is_before(&first) {
-                    first = Some(found());
+            let known_below = first.as_ref().map_or(u64::MAX, |(number, ..)| *number);
+            let newest_first = here.refined.as_deref().into_iter().chain(&here.first);
+            for one in newest_first.filter(|one| one.number < known_below) {
+                let found = place.found(one.end.clone(), here.facts, one.is_assumed());
+                let before = first.replace((one.number, one.weight.evidence(), found));
+                if let Some((_, Some(Evidence::Peer), found)) = before {
+                    peer = Some(found);
                 }
             }
         });
         let (_, evidence, first) = first?;
-        let peer = peer.filter(|_| evidence == Evidence::Transport);
-        Some(peer.map_or(first, |(.., peer)| peer))
+        peer.filter(|_| evidence == Some(Evidence::Transport)).or(Some(first))
     }
 
     /// If nothing is known: the text of an error, what was presumed, an error that explains nothing new, a
@@ -206,7 +198,7 @@ impl Cause {
             let error = state.learned.as_ref().and_then(|learned| learned.weak.as_deref());
             let error = error.map(|one| {
                 let rank = if one.weight == Weight::Text { 0 } else { 2 };
-                ((rank, one.stamp), one.end.clone())
+                ((rank, one.number), one.end.clone())
             });
             let presumed = state.presumed(&mut tracked).map(|end| ((1, 0), end));
             let shut_down = state.shut_down().map(|end| ((3, 0), end));
@@ -217,11 +209,11 @@ impl Cause {
     }
 
     /// What this cause's own observations know beside the cause, and when it first knew that.
-    pub(crate) fn own_facts(&self) -> (Facts, Option<u64>) {
+    pub(crate) fn own_facts(&self) -> (Facts, Option<Instant>) {
         let state = self.lock();
         let learned = state.learned.as_deref();
         let facts = learned.map_or(Facts::NONE, |learned| learned.facts);
         let first = learned.and_then(|learned| learned.first.as_ref());
-        (facts.or(state.bytes()), first.map(|first| first.stamp))
+        (facts.or(state.bytes()), first.and_then(|first| first.at))
     }
 }

@@ -1,5 +1,7 @@
 //! What tracked streams show to their cause.
 
+use std::time::Instant;
+
 use super::Cause;
 use super::node::State;
 use crate::disconnect::Facts;
@@ -12,8 +14,8 @@ pub(crate) struct Transport {
     pub(crate) peer: Option<Initiator>,
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    /// When bytes last came, on [`clock::now`](crate::clock::now); 0 before the first.
-    pub(crate) heard: u64,
+    /// When bytes last came.
+    pub(crate) heard: Option<Instant>,
     pub(crate) incoming: Direction,
     pub(crate) outgoing: Direction,
     /// The stream was dropped or unwrapped.
@@ -148,12 +150,12 @@ impl Cause {
     }
 
     /// When the peer last sent anything, on the nearest transport of the path: the peer that is named, else that
-    /// of the first stream. 0 if it never did.
-    pub(crate) fn last_heard(&self, named: Option<Initiator>) -> Option<u64> {
+    /// of the first stream. `opened` if it never did.
+    pub(crate) fn last_heard(&self, named: Option<Initiator>, opened: Option<Instant>) -> Option<Instant> {
         self.path().find_map(|cause| {
             let state = cause.lock();
             let peer = named.or(state.transport.as_ref()?.peer);
-            state.of(peer).map(|one| one.heard).max()
+            state.of(peer).filter_map(|one| one.heard.or(opened)).max()
         })
     }
 }

@@ -98,18 +98,14 @@ macro_rules! close_codes {
                     &[$(concat!($protocol, ":<", stringify!($integer), ">")),*];
 
                 text.split_once(':')
-                    .filter(|(_, number)| table::is_canonical(number))
                     .and_then(|(protocol, number)| match protocol {
                         $($protocol => number.parse().map(Self::$variant).ok(),)*
                         _ => None,
                     })
+                    // Rust's integers also parse from `+11`, `011` and `-0`.
+                    .filter(|code| code.to_string() == text)
                     .ok_or_else(|| $crate::ParseError::new(Self::KEY, text, ACCEPTED))
             }
         }
     };
-}
-
-/// Whether `Display` could have written this number; Rust's integers also parse from `+11`, `011` and `-0`.
-pub(super) fn is_canonical(number: &str) -> bool {
-    matches!(number.as_bytes(), b"0" | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..])
 }

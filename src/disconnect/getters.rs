@@ -209,39 +209,26 @@ impl fmt::Display for Disconnect {
             exit_code connection_method connection_duration_ms peer_silence_ms
             bytes_received bytes_sent clock_jump_ms);
 
+        let in_brackets = [
+            trigger.map(|trigger| trigger.to_string()),
+            code.map(|code| code.to_string()),
+            peer.map(|peer| format!("peer {peer}")),
+            exit_code.map(|code| format!("exit code {code}")),
+            connection_method.map(|method| method.to_string()),
+            origin.map(|layer| format!("from {layer}")),
+            connection_duration_ms.map(|time| format!("open {time} ms")),
+            peer_silence_ms.map(|time| format!("peer silent {time} ms")),
+            bytes_received.map(|bytes| format!("received {bytes} B")),
+            bytes_sent.map(|bytes| format!("sent {bytes} B")),
+            clock_jump_ms.map(|time| format!("clock jumped {time} ms")),
+        ];
+        let in_brackets = in_brackets.into_iter().flatten().collect::<Vec<_>>().join(", ");
         write!(f, "{connect_type} ended")?;
-        if let Some(initiator) = initiator {
-            write!(f, " by {initiator}")?;
-        }
+        initiator.map_or(Ok(()), |initiator| write!(f, " by {initiator}"))?;
         write!(f, ": {reason}")?;
-
-        let mut separator = " (";
-        macro_rules! part {
-            ($part:ident, $($format:tt)+) => {
-                if let Some($part) = $part {
-                    f.write_str(std::mem::replace(&mut separator, ", "))?;
-                    write!(f, $($format)+)?;
-                }
-            };
+        if !in_brackets.is_empty() {
+            write!(f, " ({in_brackets})")?;
         }
-        part!(trigger, "{trigger}");
-        part!(code, "{code}");
-        part!(peer, "peer {peer}");
-        part!(exit_code, "exit code {exit_code}");
-        part!(connection_method, "{connection_method}");
-        part!(origin, "from {origin}");
-        part!(connection_duration_ms, "open {connection_duration_ms} ms");
-        part!(peer_silence_ms, "peer silent {peer_silence_ms} ms");
-        part!(bytes_received, "received {bytes_received} B");
-        part!(bytes_sent, "sent {bytes_sent} B");
-        part!(clock_jump_ms, "clock jumped {clock_jump_ms} ms");
-        if separator == ", " {
-            f.write_str(")")?;
-        }
-
-        if let Some(detail) = detail {
-            write!(f, ": {detail}")?;
-        }
-        Ok(())
+        detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Disconnect;
+use crate::clock::milliseconds;
 use crate::error::Finding;
 use crate::escaped::Escaped;
 use crate::{CloseCode, ConnectionMethod, DisconnectReason, Initiator, Trigger};
@@ -256,11 +257,4 @@ impl Disconnect {
         self.detail = Escaped::from_error(error);
         self.with_known_trigger(Finding::of(error).meaning().1)
     }
-}
-
-/// Whole milliseconds, at most `u64::MAX` (584 million years).
-#[allow(clippy::cast_possible_truncation)] // only what fits is cast
-const fn milliseconds(duration: Duration) -> u64 {
-    let milliseconds = duration.as_millis();
-    if milliseconds > u64::MAX as u128 { u64::MAX } else { milliseconds as u64 }
 }

@@ -1,10 +1,11 @@
 //! What the line holds.
 
 use std::thread;
+use std::time::Instant;
 
 use super::DisconnectGuard;
 use crate::cause::Found;
-use crate::clock::{self, Moment};
+use crate::clock::{Moment, milliseconds};
 use crate::disconnect::Facts;
 use crate::{Disconnect, DisconnectReason, Evidence, Trigger};
 
@@ -61,17 +62,16 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     fn fill_facts(&self, end: &mut Disconnect) {
         let closed = Moment::now();
         let (observed, first_knew) = self.cause.own_facts();
-        let ended = first_knew.unwrap_or(closed.monotonic);
-        let since = |from| (from > 0).then(|| clock::milliseconds(from, ended));
+        let ended = first_knew.or(closed.monotonic);
+        let since = |from: Option<Instant>| Some(milliseconds(ended?.saturating_duration_since(from?)));
         let open = since(self.opened.monotonic);
         // No silence is longer than the connection.
-        let heard = self.cause.last_heard(end.peer());
-        let silence = heard.and_then(|heard| since(heard).or(open).min(open));
+        let silence = since(self.cause.last_heard(end.peer(), self.opened.monotonic)).min(open);
         let jump = self.opened.jump_until(closed);
         let measured = Facts {
             connection_duration_ms: open,
             peer_silence_ms: silence,
-            clock_jump_ms: Some(jump).filter(|jump| jump.unsigned_abs() >= LEAST_CLOCK_JUMP_MS),
+            clock_jump_ms: jump.filter(|jump| jump.unsigned_abs() >= LEAST_CLOCK_JUMP_MS),
             ..Facts::NONE
         };
         end.facts = end.facts.or(observed).or(measured);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
 
 use super::go;
-use super::value::{TextVisitor, Value, ValueVisitor};
+use super::value::{Value, ValueVisitor};
 use crate::disconnect::Facts;
 use crate::escaped::Escaped;
 use crate::{Disconnect, DisconnectReason, Initiator, keys};
@@ -51,11 +51,11 @@ impl<'de> Values<'de> {
     pub(super) fn read<A: MapAccess<'de>>(mut map: A, depth: usize) -> Result<Value<'de>, A::Error> {
         let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth });
         let mut values = Box::<Self>::default();
-        while let Some(AnyKey(key)) = map.next_key()? {
-            match key {
-                None => drop(map.next_value::<IgnoredAny>()?),
-                Some(Key::ArbitraryNumber) => return Ok(next(&mut map)?.digits()),
-                Some(key) => values.0[key as usize] = next(&mut map)?,
+        while let Some(key) = map.next_key_seed(ValueVisitor { depth })? {
+            match key.some_text("a key")?.parse() {
+                Err(_) => drop(map.next_value::<IgnoredAny>()?),
+                Ok(Key::ArbitraryNumber) => return Ok(next(&mut map)?.digits()),
+                Ok(key) => values.0[key as usize] = next(&mut map)?,
             }
         }
         Ok(Value::Map(values))
@@ -170,14 +170,4 @@ enum Key {
     Fields,
     #[strum(serialize = "$serde_json::private::Number")]
     ArbitraryNumber,
-}
-
-/// A key of ours, or any other.
-struct AnyKey(Option<Key>);
-
-impl<'de> Deserialize<'de> for AnyKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = |text: &str| Ok(Self(text.parse().ok()));
-        deserializer.deserialize_identifier(TextVisitor("a key", read))
-    }
 }

@@ -34,6 +34,10 @@ impl<'de> Value<'de> {
         }
     }
 
+    pub(super) fn some_text<E: Error>(self, expected: &str) -> Result<Cow<'de, str>, E> {
+        self.text(expected)?.ok_or_else(|| Self::Absent.wrong(expected))
+    }
+
     pub(super) fn integer<T: TryFrom<i128>, E: Error>(self, expected: &str) -> Result<Option<T>, E> {
         match self {
             Self::Absent => Ok(None),
@@ -143,28 +147,14 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// Reads a text without owning it first.
-pub(super) struct TextVisitor<F>(pub(super) &'static str, pub(super) F);
-
-impl<T, F: FnOnce(&str) -> Result<T, ParseError>> Visitor<'_> for TextVisitor<F> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        (self.1)(text).map_err(E::custom)
-    }
-}
-
 macro_rules! read_as_text {
     ($($(#[$attribute:meta])* $name:ident, $expected:literal, $read:expr;)*) => {$(
         $(#[$attribute])*
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = deserializer.deserialize_str(ValueVisitor { depth: 0 })?.some_text($expected)?;
                 let read: fn(&str) -> Result<Self, ParseError> = $read;
-                deserializer.deserialize_str(TextVisitor($expected, read))
+                read(&text).map_err(D::Error::custom)
             }
         }
     )*};

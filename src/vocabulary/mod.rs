@@ -25,7 +25,7 @@ macro_rules! vocabulary {
         }
     ) => {
         $(#[$attribute])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString)]
         #[strum(parse_err_ty = crate::ParseError, parse_err_fn = Self::parse_error)]
         pub enum $name {
             $($(#[$variant_attribute])* #[strum(serialize = $word)] $variant,)*
@@ -79,11 +79,6 @@ macro_rules! vocabulary {
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
     };
 }
 use vocabulary;
