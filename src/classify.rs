@@ -132,7 +132,7 @@ fn with_error_of<T, E: Display + 'static>(result: &Result<T, E>, end: Disconnect
         return end.with_error(error);
     }
     let trigger = Finding::of_text(value).and_then(|finding| finding.meaning().1);
-    end.with_known_trigger(trigger).with_text(value)
+    Disconnect { trigger, ..end }.with_text(value)
 }
 
 /// Classifies closing a coordination from this side.

@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::error::Finding;
 use crate::{ConnectType, Disconnect, DisconnectReason};
@@ -16,7 +16,7 @@ use node::Node;
 
 pub use evidence::Evidence;
 pub(crate) use evidence::Weight;
-pub(crate) use node::{Found, State};
+pub(crate) use node::State;
 pub(crate) use transport::{Direction, Transport};
 
 /// The first true cause of one connection's end, shared by its tasks and inherited by what runs over it.
@@ -99,7 +99,7 @@ impl Cause {
     /// ```
     #[must_use]
     pub fn child(&self) -> Self {
-        Self(Arc::new(Node::over(self.clone())))
+        Self(Arc::new(Node { parent: Some(self.clone()), state: Mutex::default() }))
     }
 
     /// Records an observation, and returns whether it was kept.
@@ -185,7 +185,7 @@ impl Cause {
     /// ```
     #[must_use]
     pub fn get(&self) -> Option<Disconnect> {
-        Some(self.known()?.end)
+        Some(Disconnect { origin: None, ..self.known()?.end })
     }
 
     /// Sets what an end without a word means from now on.

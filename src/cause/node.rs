@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::iter;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -13,15 +12,15 @@ use super::transport::Transport;
 use super::{Cause, Weight};
 use crate::clock::{self, Order};
 use crate::disconnect::Facts;
-use crate::panics::drop_quietly;
+use crate::panics::quietly;
 use crate::{ConnectType, Disconnect, Evidence, Initiator};
 
 /// A node of the tree of causes.
 #[derive(Default)]
 pub(crate) struct Node {
     /// Set at birth.
-    parent: Option<Cause>,
-    state: Mutex<State>,
+    pub(super) parent: Option<Cause>,
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +54,6 @@ pub(crate) struct Open {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) end: Disconnect,
-    /// The layer of the line that reports it.
-    pub(crate) origin: Option<ConnectType>,
     /// Expected, and inherited or only assumed: a panic explains more.
     pub(crate) yields_to_panic: bool,
 }
@@ -70,19 +67,12 @@ struct Place {
 }
 
 impl Place {
-    /// A record that was found here, with the facts of this very cause and no other's.
-    fn found(self, mut end: Disconnect, facts: Facts, is_assumed: bool) -> Found {
-        end.facts = if self.is_inherited { Facts::NONE } else { end.facts.or(facts) };
+    /// A record that was found here, with the facts of this very cause and no other's, and the layer of the line that
+    /// reports it.
+    fn found(self, end: Disconnect, facts: Facts, is_assumed: bool) -> Found {
+        let facts = if self.is_inherited { Facts::NONE } else { end.facts.or(facts) };
         let yields_to_panic = end.expected() && (self.is_inherited || is_assumed);
-        Found { end, origin: self.origin, yields_to_panic }
-    }
-}
-
-impl Node {
-    pub(super) fn over(parent: Cause) -> Self {
-        let mut node = Self::default();
-        node.parent = Some(parent);
-        node
+        Found { end: Disconnect { origin: self.origin, facts, ..end }, yields_to_panic }
     }
 }
 
@@ -147,9 +137,7 @@ impl Cause {
         drop((state, order));
         // Not under a lock: wakers are not ours. One that panics keeps no other asleep.
         for (_, waker) in waiters.into_iter().flatten() {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                drop_quietly(panic);
-            }
+            quietly(|| waker.wake());
         }
         is_kept
     }
@@ -160,9 +148,9 @@ impl Cause {
     }
 
     /// What is known on the path, else the best of what is not.
-    pub(crate) fn known_or_weak(&self) -> Option<Found> {
+    pub(crate) fn known_or_weak(&self) -> Option<Disconnect> {
         let order = Order::hold();
-        self.known_in(&order).or_else(|| self.weak_in(&order))
+        Some(self.known_in(&order).or_else(|| self.weak_in(&order))?.end)
     }
 
     /// What the path learned, in the order of time, by the one rule. What a cause learned after one below it

@@ -234,11 +234,8 @@ impl Disconnect {
     }
 
     const fn meant_by(connect_type: ConnectType, side: Initiator, otherwise: DisconnectReason) -> Self {
-        let reason = match side {
-            Initiator::Client => DisconnectReason::ClientClosed,
-            Initiator::Agent | Initiator::Server | Initiator::Network | Initiator::Unknown => otherwise,
-        };
-        Self::of_side(connect_type, side, reason)
+        let is_client = matches!(side, Initiator::Client);
+        Self::of_side(connect_type, side, if is_client { DisconnectReason::ClientClosed } else { otherwise })
     }
 
     const fn of_side(connect_type: ConnectType, side: Initiator, reason: DisconnectReason) -> Self {

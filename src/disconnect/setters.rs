@@ -241,11 +241,6 @@ impl Disconnect {
         if matches!(initiator, Initiator::Unknown) { self } else { self.with_initiator(initiator) }
     }
 
-    pub(crate) const fn with_known_trigger(mut self, trigger: Option<Trigger>) -> Self {
-        self.trigger = trigger;
-        self
-    }
-
     /// Sets the text of a value as the detail, without ever holding more of it than fits.
     pub(crate) fn with_text(mut self, text: &dyn fmt::Display) -> Self {
         self.detail = Escaped::from_display(text);
@@ -253,8 +248,7 @@ impl Disconnect {
     }
 
     /// Sets the text of an error and its sources as the detail, and the trigger that they know.
-    pub(crate) fn with_error(mut self, error: &(dyn Error + 'static)) -> Self {
-        self.detail = Escaped::from_error(error);
-        self.with_known_trigger(Finding::of(error).meaning().1)
+    pub(crate) fn with_error(self, error: &(dyn Error + 'static)) -> Self {
+        Self { detail: Escaped::from_error(error), trigger: Finding::of(error).meaning().1, ..self }
     }
 }

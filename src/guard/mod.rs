@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use crate::clock::Moment;
-use crate::panics::drop_quietly;
+use crate::panics::quietly;
 use crate::{Cause, ConnectType, Disconnect, Evidence, Initiator, TrackedStream};
 
 mod line;
@@ -274,7 +274,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
         self.cause.record(Evidence::Local, disconnect);
         if let Err(panic) = self.emit() {
             if thread::panicking() {
-                drop_quietly(panic);
+                quietly(|| drop(panic));
             } else {
                 resume_unwind(panic);
             }
@@ -326,7 +326,7 @@ impl<F: FnOnce(Disconnect)> Drop for DisconnectGuard<F> {
     fn drop(&mut self) {
         // A destructor that panics while its thread unwinds would abort the process.
         if let Err(panic) = self.emit() {
-            drop_quietly(panic);
+            quietly(|| drop(panic));
         }
     }
 }

@@ -95,7 +95,9 @@ impl<'de> Values<'de> {
             peer_silence_ms: self.count(Key::PeerSilenceMs)?,
             bytes_received: self.count(Key::BytesReceived)?,
             bytes_sent: self.count(Key::BytesSent)?,
-            clock_jump_ms: self.take(Key::ClockJumpMs).integer("an integer of 64 bits")?,
+            clock_jump_ms: self
+                .take(Key::ClockJumpMs)
+                .integer("an integer of 64 bits", |jump| jump.try_into().ok())?,
         };
         let (meaning, go_trigger) = go::meaning(&reason);
         let word = reason.parse::<DisconnectReason>();
@@ -131,19 +133,14 @@ impl<'de> Values<'de> {
     }
 
     fn count<E: Error>(&mut self, key: Key) -> Result<Option<u64>, E> {
-        self.take(key).integer("a count of 64 bits")
+        self.take(key).integer("a count of 64 bits", |count| count.try_into().ok())
     }
 
     /// 32 bits, signed or not: Go writes the statuses of Windows without a sign.
     fn exit_code<E: Error>(&mut self) -> Result<Option<i32>, E> {
-        let value = self.take(Key::ExitCode);
-        match value {
-            Value::Integer(code) if code > i32::MAX.into() => {
-                let code: Option<u32> = value.integer("an exit code of 32 bits")?;
-                Ok(code.map(|code| i32::from_ne_bytes(code.to_ne_bytes())))
-            }
-            value => value.integer("an exit code of 32 bits"),
-        }
+        let unsigned = |code| Some(i32::from_ne_bytes(u32::try_from(code).ok()?.to_ne_bytes()));
+        let signed = |code: i128| code.try_into().ok().or_else(|| unsigned(code));
+        self.take(Key::ExitCode).integer("an exit code of 32 bits", signed)
     }
 }
 

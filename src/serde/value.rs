@@ -38,13 +38,14 @@ impl<'de> Value<'de> {
         self.text(expected)?.ok_or_else(|| Self::Absent.wrong(expected))
     }
 
-    pub(super) fn integer<T: TryFrom<i128>, E: Error>(self, expected: &str) -> Result<Option<T>, E> {
+    pub(super) fn integer<T, E: Error>(
+        self,
+        expected: &str,
+        convert: impl FnOnce(i128) -> Option<T>,
+    ) -> Result<Option<T>, E> {
         match self {
             Self::Absent => Ok(None),
-            Self::Integer(integer) => match integer.try_into() {
-                Ok(integer) => Ok(Some(integer)),
-                Err(_) => Err(Self::Integer(integer).wrong(expected)),
-            },
+            Self::Integer(integer) => convert(integer).map(Some).ok_or_else(|| self.wrong(expected)),
             other => Err(other.wrong(expected)),
         }
     }

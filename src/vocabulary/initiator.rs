@@ -45,16 +45,18 @@ impl Initiator {
     }
 
     /// The other side of a layer; [`Unknown`](Self::Unknown) for one that is not a side of it.
-    pub(crate) const fn peer(self, connect_type: ConnectType) -> Self {
-        use ConnectType::{AgentToClient, ClientToServer, ServerToAgent};
-        use Initiator::{Agent, Client, Network, Server, Unknown};
-        match (connect_type, self) {
-            (ServerToAgent, Agent) | (ClientToServer, Client) => Server,
-            (ServerToAgent, Server) | (AgentToClient, Client) => Agent,
-            (AgentToClient, Agent) | (ClientToServer, Server) => Client,
-            (ServerToAgent, Client | Network | Unknown)
-            | (AgentToClient, Server | Network | Unknown)
-            | (ClientToServer, Agent | Network | Unknown) => Unknown,
+    pub(crate) fn peer(self, connect_type: ConnectType) -> Self {
+        let (one, other) = match connect_type {
+            ConnectType::ServerToAgent => (Self::Server, Self::Agent),
+            ConnectType::AgentToClient => (Self::Agent, Self::Client),
+            ConnectType::ClientToServer => (Self::Client, Self::Server),
+        };
+        if self == one {
+            other
+        } else if self == other {
+            one
+        } else {
+            Self::Unknown
         }
     }
 }
