@@ -69,8 +69,8 @@ struct Place {
 impl Place {
     /// A record that was found here, with the facts of this very cause and no other's, and the layer of the line that
     /// reports it.
-    fn found(self, end: Disconnect, facts: Facts, is_assumed: bool) -> Found {
-        let facts = if self.is_inherited { Facts::NONE } else { end.facts.or(facts) };
+    fn found(self, end: Disconnect, is_assumed: bool) -> Found {
+        let facts = if self.is_inherited { Facts::NONE } else { end.facts };
         let yields_to_panic = end.expected() && (self.is_inherited || is_assumed);
         Found { end: Disconnect { origin: self.origin, facts, ..end }, yields_to_panic }
     }
@@ -167,7 +167,8 @@ impl Cause {
             let known_below = first.as_ref().map_or(u64::MAX, |(number, ..)| *number);
             let newest_first = here.refined.as_deref().into_iter().chain(&here.first);
             for one in newest_first.filter(|one| one.number < known_below) {
-                let found = place.found(one.end.clone(), here.facts, one.is_assumed());
+                let end = Disconnect { facts: here.facts, ..one.end.clone() };
+                let found = place.found(end, one.is_assumed());
                 let before = first.replace((one.number, one.weight.evidence(), found));
                 if let Some((_, Some(Evidence::Peer), found)) = before {
                     peer = Some(found);
@@ -191,7 +192,7 @@ impl Cause {
             let presumed = state.presumed(&mut tracked).map(|end| ((1, 0), end));
             let shut_down = state.shut_down().map(|end| ((3, 0), end));
             let here = [error, presumed, shut_down].into_iter().flatten();
-            weak.extend(here.map(|(rank, end)| (rank, place.found(end, Facts::NONE, false))));
+            weak.extend(here.map(|(rank, end)| (rank, place.found(end, false))));
         });
         weak.into_iter().min_by_key(|(rank, _)| *rank).map(|(_, found)| found)
     }
