@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Cause;
 use super::node::State;
 use crate::disconnect::Facts;
-use crate::{Disconnect, DisconnectReason, Initiator, Trigger};
+use crate::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
 
 /// One tracked stream. Streams of one peer may be handles of one socket.
 #[derive(Debug, Default)]
@@ -79,6 +79,13 @@ impl State {
 
     pub(crate) fn is_shut_down(&self, place: usize) -> bool {
         self.transports().nth(place).is_some_and(|one| self.has_ended(one, |one| one.outgoing))
+    }
+
+    /// This side has shut a stream down. After a peer's half close, it only passes that on.
+    pub(crate) fn note_shut_down(&mut self, place: usize, layer: ConnectType) {
+        if !self.has_stopped(place) && self.open().half_closed.is_none() {
+            self.open().shut_down.get_or_insert(layer);
+        }
     }
 
     /// Whether bytes may still come in on one, and go out on one.

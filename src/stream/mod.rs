@@ -25,8 +25,9 @@ use observer::{EndOfFile, Observer};
 /// | a shutdown by this side (tokio), before any peer stopped | nothing; a guard that knows nothing better logs `graceful` by this side |
 /// | a drop | nothing |
 ///
-/// A shutdown by this side counts from its beginning; after it, the peer's end of file only answers it. After a
-/// stream's own end of file, its own `reset` or `broken_pipe` is nothing new.
+/// Once this side has begun a shutdown, the peer's end of file only answers it; a shutdown that neither returned nor was
+/// answered, since the peer takes no bytes any more, explains nothing. After a stream's own end of file, its own `reset`
+/// or `broken_pipe` is nothing new.
 ///
 /// # Streams of one peer
 ///

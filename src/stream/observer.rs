@@ -80,17 +80,10 @@ impl Observer {
         }
     }
 
-    /// A shutdown begins. It counts from here, since another handle may read the answer before it returns.
+    /// A shutdown begins. From here on it can be answered, since another handle may read the answer before it returns.
     #[cfg(feature = "tokio")]
     pub(super) fn shuts_down(&self) {
-        let mut state = self.cause.lock();
-        let has_stopped = state.has_stopped(self.place);
-        state.transport(self.place).outgoing = Direction::Ended;
-        let open = state.open();
-        // After a peer's half close, it only passes that on.
-        if !has_stopped && open.half_closed.is_none() {
-            open.shut_down.get_or_insert(self.connect_type);
-        }
+        self.note(|transport| transport.outgoing = Direction::Ended);
     }
 
     #[cfg(feature = "tokio")]
@@ -98,19 +91,22 @@ impl Observer {
         match result {
             // Newer versions of tokio take a `NotConnected` for a shutdown themselves.
             Err(error) if error.kind() != ErrorKind::NotConnected => self.failed("shutdown", error),
-            Ok(()) | Err(_) => {}
+            Ok(()) | Err(_) => self.cause.lock().note_shut_down(self.place, self.connect_type),
         }
     }
 
     #[cold]
     fn stopped(&self) {
         self.cause.observe(|state| {
-            // Else it answers the shutdown of this side.
-            let is_first = !state.is_shut_down(self.place);
+            // It answers the shutdown of this side.
+            let is_answer = state.is_shut_down(self.place);
+            if is_answer {
+                state.note_shut_down(self.place, self.connect_type);
+            }
             let transport = state.transport(self.place);
             transport.incoming = Direction::Ended;
             let peer = transport.peer;
-            if is_first { self.end_of_file(state, peer) } else { None }
+            if is_answer { None } else { self.end_of_file(state, peer) }
         });
     }
 

@@ -132,15 +132,19 @@ fn an_end_is_the_first_of_a_stream_unless_it_was_assumed_and_refuted() {
     let client = " by client: client_closed (end_of_file, peer client)";
     let network = " by network: network_error (end_of_file, peer client)";
     let graceful = " by agent: graceful";
+    let dropped = ": unknown (dropped): no cause was recorded: cancelled task or early return";
     let garbage = ": protocol_error (end_of_file, peer client): read failed: invalid data";
     let cut = format!("{network}: read failed: unexpected end of file");
-    let rows: [(Meaning, &[Answer], &[Call], &str); 14] = [
+    let rows: [(Meaning, &[Answer], &[Call], &str); 16] = [
         (half, &[Bytes(0), RESET], read_twice, client),
         (half, &[Bytes(0), Error(ErrorKind::BrokenPipe)], &[Reads(1), Writes(1)], client),
         (half, &[Bytes(0), Bytes(0)], &[Reads(1), Shutdown], client),
         (half, &[Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], graceful),
-        // A shutdown counts from its beginning; an end of file answers it, unless something was written after it.
+        // A shutdown that was cancelled, since the peer takes no bytes any more, is no end in good order.
+        (plain, &[Wait], &[Shutdown], dropped),
+        (plain, &[Bytes(0)], &[Shutdown], graceful),
+        // It can be answered from its beginning; an end of file does that, unless something was written after it.
         (plain, &[Wait, Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[UNCONNECTED, Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[Bytes(0), Bytes(1), Bytes(0)], &[Shutdown, Writes(1), Reads(1)], network),
