@@ -142,15 +142,15 @@ impl Finding {
     /// What an error weighs in a cause: whether a stream that is tracked there would have seen it itself
     /// makes the difference.
     pub(crate) fn weight(self, is_tracked: bool) -> Weight {
-        // On Windows `TimedOut` may be a blocking socket's own timeout, which a stream passes over.
-        let is_passed_over = |trigger| cfg!(windows) && trigger == Trigger::TimedOut;
+        use Trigger::{BrokenPipe, EndOfFile, Reset};
         match self {
             Self::Nothing => Weight::Text,
             Self::Truncated => Weight::Refuting(Evidence::Transport),
             Self::Malformed => Weight::Refuting(Evidence::Local),
             Self::Panicked => Weight::Known(Evidence::Local),
             Self::NotConnected | Self::Interrupted | Self::Cancelled => Weight::NothingNew,
-            Self::Transport(trigger) if is_tracked && !is_passed_over(trigger) => Weight::NothingNew,
+            // Any other is known if a stream saw it, else another socket's: a dial that was refused.
+            Self::Transport(EndOfFile | Reset | BrokenPipe) if is_tracked => Weight::NothingNew,
             Self::Deadline | Self::Transport(_) => Weight::Known(Evidence::Transport),
         }
     }

@@ -205,7 +205,7 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// |---|---|
     /// | `network_error` | [`Transport`](Evidence::Transport) |
     /// | `protocol_error`, a task that panicked | [`Local`](Evidence::Local) |
-    /// | a failure of the transport that a tracked stream of this cause would have seen itself, `NotConnected`, `Interrupted`, a task that was cancelled | better than no word at all |
+    /// | a reset, a broken pipe or a library's `ConnectionAborted` that a tracked stream of this cause would have seen itself, `NotConnected`, `Interrupted`, a task that was cancelled | better than no word at all |
     /// | one that explains nothing | the same, and its text comes before what was presumed |
     ///
     /// An error that shows missing or wrong bytes also [corrects](Cause#an-end-of-file-is-an-assumption) an end that

@@ -31,6 +31,7 @@ fn happens(word: &str, layer: ConnectType, cause: &Cause) {
         "device error" => cause.record_error(layer, &io::Error::other("device gone")),
         "other error" => cause.record_error(layer, &io::Error::other("another one")),
         "reset error" => error(ErrorKind::ConnectionReset),
+        "refused error" => error(ErrorKind::ConnectionRefused),
         "cut error" => error(ErrorKind::UnexpectedEof),
         "timer error" => error(ErrorKind::TimedOut),
         "bytes error" => error(ErrorKind::InvalidData),
@@ -79,8 +80,9 @@ fn the_first_step_that_knows_something_decides() {
         ("reset error, announced", ": rejected"),
         ("unconnected error, announced", ": rejected"),
         ("bytes error, announced", ": protocol_error: invalid data"),
-        // A tracked stream sees a transport's error itself, but no truncation and no deadline.
+        // A tracked stream sees a transport's error itself, but no truncation, no deadline and no dial of another one.
         ("half close, reset error", " by client: client_closed (end_of_file, peer client)"),
+        ("half close, refused error", " by network: network_error (refused): connection refused"),
         ("half close, cut error", " by network: network_error (end_of_file): unexpected end of file"),
         ("half close, timer error", " by network: network_error (deadline): timed out"),
         // A FIN is the answer of a peer that was asked to leave.
