@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::{task::JoinError, time::error::Elapsed};
 
 use crate::cause::Weight;
-use crate::escaped::Escaped;
+use crate::escaped::printed;
 use crate::{DisconnectReason, Evidence, Trigger};
 
 /// An error and its sources, from the outside in.
@@ -192,8 +192,8 @@ fn system_code(error: &(dyn Error + 'static)) -> Option<i32> {
 
 /// The code in a text that ends as the standard library ends that of a system's error.
 fn code_in_text(text: &dyn Display) -> Option<i32> {
-    let text = Escaped::from_display(text)?;
-    let (_, code) = text.as_str().strip_suffix(')')?.rsplit_once("(os error ")?;
+    let text = printed(text);
+    let (_, code) = text.trim_end().strip_suffix(')')?.rsplit_once("(os error ")?;
     code.parse().ok()
 }
 

@@ -75,6 +75,11 @@ impl fmt::Display for Escaped {
     }
 }
 
+/// The text that a value prints, as it is, and as far as it is taken.
+pub(crate) fn printed(value: &dyn fmt::Display) -> String {
+    Printed::of(value).text
+}
+
 /// What a value prints, as far as it is taken.
 #[derive(Default)]
 struct Printed {

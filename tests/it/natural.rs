@@ -381,7 +381,10 @@ fn errors_that_libraries_wrap_or_print_are_read() {
     };
     let network = |trigger| (DisconnectReason::NetworkError, Some(trigger));
     let os = io::Error::from_raw_os_error;
-    let rows: [(io::Error, Trigger); 3] = [
+    // Longer than a detail may be.
+    let url = "https://example.com/".repeat(20);
+    let rows: [(io::Error, Trigger); 4] = [
+        (io::Error::other(format!("GET {url}: {}", os(111))), Trigger::Refused),
         (io::Error::new(ErrorKind::TimedOut, os(110)), Trigger::TimedOut),
         (io::Error::new(ErrorKind::TimedOut, os(110).to_string()), Trigger::TimedOut),
         (io::Error::other("redis: Connection reset by peer (os error 104)"), Trigger::Reset),
