@@ -91,11 +91,12 @@ impl Observation {
                 Weight::Text => self.weight == Weight::Goodbye,
                 Weight::NothingNew | Weight::Known(_) | Weight::Presumed | Weight::Goodbye => false,
             };
-        let is_of_this_peer = other.end.peer.is_none() || other.end.peer == self.end.peer;
+        let peer = other.end.peer.or(self.end.peer);
+        let is_of_this_peer = self.end.peer.is_none() || self.end.peer == peer;
         if is_refuted && is_of_this_peer {
             let assumed = mem::replace(&mut self.end, other.end.clone());
             self.end.trigger = self.end.trigger.or(assumed.trigger);
-            self.end.peer = assumed.peer;
+            self.end.peer = peer;
         }
         is_refuted && is_of_this_peer
     }

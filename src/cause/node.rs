@@ -80,6 +80,12 @@ impl State {
     pub(crate) fn open(&mut self) -> &mut Open {
         self.open.get_or_insert_default()
     }
+
+    /// Whether the end is known, and no stream of this peer showed it.
+    pub(crate) fn was_ended_beside(&self, peer: Option<Initiator>) -> bool {
+        let learned = self.learned.as_ref();
+        learned.and_then(|learned| learned.first.as_ref()).is_some_and(|first| first.end.peer != peer)
+    }
 }
 
 impl Drop for Node {

@@ -146,6 +146,10 @@ impl Observer {
         let failure = failure.with_text(&format_args!("{operation} failed: {error}"));
         self.cause.observe(|state| {
             let peer = state.transport(self.place).peer;
+            if state.was_ended_beside(peer) {
+                // What a stream meets corrects nothing that one of another peer assumed.
+                return None;
+            }
             let mut end = (weight, failure);
             if matches!(trigger, Some(Trigger::Reset | Trigger::BrokenPipe)) {
                 if state.has_stopped(self.place) {

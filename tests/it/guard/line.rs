@@ -40,6 +40,7 @@ fn happens(word: &str, layer: ConnectType, cause: &Cause) {
         "child's bytes error" => happens("bytes error", layer, &cause.child()),
         "goodbye" => ends(stream(Initiator::Client).with_goodbye()),
         "half close" => ends(stream(Initiator::Client).with_half_close()),
+        "goodbye of nobody's stream" => ends(stream(Initiator::Unknown).with_goodbye()),
         "end of nobody's stream" => ends(stream(Initiator::Unknown)),
         _ => panic!("{word}"),
     }
@@ -218,6 +219,13 @@ fn a_correction_is_seen_below_and_refined_by_a_word_of_the_peer() {
     assert!(!cause.record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
     assert!(cause.record(Peer, end(WorkspaceStopped)));
     assert_eq!(known(&child).as_deref(), Some("agent_to_client ended: workspace_stopped"));
+    // Of a stream whose peer was not known, a site may have learned it.
+    let cause = Cause::default();
+    happens("goodbye of nobody's stream", AgentToClient, &cause);
+    let broke = Disconnect::protocol_error(AgentToClient, Initiator::Client);
+    assert!(cause.record(Local, broke.with_peer(Initiator::Client)));
+    let broke = "agent_to_client ended by client: protocol_error (end_of_file, peer client)";
+    assert_eq!(known(&cause).as_deref(), Some(broke));
     // What the peer announced is no assumption.
     let guard = Lines::default().guard();
     goodbye(&guard);

@@ -90,11 +90,13 @@ fn a_layer_over_a_tracked_transport_corrects_it_adds_no_bytes_and_corrects_no_ot
         words(&end).starts_with("agent_to_client ended by network: network_error (end_of_file, peer client)")
     );
     assert_eq!(end.bytes_received(), Some(5));
-    let upstreams = line(|guard| {
-        let mut stream = track(&guard, io::empty()).with_goodbye();
-        assert_eq!(Read::read(&mut stream, &mut [0]).expect("the end"), 0);
-        let mut upstream = guard.track(WithNotify(io::empty()), Initiator::Server);
-        upstream.read(&mut [0]).expect_err("cut");
-    });
-    assert_eq!(upstreams, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
+    for peer in [Initiator::Server, Initiator::Unknown] {
+        let upstreams = line(|guard| {
+            let mut stream = track(&guard, io::empty()).with_goodbye();
+            assert_eq!(Read::read(&mut stream, &mut [0]).expect("the end"), 0);
+            let mut upstream = guard.track(WithNotify(io::empty()), peer);
+            upstream.read(&mut [0]).expect_err("cut");
+        });
+        assert_eq!(upstreams, "agent_to_client ended by client: client_closed (end_of_file, peer client)");
+    }
 }
