@@ -56,8 +56,8 @@ pub(crate) use transport::{Direction, Transport};
 ///
 /// Nothing else corrects. The correction takes the place, the time and the evidence of what was assumed.
 ///
-/// A clone is another handle to the same cause. A cause is one small allocation, and recording takes one lock
-/// that no user code runs under. A thread that panics does not poison it.
+/// A clone is another handle to the same cause. A cause is one small allocation. Recording takes its lock and one that
+/// orders all records of the process; no user code runs under them, and a thread that panics poisons neither.
 ///
 /// # Examples
 ///

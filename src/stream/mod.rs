@@ -34,8 +34,9 @@ use observer::{EndOfFile, Observer};
 /// Streams of one cause with the same peer may be handles of one socket: the halves of `into_split`, a `try_clone`,
 /// TLS over a tracked transport. One that was never read has stopped when another of its peer has, and one that was
 /// never written is shut down when another is; a second upstream of the same kind, read and written, stands for
-/// itself. Track every handle: what goes past the wrapper is not seen. The bytes of the line are, in each direction,
-/// those of the first stream of the first peer that moved any, and of a later one after that was dropped or unwrapped.
+/// itself. Track every handle: what goes past the wrapper is not seen, such as the FIN that tokio's `OwnedWriteHalf` sends
+/// when it is dropped; shut it down first. The bytes of the line are, in each direction, those of the first stream of the
+/// first peer that moved any, and of a later one after that was dropped or unwrapped.
 ///
 /// # Limits
 ///
@@ -123,7 +124,8 @@ impl<S, G> TrackedStream<S, G> {
     /// A program that ends at the first FIN takes [`with_goodbye`](Self::with_goodbye) instead.
     ///
     /// It shows that the peer stopped first. A guard that knows nothing better logs that, once nothing flows any
-    /// more: every stream of the cause that was read has stopped, or this side has shut all of them down.
+    /// more: every stream of the cause that was read has stopped, this side has shut all of them down, or one that had
+    /// stopped was then reset.
     ///
     /// # Examples
     ///
