@@ -60,8 +60,9 @@ impl State {
     }
 
     /// The stream that [`Cause::track`] gave this place.
-    pub(crate) fn transport(&mut self, place: usize) -> &mut Transport {
-        let more = self.open.as_mut().and_then(|open| open.more_transports.get_mut(place.checked_sub(1)?));
+    pub(crate) fn transport(&mut self, place: u32) -> &mut Transport {
+        let more =
+            self.open.as_mut().and_then(|open| open.more_transports.get_mut(place.checked_sub(1)? as usize));
         more.unwrap_or_else(|| self.transport.get_or_insert_default())
     }
 
@@ -73,16 +74,16 @@ impl State {
         }
     }
 
-    pub(crate) fn has_stopped(&self, place: usize) -> bool {
-        self.transports().nth(place).is_some_and(|one| self.has_ended(one, |one| one.incoming))
+    pub(crate) fn has_stopped(&self, place: u32) -> bool {
+        self.transports().nth(place as usize).is_some_and(|one| self.has_ended(one, |one| one.incoming))
     }
 
-    pub(crate) fn is_shut_down(&self, place: usize) -> bool {
-        self.transports().nth(place).is_some_and(|one| self.has_ended(one, |one| one.outgoing))
+    pub(crate) fn is_shut_down(&self, place: u32) -> bool {
+        self.transports().nth(place as usize).is_some_and(|one| self.has_ended(one, |one| one.outgoing))
     }
 
     /// This side has shut a stream down. After a peer's half close, it only passes that on.
-    pub(crate) fn note_shut_down(&mut self, place: usize, layer: ConnectType) {
+    pub(crate) fn note_shut_down(&mut self, place: u32, layer: ConnectType) {
         if !self.has_stopped(place) && self.open().half_closed.is_none() {
             self.open().shut_down.get_or_insert(layer);
         }
@@ -143,10 +144,11 @@ impl State {
 
 impl Cause {
     /// Makes a place for a stream. One of the same peer that is gone makes room: the later stream goes on counting.
-    pub(crate) fn track(&self, peer: Option<Initiator>) -> usize {
+    pub(crate) fn track(&self, peer: Option<Initiator>) -> u32 {
         let mut state = self.lock();
-        let free = state.transports().position(|one| one.peer == peer && one.is_gone);
-        let place = free.unwrap_or_else(|| state.transports().count());
+        let is_free = |one: &Transport| one.peer == peer && one.is_gone;
+        let free = (0..).zip(state.transports()).find_map(|(place, one)| is_free(one).then_some(place));
+        let place = free.unwrap_or_else(|| state.transports().fold(0, |count, _| count + 1));
         if place > 0 && free.is_none() {
             state.open().more_transports.push(Transport::default());
         }

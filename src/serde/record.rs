@@ -34,9 +34,10 @@ use crate::{Disconnect, DisconnectReason, Initiator, keys};
 /// A missing or unknown connect type, a missing reason, a value of the wrong type.
 impl<'de> Deserialize<'de> for Disconnect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match (ValueVisitor { depth: 0 }).deserialize(deserializer)? {
+        let expected = "a map with the fields of a disconnect";
+        match (ValueVisitor { depth: 0, expected }).deserialize(deserializer)? {
             Value::Map(values) => values.record_or_nested(),
-            other => Err(other.wrong("a map with the fields of a disconnect")),
+            other => Err(other.wrong(expected)),
         }
     }
 }
@@ -49,9 +50,9 @@ impl<'de> Values<'de> {
     /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
     /// crate of a program turns it on for all.
     pub(super) fn read<A: MapAccess<'de>>(mut map: A, depth: usize) -> Result<Value<'de>, A::Error> {
-        let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth });
+        let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth, expected: "a value" });
         let mut values = Box::<Self>::default();
-        while let Some(key) = map.next_key_seed(ValueVisitor { depth })? {
+        while let Some(key) = map.next_key_seed(ValueVisitor { depth, expected: "a key" })? {
             match key.some_text("a key")?.parse() {
                 Err(_) => drop(map.next_value::<IgnoredAny>()?),
                 Ok(Key::ArbitraryNumber) => return Ok(next(&mut map)?.digits()),

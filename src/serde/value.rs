@@ -76,9 +76,10 @@ impl<'de> Value<'de> {
     }
 }
 
-/// Reads a value that stands in so many maps.
+/// Reads a value that stands in so many maps, and shows what it should be.
 pub(super) struct ValueVisitor {
     pub(super) depth: usize,
+    pub(super) expected: &'static str,
 }
 
 impl<'de> DeserializeSeed<'de> for ValueVisitor {
@@ -102,7 +103,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
+        f.write_str(self.expected)
     }
 
     values! {
@@ -153,7 +154,8 @@ macro_rules! read_as_text {
         $(#[$attribute])*
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = deserializer.deserialize_str(ValueVisitor { depth: 0 })?.some_text($expected)?;
+                let word = ValueVisitor { depth: 0, expected: $expected };
+                let text = deserializer.deserialize_str(word)?.some_text($expected)?;
                 let read: fn(&str) -> Result<Self, ParseError> = $read;
                 read(&text).map_err(D::Error::custom)
             }

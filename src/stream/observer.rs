@@ -10,7 +10,7 @@ use crate::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiato
 pub(super) struct Observer {
     pub(super) cause: Cause,
     /// This stream's place in its cause.
-    place: usize,
+    place: u32,
     connect_type: ConnectType,
     pub(super) end_of_file: EndOfFile,
     is_read: bool,

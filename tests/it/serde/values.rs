@@ -1,6 +1,11 @@
 //! One value of a record: what is read, and what it reads as.
 
-use disconnect_attribution::{CloseCode, ConnectionMethod, DisconnectReason, Initiator, Trigger};
+use std::fmt::Debug;
+
+use disconnect_attribution::{
+    CloseCode, ConnectType, ConnectionMethod, DisconnectReason, Initiator, Trigger,
+};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::lines::values;
@@ -129,5 +134,20 @@ fn any_other_value_under_a_key_of_texts_is_refused() {
             let error = refused(&line_with(key, &value));
             assert_eq!(error, format!("invalid type: {found}, expected a text"), "{key}");
         }
+    }
+}
+
+#[test]
+fn any_other_value_in_the_place_of_a_word_is_refused_by_name() {
+    fn refused<T: DeserializeOwned + Debug>(value: &Value) -> String {
+        serde_json::from_value::<T>(value.clone()).expect_err("refused").to_string()
+    }
+
+    for (value, found) in [(json!(7), "integer `7`"), (json!(null), "null"), (json!([]), "sequence")] {
+        assert_eq!(refused::<CloseCode>(&value), format!("invalid type: {found}, expected a close code"));
+        assert_eq!(refused::<ConnectType>(&value), format!("invalid type: {found}, expected a connect type"));
+        assert_eq!(refused::<Trigger>(&value), format!("invalid type: {found}, expected a trigger"));
+        assert_eq!(refused::<Initiator>(&value), format!("invalid type: {found}, expected a text"));
+        assert_eq!(refused::<DisconnectReason>(&value), format!("invalid type: {found}, expected a text"));
     }
 }
