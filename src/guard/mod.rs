@@ -300,7 +300,8 @@ impl<F: FnOnce(Disconnect)> DisconnectGuard<F> {
     /// # Ok::<(), io::Error>(())
     /// ```
     pub fn finish(mut self) -> Disconnect {
-        self.emit = None;
+        let emit = self.emit.take();
+        quietly(|| drop(emit));
         self.line()
     }
 

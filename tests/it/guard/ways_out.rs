@@ -73,6 +73,20 @@ fn a_panic_in_close_is_the_callers_unless_the_caller_unwinds() {
     assert_eq!(emitted.load(Ordering::Relaxed), 1);
 }
 
+/// What a closure owns may panic when it is dropped; in a thread that unwinds already, that would be an abort.
+#[test]
+fn a_panic_of_what_the_closure_owns_is_contained_in_finish() {
+    struct Fails;
+    impl Drop for Fails {
+        fn drop(&mut self) {
+            panic!("of what the closure owns");
+        }
+    }
+    let owned = Fails;
+    let guard = DisconnectGuard::new(ConnectType::AgentToClient, |_| drop(owned));
+    assert_eq!(words(&guard.finish()), DROPPED);
+}
+
 /// A connection that a destructor opens and closes while its thread unwinds did not panic itself.
 #[test]
 fn a_guard_made_while_unwinding_does_not_blame_that_panic() {
