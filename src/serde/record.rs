@@ -100,8 +100,8 @@ impl<'de> Values<'de> {
                 .take(Key::ClockJumpMs)
                 .integer("an integer of 64 bits", |jump| jump.try_into().ok())?,
         };
-        let (meaning, go_trigger) = go::meaning(&reason);
         let word = reason.parse::<DisconnectReason>();
+        let (meaning, go_trigger) = word.clone().map_or_else(|_| go::meaning(&reason), |word| (word, None));
         let known_code = code.as_deref().and_then(|code| code.parse().ok());
         // What stands in the place of a word that is not known becomes the detail.
         let reason_text = word.is_err().then_some(reason);
@@ -109,9 +109,9 @@ impl<'de> Values<'de> {
         let detail = [detail, reason_text, code_text].into_iter().flatten();
         Ok(Disconnect {
             connect_type: connect_type.parse().map_err(E::custom)?,
-            reason: word.clone().unwrap_or(meaning),
+            reason: meaning,
             initiator: self.word_or_default(Key::DisconnectInitiator)?,
-            trigger: self.word(Key::DisconnectTrigger)?.or(go_trigger.filter(|_| word.is_err())),
+            trigger: self.word(Key::DisconnectTrigger)?.or(go_trigger),
             peer: self.word(Key::DisconnectPeer)?.filter(|peer: &Initiator| peer.is_side()),
             code: known_code,
             origin: self.word(Key::DisconnectOrigin)?,

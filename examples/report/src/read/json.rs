@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::quote::quoted;
 use super::value::Value;
@@ -45,7 +45,7 @@ impl<'a> Parser<'a> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
             b'{' if depth < DEEPEST => {
-                let mut map = Vec::with_capacity(12);
+                let mut map = Vec::with_capacity(24);
                 self.items(b'}', |parser| {
                     let key = parser.string()?;
                     let value = parser.take(b':').then(|| parser.value(depth + 1))??;
@@ -80,8 +80,14 @@ impl<'a> Parser<'a> {
 
     fn string(&mut self) -> Option<Cow<'a, str>> {
         self.peek().filter(|first| *first == b'"')?;
+        let rest = &self.text[self.at + 1..];
+        let end = memchr2(b'"', b'\\', rest.as_bytes())?;
+        if rest.as_bytes()[end] == b'"' {
+            self.at += end + 2;
+            return Some(Cow::Borrowed(&rest[..end]));
+        }
         let (text, length) = quoted(&self.text[self.at..])?;
-        if matches!(text, Cow::Owned(_)) && !has_escapes_of_json(&self.text[self.at + 1..][..length - 2]) {
+        if !has_escapes_of_json(&rest[..length - 2]) {
             return None;
         }
         self.at += length;

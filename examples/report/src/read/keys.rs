@@ -3,24 +3,25 @@
 use aho_corasick::packed::Searcher;
 use disconnect_attribution::keys;
 
-/// Every key of a record, `disconnect_expected` left out: it follows from the reason.
-pub(super) const ALL: [&str; 15] = [
-    keys::CONNECT_TYPE,
-    keys::DISCONNECT_REASON,
-    keys::DISCONNECT_INITIATOR,
-    keys::DISCONNECT_TRIGGER,
-    keys::DISCONNECT_PEER,
-    keys::DISCONNECT_CODE,
-    keys::DISCONNECT_DETAIL,
-    keys::DISCONNECT_ORIGIN,
-    keys::EXIT_CODE,
-    keys::CONNECTION_METHOD,
-    keys::CONNECTION_DURATION_MS,
-    keys::PEER_SILENCE_MS,
-    keys::BYTES_RECEIVED,
-    keys::BYTES_SENT,
-    keys::CLOCK_JUMP_MS,
-];
+macro_rules! keys_of_a_record {
+    ($($key:ident)*) => {
+        /// Every key of a record, `disconnect_expected` left out: it follows from the reason.
+        pub(super) const ALL: [&str; 15] = [$(keys::$key),*];
+
+        /// The key that is spelled as loggers do.
+        pub(super) fn exactly(written: &str) -> Option<&'static str> {
+            match written {
+                $(keys::$key => Some(keys::$key),)*
+                _ => None,
+            }
+        }
+    };
+}
+keys_of_a_record!(
+    CONNECT_TYPE DISCONNECT_REASON DISCONNECT_INITIATOR DISCONNECT_TRIGGER DISCONNECT_PEER DISCONNECT_CODE
+    DISCONNECT_DETAIL DISCONNECT_ORIGIN EXIT_CODE CONNECTION_METHOD CONNECTION_DURATION_MS PEER_SILENCE_MS
+    BYTES_RECEIVED BYTES_SENT CLOCK_JUMP_MS
+);
 
 /// What to look for, where the three bytes of it are that are searched for, since they are rare, and what it is.
 const PATTERNS: [(&[u8], usize, Hit); 8] = [

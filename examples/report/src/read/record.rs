@@ -1,5 +1,7 @@
 //! The records in a value, wherever they stand in it, and the lines in its texts.
 
+use std::collections::HashSet;
+
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, keys};
 use jiff::Timestamp;
 use memchr::memchr2;
@@ -8,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Visitor
 use serde::forward_to_deserialize_any;
 use serde_json::json;
 
-use super::keys::{ALL, group, has_layer, integer, is_number};
+use super::keys::{ALL, exactly, group, has_layer, integer, is_number};
 use super::value::Value;
 use super::{End, Reader, Record, has_end, time, unreadable};
 
@@ -136,26 +138,24 @@ impl Reader {
     /// The record whose keys begin with `of`. In a text no key stands twice.
     fn end(&self, around: &Around<'_>, of: &str, is_text: bool) -> Result<End, Error> {
         let map = around.value.as_map().map_or(&[][..], Vec::as_slice);
-        let is_exact = |key: &str, name: &str| key.strip_prefix(of) == Some(name);
+        let mut fields = Vec::with_capacity(ALL.len());
+        let read = |name: Option<&'static str>, value| Some((name?, Field(name?, value)));
+        fields.extend(
+            map.iter().filter_map(|(key, value)| read(exactly(key.strip_prefix(of)?), value.peeled())),
+        );
+        let has = |name| fields.iter().any(|(known, _)| *known == name);
         // A collector spells all keys in its way, or none.
-        let has = |name| map.iter().any(|(key, _)| is_exact(key, name));
-        let all_exact = has(keys::CONNECT_TYPE) && has(keys::DISCONNECT_REASON);
-        let mut values = [None; ALL.len()];
-        for (key, value) in map {
-            let index = match key.strip_prefix(of) {
-                Some(own) if all_exact => ALL.iter().position(|name| *name == own),
-                _ if all_exact => None,
-                _ => ALL.iter().position(|name| group(key, name) == Some(of)),
-            };
-            if let Some(index) = index
-                && values[index].replace(value.peeled()).is_some()
-                && is_text
-            {
-                return Err(Error::custom(format_args!("{} stands twice in the line", ALL[index])));
+        if !(has(keys::CONNECT_TYPE) && has(keys::DISCONNECT_REASON)) {
+            let name_of = |key: &str| ALL.into_iter().find(|name| group(key, name) == Some(of));
+            fields = map.iter().filter_map(|(key, value)| read(name_of(key), value.peeled())).collect();
+        }
+        if is_text {
+            let mut names = HashSet::new();
+            if let Some((name, _)) = fields.iter().find(|(name, _)| !names.insert(*name)) {
+                return Err(Error::custom(format_args!("{name} stands twice in the line")));
             }
         }
-        let fields = ALL.iter().zip(values).filter_map(|(name, value)| Some((*name, Field(name, value?))));
-        let disconnect = Disconnect::deserialize(MapDeserializer::new(fields))?;
+        let disconnect = Disconnect::deserialize(MapDeserializer::new(fields.into_iter()))?;
         Ok(End {
             disconnect: with_error(disconnect, around.value),
             time: around.time(),
