@@ -18,6 +18,9 @@ use self::script::{Answer, Scripted};
 use crate::support::{END_OF_FILE, client_closed, end, known, line, track, tracked, tracked_in};
 
 const RESET: Answer = Error(ErrorKind::ConnectionReset);
+const BROKEN: Answer = Error(ErrorKind::BrokenPipe);
+const CUT: Answer = Error(ErrorKind::UnexpectedEof);
+const ABORTED: Answer = Error(ErrorKind::ConnectionAborted);
 const GARBAGE: Answer = Error(ErrorKind::InvalidData);
 const UNCONNECTED: Answer = Error(ErrorKind::NotConnected);
 
@@ -53,66 +56,47 @@ fn read(answer: Answer) -> Option<String> {
 
 #[test]
 fn an_error_ends_a_connection_unless_a_later_call_may_succeed() {
+    for answer in [
+        Wait,
+        Error(ErrorKind::Interrupted),
+        Error(ErrorKind::WouldBlock),
+        Error(ErrorKind::TimedOut),
+        Text(ErrorKind::TimedOut, "deadline has elapsed"),
+    ] {
+        assert_eq!(read(answer), None, "{answer:?}");
+    }
     let rows = [
-        (Wait, None),
-        (Error(ErrorKind::Interrupted), None),
-        (Error(ErrorKind::WouldBlock), None),
-        (Error(ErrorKind::TimedOut), None),
-        (Text(ErrorKind::TimedOut, "deadline has elapsed"), None),
-        (
-            Error(ErrorKind::ConnectionReset),
-            Some(" by network: network_error (reset, peer client): read failed: connection reset"),
-        ),
-        (
-            Error(ErrorKind::HostUnreachable),
-            Some(" by network: network_error (unreachable, peer client): read failed: host unreachable"),
-        ),
-        (
-            Text(ErrorKind::Other, "device gone"),
-            Some(" by network: network_error (peer client): read failed: device gone"),
-        ),
-        (
-            Text(ErrorKind::InvalidData, "bad\nrecord"),
-            Some(r": protocol_error (peer client): read failed: bad\nrecord"),
-        ),
+        (RESET, " by network: network_error (reset, ", "connection reset"),
+        (Error(ErrorKind::HostUnreachable), " by network: network_error (unreachable, ", "host unreachable"),
+        (Text(ErrorKind::Other, "device gone"), " by network: network_error (", "device gone"),
+        (Text(ErrorKind::InvalidData, "bad\nrecord"), ": protocol_error (", r"bad\nrecord"),
     ];
-    for (answer, expected) in rows {
-        assert_eq!(read(answer), expected.map(|how| format!("agent_to_client ended{how}")), "{answer:?}");
+    for (answer, how, text) in rows {
+        let expected = format!("agent_to_client ended{how}peer client): read failed: {text}");
+        assert_eq!(read(answer), Some(expected));
     }
 }
 
 #[test]
 fn what_is_presumed_serves_an_end_of_file_a_reset_and_a_broken_pipe_alone() {
     let rows = [
-        (Bytes(0), "client: client_closed (end_of_file, peer client)"),
-        (
-            Error(ErrorKind::ConnectionReset),
-            "client: client_closed (reset, peer client): read failed: connection reset",
-        ),
-        (
-            Error(ErrorKind::BrokenPipe),
-            "client: client_closed (broken_pipe, peer client): read failed: broken pipe",
-        ),
-        (
-            Error(ErrorKind::UnexpectedEof),
-            "network: network_error (end_of_file, peer client): read failed: unexpected end of file",
-        ),
-        (
-            Error(ErrorKind::ConnectionAborted),
-            "network: network_error (end_of_file, peer client): read failed: connection aborted",
-        ),
+        (Bytes(0), "client: client_closed (end_of_file, ", ""),
+        (RESET, "client: client_closed (reset, ", ": read failed: connection reset"),
+        (BROKEN, "client: client_closed (broken_pipe, ", ": read failed: broken pipe"),
+        (CUT, "network: network_error (end_of_file, ", ": read failed: unexpected end of file"),
+        (ABORTED, "network: network_error (end_of_file, ", ": read failed: connection aborted"),
     ];
-    for (answer, expected) in rows {
+    for (answer, who, text) in rows {
         let presumed = client_closed().with_trigger(Trigger::Superseded);
         let known = after(Some(&presumed), &[answer], &[Reads(1)]);
-        assert_eq!(known, Some(format!("agent_to_client ended by {expected}")), "{answer:?}");
+        assert_eq!(known, Some(format!("agent_to_client ended by {who}peer client){text}")));
     }
 }
 
 #[test]
 fn a_presumption_keeps_its_detail_and_serves_its_own_cause_alone() {
     let rejected = end(DisconnectReason::Rejected).with_detail("password refused");
-    let known_after = after(Some(&rejected), &[Error(ErrorKind::ConnectionReset)], &[Reads(1)]);
+    let known_after = after(Some(&rejected), &[RESET], &[Reads(1)]);
     let expected = "agent_to_client ended: rejected (reset, peer client): password refused";
     assert_eq!(known_after.as_deref(), Some(expected));
 
@@ -134,21 +118,22 @@ fn an_end_is_the_first_of_a_stream_unless_it_was_assumed_and_refuted() {
     let graceful = " by agent: graceful";
     let garbage = ": protocol_error (end_of_file, peer client): read failed: invalid data";
     let cut = format!("{network}: read failed: unexpected end of file");
-    let rows: [(Meaning, &[Answer], &[Call], &str); 14] = [
+    let rows: [(Meaning, &[Answer], &[Call], &str); 15] = [
         (half, &[Bytes(0), RESET], read_twice, client),
-        (half, &[Bytes(0), Error(ErrorKind::BrokenPipe)], &[Reads(1), Writes(1)], client),
+        (half, &[Bytes(0), BROKEN], &[Reads(1), Writes(1)], client),
         (half, &[Bytes(0), Bytes(0)], &[Reads(1), Shutdown], client),
         (half, &[Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[Bytes(0), Bytes(0)], &[Shutdown, Reads(1)], graceful),
         // A shutdown counts from its beginning; an end of file answers it, unless something was written after it.
         (plain, &[Wait, Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[UNCONNECTED, Bytes(0)], &[Shutdown, Reads(1)], graceful),
+        (plain, &[UNCONNECTED], &[Shutdown], graceful),
         (plain, &[Bytes(0), Bytes(1), Bytes(0)], &[Shutdown, Writes(1), Reads(1)], network),
         (plain, &[Bytes(0), RESET], read_twice, network),
         (plain, &[Bytes(0), GARBAGE], read_twice, network),
         (plain, &[UNCONNECTED, Bytes(0)], read_twice, network),
         (goodbye, &[Bytes(0), RESET], read_twice, client),
-        (goodbye, &[Bytes(0), Error(ErrorKind::UnexpectedEof)], read_twice, &cut),
+        (goodbye, &[Bytes(0), CUT], read_twice, &cut),
         (goodbye, &[Bytes(0), GARBAGE], read_twice, garbage),
     ];
     for (row, (meaning, answers, calls, expected)) in rows.into_iter().enumerate() {
@@ -186,10 +171,10 @@ fn a_read_of_nothing_is_no_end_of_file_and_a_write_of_nothing_no_end() {
 #[test]
 fn each_operation_that_fails_is_named() {
     for (call, name) in [(Reads(1), "read"), (Writes(1), "write"), (Flush, "flush"), (Shutdown, "shutdown")] {
-        let known = after(None, &[Error(ErrorKind::BrokenPipe)], &[call]);
+        let known = after(None, &[BROKEN], &[call]);
         assert_eq!(known, Some(format!("{BROKEN_PIPE}{name} failed: broken pipe")));
     }
-    let (mut stream, cause) = tracked(Scripted::new(&[Error(ErrorKind::BrokenPipe)]));
+    let (mut stream, cause) = tracked(Scripted::new(&[BROKEN]));
     stream.write_vectored(&[IoSlice::new(&[0])]).expect_err("goes through");
     assert_eq!(cause.get().expect("recorded").detail(), Some("write failed: broken pipe"));
 }

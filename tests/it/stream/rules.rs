@@ -87,7 +87,10 @@ async fn line(goodbye: &str, presumed: &str, what: &str) -> Disconnect {
     match what {
         "wrong bytes" => {
             let wrong = Disconnect::protocol_error(AgentToClient, Initiator::Client);
-            guard.cause().record(Evidence::Local, wrong);
+            let is_kept = guard.cause().record(Evidence::Local, wrong.clone());
+            let end = end_of(guard, &lines);
+            assert_eq!(is_kept, end.reason() == wrong.reason());
+            return end;
         }
         "cut bytes" => guard.record_error(&io::Error::from(ErrorKind::UnexpectedEof)),
         "a text" => guard.record_error(&io::Error::other("bytes remaining on stream")),
