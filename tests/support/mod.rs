@@ -139,6 +139,17 @@ pub(crate) fn line(story: impl FnOnce(DisconnectGuard)) -> String {
     words(&ended(story))
 }
 
+/// An asynchronous story, for [`ended`].
+pub(crate) fn in_tokio(story: impl AsyncFnOnce(DisconnectGuard)) -> impl FnOnce(DisconnectGuard) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    move |guard| runtime.expect("a runtime").block_on(story(guard))
+}
+
+/// What a guard logs after an asynchronous story, in words.
+pub(crate) fn tokio_line(story: impl AsyncFnOnce(DisconnectGuard)) -> String {
+    line(in_tokio(story))
+}
+
 /// What a cause knows, in words.
 pub(crate) fn known(cause: &Cause) -> Option<String> {
     cause.get().as_ref().map(words)

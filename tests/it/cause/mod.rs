@@ -41,6 +41,7 @@ fn the_whole_path_is_folded_at_once() {
         // Nor does a refinement.
         ("cT xL cP", 0),
         ("cT xP cP", 1),
+        ("cT sP cP", 1),
     ];
     for (records, expected) in rows {
         let agent = Cause::default();

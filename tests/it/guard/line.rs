@@ -3,9 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
-use disconnect_attribution::DisconnectReason::{
-    Graceful, NetworkError, ProcessExited, Rejected, WorkspaceStopped,
-};
+use disconnect_attribution::DisconnectReason::{Graceful, NetworkError, ProcessExited, Rejected};
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 
@@ -54,6 +52,7 @@ fn line_after(story: &str, panics: bool) -> String {
             None => happens(word, AgentToClient, &guard.cause()),
         }
     }
+    assert_eq!(guard.cause().child().get(), guard.cause().get(), "{story}: seen below");
     if panics {
         panic_with(guard);
     } else {
@@ -64,6 +63,7 @@ fn line_after(story: &str, panics: bool) -> String {
 
 #[test]
 fn the_first_step_that_knows_something_decides() {
+    const CUT: &str = " by network: network_error (end_of_file, peer client): unexpected end of file";
     let rows = [
         // What its path knows.
         ("announced, device error, presumed", ": rejected"),
@@ -105,7 +105,14 @@ fn the_first_step_that_knows_something_decides() {
             "presumed, taken back",
             ": unknown (dropped): no cause was recorded: cancelled task or early return",
         ),
-        // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else.
+        // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else: once, and
+        // only in its own cause.
+        ("goodbye, bytes error", ": protocol_error (end_of_file, peer client): invalid data"),
+        ("goodbye, cut error", CUT),
+        ("goodbye, cut error, decided", CUT),
+        ("goodbye, cut error, announced", ": rejected"),
+        // What the peer announced is no assumption.
+        ("goodbye, announced, decided", ": rejected"),
         ("device error, goodbye", ": unknown (end_of_file, peer client): device gone"),
         ("goodbye, status", " by client: client_closed (end_of_file, peer client)"),
         ("goodbye, broken", " by client: client_closed (end_of_file, peer client)"),
@@ -200,25 +207,4 @@ fn a_guard_names_the_layer_after_its_line_and_after_it_was_finished() {
         assert_eq!(session.one().origin(), Some(ServerToAgent));
         assert_eq!(connection.take().len(), usize::from(!is_finished));
     }
-}
-
-#[test]
-fn a_correction_is_seen_below_and_refined_by_a_word_of_the_peer() {
-    let guard = Lines::default().guard();
-    let (cause, child) = (guard.cause(), guard.cause().child());
-    goodbye(&guard);
-    assert_eq!(known(&child).as_deref(), Some(GOODBYE));
-    guard.record_error(&io::Error::from(ErrorKind::UnexpectedEof));
-    let cut =
-        "agent_to_client ended by network: network_error (end_of_file, peer client): unexpected end of file";
-    assert_eq!((known(&child).as_deref(), known(&cause).as_deref()), (Some(cut), Some(cut)));
-    // Once, and only in its own cause.
-    assert!(!cause.record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
-    assert!(cause.record(Peer, end(WorkspaceStopped)));
-    assert_eq!(known(&child).as_deref(), Some("agent_to_client ended: workspace_stopped"));
-    // What the peer announced is no assumption.
-    let guard = Lines::default().guard();
-    goodbye(&guard);
-    assert!(guard.cause().record(Peer, end(WorkspaceStopped)));
-    assert!(!guard.cause().record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
 }
