@@ -1,9 +1,10 @@
 //! tracing: the same record gives the same fields as through slog, and nothing while the level is off.
 
-use disconnect_attribution::disconnect_event;
+use disconnect_attribution::{Trigger, disconnect_event};
 use serde_json::{Value, json};
 use tracing::{Level, subscriber::with_default};
 
+use crate::support::respawned::{is_respawned, respawn};
 use crate::support::{Sink, bare, full, network_error};
 
 /// What `run` writes through tracing-subscriber's JSON formatter.
@@ -135,6 +136,39 @@ fn the_documented_output_is_the_real_one() {
     let (_, printed) = text.trim_end().split_once("tracing: ").expect("a target");
     let front_page = include_str!("../../src/lib.rs").replace("\n//!   ", " ");
     assert!(front_page.contains(printed), "{printed}");
+}
+
+/// A program on `log`, with tracing's feature of that name: in a process of its own, since a subscriber that was once set
+/// anywhere in it would take the events.
+#[test]
+fn without_a_subscriber_an_event_reaches_a_logger_of_log() {
+    struct Prints;
+    impl log::Log for Prints {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            println!("{} {}", record.level(), record.args());
+        }
+
+        fn flush(&self) {}
+    }
+    if is_respawned() {
+        log::set_logger(&Prints).expect("the first");
+        log::set_max_level(log::LevelFilter::Info);
+        let end = network_error().with_trigger(Trigger::Reset);
+        disconnect_event!(expected: Level::DEBUG, unexpected: Level::WARN, &end, peer = "10.0.0.7", "closed");
+        return disconnect_event!(Level::DEBUG, end, "closed, but off");
+    }
+    let output = respawn("tracing::without_a_subscriber_an_event_reaches_a_logger_of_log").output();
+    let output = String::from_utf8(output.expect("respawned").stdout).expect("text");
+    let lines: Vec<_> = output.lines().filter(|line| line.contains("closed")).collect();
+    assert_eq!(lines.len(), 1, "{output}");
+    for part in [r#"WARN closed connect_type="agent_to_client""#, r#"_trigger="reset""#, r#"peer="10.0.0.7""#]
+    {
+        assert!(lines[0].contains(part), "{output}");
+    }
 }
 
 /// The macro names all that it needs by its full path, and what it binds meets no name of the caller.
