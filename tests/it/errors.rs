@@ -175,13 +175,15 @@ async fn the_common_errors_of_std_and_tokio_have_their_reason_trigger_and_text()
     let read_to_string = io::read_to_string(&b"\xff"[..]).unwrap_err();
     let write = AsyncWriteExt::write_all(&mut near, b"more than one").await.unwrap_err();
     let reset = io::Error::other(io::Error::from(ErrorKind::ConnectionReset));
+    let wrapping = io::Error::other(layer(io::Error::new(ErrorKind::InvalidData, "not a frame")));
     // Without a text: as it prints itself.
-    let rows: [(Box<dyn Error>, Meaning, &str); 11] = [
+    let rows: [(Box<dyn Error>, Meaning, &str); 12] = [
         (read_exact.into(), network(EndOfFile), "failed to fill whole buffer"),
         (write_all.into(), network(BrokenPipe), "failed to write whole buffer"),
         (read_to_string.into(), (ProtocolError, None), "stream did not contain valid UTF-8"),
         (connect.into(), network(Refused), ""),
         (io::Error::other("bad handshake").into(), (Unknown, None), "bad handshake"),
+        (wrapping.into(), (ProtocolError, None), "session failed: not a frame"),
         (reset.into(), network(Reset), "connection reset"),
         (elapsed.into(), network(Deadline), "deadline has elapsed"),
         (write.into(), network(BrokenPipe), "broken pipe"),
