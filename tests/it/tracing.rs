@@ -23,28 +23,9 @@ fn json_lines(run: impl FnOnce()) -> Vec<Value> {
     sink.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-#[test]
-fn the_callers_own_fields_and_message_come_along() {
-    let address = "127.0.0.1:2222";
-    let attempt = 3;
-    let lines = json_lines(|| {
-        disconnect_event!(Level::INFO, bare(), peer = %address, attempt, "closed");
-        disconnect_event!(Level::INFO, bare(), ?attempt, "closed after {} tries", attempt);
-        disconnect_event!(Level::INFO, bare(), attempt);
-        disconnect_event!(Level::INFO, bare());
-    });
-    assert_eq!(lines[0]["peer"], address);
-    assert_eq!(lines[0]["attempt"], 3);
-    assert_eq!(lines[0]["message"], "closed");
-    assert_eq!(lines[1]["message"], "closed after 3 tries");
-    assert_eq!(lines[2]["attempt"], 3);
-    assert_eq!(lines[3]["disconnect_reason"], "graceful");
-    assert_eq!(lines[3].get("disconnect_detail"), None, "what is absent is left out");
-}
-
 /// Without an option, and with each that tracing has, with one level and with two.
 #[test]
-fn place_target_parent_and_name_are_those_of_tracing() {
+fn fields_message_place_target_parent_and_name_are_those_of_tracing() {
     let (peer, tries) = ("ws", 3);
     let lines = json_lines(|| {
         let outer = tracing::info_span!("outer");
@@ -52,6 +33,9 @@ fn place_target_parent_and_name_are_those_of_tracing() {
         let _entered = inner.enter();
         let end = network_error();
         disconnect_event!(Level::WARN, end, "here");
+        disconnect_event!(Level::INFO, end);
+        disconnect_event!(Level::INFO, end, tries);
+        disconnect_event!(Level::INFO, end, ?tries, peer = %peer, "closed after {}", tries);
         disconnect_event!(target: "audit", Level::WARN, end, peer, "closed");
         disconnect_event!(parent: &outer, Level::WARN, end, "closed");
         disconnect_event!(name: "end", target: "audit", parent: &outer, Level::WARN, end, tries, "closed");
@@ -63,7 +47,7 @@ fn place_target_parent_and_name_are_those_of_tracing() {
             expected: Level::INFO, unexpected: Level::WARN, end, tries, "closed");
     });
     let place = (&lines[0]["filename"], &lines[0]["line_number"]);
-    assert_eq!(place, (&json!(file!()), &json!(line!() - 12)));
+    assert_eq!(place, (&json!(file!()), &json!(line!() - 15)));
     let found = lines.iter().map(|line| {
         let span = &line["span"]["name"];
         let [level, target] = [&line["level"], &line["target"]];
@@ -74,6 +58,9 @@ fn place_target_parent_and_name_are_those_of_tracing() {
         found.collect::<Vec<_>>(),
         [
             r#""WARN" "it::tracing" "inner" null null "here""#,
+            r#""INFO" "it::tracing" "inner" null null null"#,
+            r#""INFO" "it::tracing" "inner" null 3 null"#,
+            r#""INFO" "it::tracing" "inner" "ws" "3" "closed after 3""#,
             r#""WARN" "audit" "inner" "ws" null "closed""#,
             r#""WARN" "it::tracing" "outer" null null "closed""#,
             r#""WARN" "audit" "outer" null 3 "closed""#,

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::net::{TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
@@ -10,7 +11,6 @@ use disconnect_attribution::{
     Cause, CloseCode, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
     TrackedStream, Trigger,
 };
-use slog::{Drain, Logger, o};
 use socket2::SockRef;
 
 mod lines;
@@ -155,6 +155,15 @@ pub(crate) fn known(cause: &Cause) -> Option<String> {
     cause.get().as_ref().map(words)
 }
 
+/// Panics while it holds a value.
+pub(crate) fn panic_with<T>(value: T) {
+    let died = catch_unwind(AssertUnwindSafe(move || {
+        let _value = value;
+        panic!("of the session");
+    }));
+    assert_eq!(died.expect_err("the session's own").downcast_ref(), Some(&"of the session"));
+}
+
 /// The client's side of a connection and the accepted one. Windows accepts no client that has gone by then.
 pub(crate) fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -174,17 +183,4 @@ pub(crate) fn reset(socket: TcpStream) {
     let linger = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
     linger.expect("set");
     drop(socket);
-}
-
-/// What `log` writes through slog-term, as text.
-pub(crate) fn term_text(log: impl FnOnce(&Logger)) -> String {
-    let sink = Sink::default();
-    let decorator = slog_term::PlainSyncDecorator::new(sink.clone());
-    let drain = slog_term::FullFormat::new(decorator)
-        .use_original_order()
-        .use_custom_timestamp(|out| write!(out, "now"))
-        .build()
-        .fuse();
-    log(&Logger::root(drain, o!()));
-    sink.text()
 }

@@ -1,14 +1,14 @@
 //! Trees of causes: random histories against a plain fold. `tests/schedules` has all short ones, and threads that meet.
 
 use std::iter;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use disconnect_attribution::Evidence::{Peer, Transport};
 use disconnect_attribution::{Cause, CloseCode, Disconnect, DisconnectReason, Evidence, Trigger};
 use proptest::prelude::*;
 
 use super::ALL;
+use super::ended::poll;
 use crate::support::{Lines, end, random};
 
 /// The one rule, as the docs of [`Evidence`] have it.
@@ -19,11 +19,6 @@ fn refines(known: Evidence, later: Evidence) -> bool {
 /// A record that shows its place in the history.
 fn record(number: usize) -> Disconnect {
     end(DisconnectReason::Unknown).with_code(CloseCode::Quic(number as u64))
-}
-
-fn is_ready(cause: &Cause) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    matches!(pin!(cause.ended()).poll(&mut context), Poll::Ready(_))
 }
 
 /// Causes, each over an earlier one, and what they kept: where, what and when, in the order of time.
@@ -99,7 +94,8 @@ fn a_tree_is_what_a_plain_fold_makes_of_its_history_and_so_are_its_lines() {
             model.record(pick % lines.len(), ALL[evidence], number);
             for (of, shown) in shown.iter_mut().enumerate() {
                 let now = model.check(of);
-                prop_assert_eq!(is_ready(&model.causes[of]), now.is_some());
+                let is_ready = poll(&mut model.causes[of].ended(), Waker::noop()).is_ready();
+                prop_assert_eq!(is_ready, now.is_some());
                 let before = std::mem::replace(shown, now);
                 let is_refined = before.zip(now).is_some_and(|(before, now)| refines(before.1, now.1));
                 prop_assert!(

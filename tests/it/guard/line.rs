@@ -7,8 +7,8 @@ use disconnect_attribution::DisconnectReason::{Graceful, NetworkError, ProcessEx
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 
-use super::{GOODBYE, goodbye, panic_with};
-use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, known, line, reported, shutdown, words};
+use super::{GOODBYE, goodbye};
+use crate::support::{DROPPED, Lines, PANICKED, client_closed, known, panic_with, reported, shutdown, words};
 
 /// What happens to a cause, by a word of the tables below.
 fn happens(word: &str, layer: ConnectType, cause: &Cause) {
@@ -165,16 +165,6 @@ fn a_panic_is_stored_for_what_runs_over_it_and_a_drop_is_not() {
     assert_eq!(over(true), (PANICKED.to_owned(), panicked.to_owned()));
     let goodbye = "agent_to_client ended by client: client_closed (from agent_to_client)";
     assert_eq!(over(false), (DROPPED.to_owned(), goodbye.to_owned()));
-}
-
-#[test]
-fn close_is_a_decision_of_this_side() {
-    assert_eq!(line(|guard| guard.close(end(Graceful))), "agent_to_client ended: graceful");
-    let late = line(|guard| {
-        guard.cause().record(Transport, end(NetworkError));
-        guard.close(end(Graceful));
-    });
-    assert_eq!(late, "agent_to_client ended: network_error");
 }
 
 #[test]
