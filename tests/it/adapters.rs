@@ -91,7 +91,7 @@ fn any_record_with_any_text_is_the_same_through_every_adapter() {
     });
 }
 
-/// A logger's own fields come before those of the line, and JSON has both.
+/// A record may be a logger's own field; it comes before those of the line, and JSON has both.
 #[test]
 fn the_lines_record_counts_beside_one_of_the_loggers_own() {
     let text = json_text(|log| {

@@ -1,7 +1,5 @@
 //! Classification over the whole domain: every input has a row.
 
-use std::fmt;
-
 use disconnect_attribution::ConnectType::{AgentToClient, ClientToServer, ServerToAgent};
 use disconnect_attribution::DisconnectReason::{Graceful, NetworkError, ServerShutdown};
 use disconnect_attribution::Initiator::{Agent, Client, Network, Server};
@@ -90,14 +88,8 @@ fn a_reconnecting_terminal_has_an_exit_code_of_0_or_1() {
 fn any_value_and_any_text_of_an_error_will_do() {
     struct Opaque;
 
-    impl fmt::Display for Opaque {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("opaque")
-        }
-    }
-
-    let failed: Result<Opaque, Opaque> = Err(Opaque);
-    let boxed: Result<(), Box<dyn std::error::Error + Send + Sync>> = Err("opaque".into());
+    let failed: Result<Opaque, char> = Err('?');
+    let boxed: Result<(), Box<dyn std::error::Error + Send + Sync>> = Err("?".into());
     let records = [
         classify_coordinator_rpc_exit(true, &failed),
         classify_rpc_exit(ClientToServer, Server, false, &failed),
@@ -106,7 +98,7 @@ fn any_value_and_any_text_of_an_error_will_do() {
         classify_channel_close(&boxed),
     ];
     for record in records {
-        assert_eq!((record.detail(), record.trigger()), (Some("opaque"), None));
+        assert_eq!((record.detail(), record.trigger()), (Some("?"), None));
     }
 }
 

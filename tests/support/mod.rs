@@ -1,7 +1,6 @@
 //! What tests share: records, guards whose lines are collected, tracked streams, sockets, loggers, random values.
 
 use std::error::Error;
-use std::fmt;
 use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -96,20 +95,9 @@ pub(crate) fn shutdown() -> Disconnect {
 }
 
 /// An error with a text of its own above another one.
-#[derive(Debug)]
-pub(crate) struct Layer(pub(crate) &'static str, pub(crate) Option<Box<dyn Error + Send + Sync>>);
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for Layer {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.1.as_deref().map(|error| error as _)
-    }
-}
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Layer(pub(crate) &'static str, #[source] pub(crate) Option<Box<dyn Error + Send + Sync>>);
 
 /// A client's stream, and its cause.
 pub(crate) fn tracked<S>(stream: S) -> (TrackedStream<S>, Cause) {

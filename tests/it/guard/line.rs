@@ -7,7 +7,6 @@ use disconnect_attribution::DisconnectReason::{Graceful, NetworkError, ProcessEx
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 
-use super::{GOODBYE, goodbye};
 use crate::support::{DROPPED, Lines, PANICKED, client_closed, known, panic_with, reported, shutdown, words};
 
 /// What happens to a cause, by a word of the tables below.
@@ -139,9 +138,10 @@ fn a_panic_comes_before_what_is_inherited_or_assumed_and_expected() {
     }
     let guard = Lines::default().guard();
     let cause = guard.cause();
-    goodbye(&guard);
+    happens("goodbye", AgentToClient, &cause);
     panic_with(guard);
-    assert_eq!(known(&cause).as_deref(), Some(GOODBYE), "what is known stays");
+    let goodbye = "agent_to_client ended by client: client_closed (end_of_file, peer client)";
+    assert_eq!(known(&cause).as_deref(), Some(goodbye), "what is known stays");
 }
 
 #[test]
