@@ -67,6 +67,12 @@ fn the_table_of_jumps_has_every_trigger() {
     assert_eq!(words, Trigger::VARIANTS.iter().map(|trigger| trigger.as_str()).collect());
 }
 
+/// All of an enum as code.
+fn words<T: std::fmt::Display>(variants: &[T]) -> String {
+    let words: Vec<_> = variants.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}
+
 #[test]
 fn the_readmes_rows_of_keys_have_the_words_of_the_enums() {
     let row = |key: &str| {
@@ -77,10 +83,6 @@ fn the_readmes_rows_of_keys_have_the_words_of_the_enums() {
     for (list, is_expected) in [(expected, true), (others, false)] {
         let reasons = DisconnectReason::VARIANTS.iter().filter(|reason| reason.expected() == is_expected);
         assert!(code(list).eq(reasons.map(|reason| reason.as_str())), "{list}");
-    }
-    fn words<T: std::fmt::Display>(variants: &[T]) -> String {
-        let words: Vec<_> = variants.iter().map(|word| format!("`{word}`")).collect();
-        words.join(", ")
     }
     for (key, words) in [
         (ConnectType::KEY, words(ConnectType::VARIANTS)),
