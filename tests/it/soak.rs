@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -19,7 +20,8 @@ use slog::{Drain, Logger, info, o};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -29,6 +31,8 @@ use crate::support::{DROPPED, END_OF_FILE, PANICKED, client_closed, random, trac
 const TEST: &str = "soak::connections_that_end_in_every_way_leave_a_line_each_and_nothing_else";
 const LAYER: ConnectType = ConnectType::AgentToClient;
 const CONNECTIONS: u64 = 10_000;
+/// So many at a time.
+const AT_ONCE: u64 = 200;
 /// So many more are open when the server shuts down.
 const HELD: u64 = 100;
 /// So many addresses, so that the ports of clients do not run out while old ones wait.
@@ -71,7 +75,7 @@ fn serve_all() {
     std::panic::set_hook(Box::new(|_| {})); // a thousand panics are part of it
     let log = Logger::root(Mutex::new(slog_json::Json::default(io::stdout())).fuse(), o!());
     let process = Cause::default();
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    let runtime = Runtime::new().expect("runtime");
     let listener = runtime.block_on(TcpListener::bind("0.0.0.0:0")).expect("a free port");
     print_address(listener.local_addr().expect("bound"));
     runtime.spawn({
@@ -190,20 +194,20 @@ impl Server {
         fs::read_dir(format!("/proc/{}/fd", self.process.0.id())).expect("alive").count()
     }
 
-    /// Makes connections, some at a time; those of the shutdown go on living.
-    async fn meets(&self, numbers: std::ops::Range<u64>, connections: u64, clients: &mut JoinSet<()>) {
-        let at_once = Arc::new(Semaphore::new(200));
+    /// Makes connections; those of the shutdown go on living.
+    fn meets(&self, runtime: &Runtime, numbers: Range<u64>, connections: u64) -> JoinSet<()> {
+        let mut clients = JoinSet::new();
         for number in numbers {
             let last = u8::try_from(1 + number % ADDRESSES).expect("small");
-            let (address, story) =
-                (SocketAddr::from(([127, 0, 0, last], self.port)), story(number, connections));
-            let permit = Arc::clone(&at_once).acquire_owned().await.expect("open");
-            clients.spawn(async move {
+            let address = SocketAddr::from(([127, 0, 0, last], self.port));
+            let story = story(number, connections);
+            let life = async move {
                 let lived = timeout(PATIENCE, live(address, number, story)).await.expect("in time");
                 lived.unwrap_or_else(|error| panic!("client {number}, {story:?}: {error}"));
-                drop(permit);
-            });
+            };
+            clients.spawn_on(life, runtime.handle());
         }
+        clients
     }
 }
 
@@ -215,8 +219,7 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     let connections = CONNECTIONS * random::size();
     let mut server = Server::start();
     let descriptors = server.descriptors();
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    let mut clients = JoinSet::new();
+    let runtime = Runtime::new().expect("runtime");
     let mut seen = vec![0_u8; usize::try_from(connections + HELD).expect("fits")];
     let mut check = |(number, end): (u64, Disconnect)| {
         let (command, _, expected) = story(number, connections);
@@ -231,10 +234,10 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     };
 
     let mut resident = Vec::new();
-    for part in 0..50 {
-        let numbers = connections * part / 50..connections * (part + 1) / 50;
-        runtime.block_on(server.meets(numbers.clone(), connections, &mut clients));
-        runtime.block_on(std::mem::take(&mut clients).join_all());
+    for part in 0..connections / AT_ONCE {
+        let numbers = part * AT_ONCE..(part + 1) * AT_ONCE;
+        let clients = server.meets(&runtime, numbers.clone(), connections);
+        runtime.block_on(clients.join_all());
         numbers.for_each(|_| check(server.lines.recv_timeout(PATIENCE).expect("a line each")));
         resident.push(server.resident());
     }
@@ -249,11 +252,12 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
         samples.sort_unstable();
         samples[samples.len() / 2]
     };
-    let (warm, last) = (median(&resident[10..20]), median(&resident[40..]));
+    let fifth = resident.len() / 5;
+    let (warm, last) = (median(&resident[fifth..2 * fifth]), median(&resident[4 * fifth..]));
     assert!(last <= warm + 384 + connections / 100, "the memory grew: {resident:?}");
 
     // The server shuts down under connections that are open.
-    runtime.block_on(server.meets(connections..connections + HELD, connections, &mut clients));
+    let clients = server.meets(&runtime, connections..connections + HELD, connections);
     while ANSWERED.load(Ordering::Relaxed) < connections + HELD {
         thread::sleep(Duration::from_millis(10));
     }

@@ -67,42 +67,29 @@ fn any_text_is_a_bounded_visible_line_however_it_comes() {
 
 /// What is escaped of the whole of Unicode 16, in ascending order.
 const ESCAPED: &[RangeInclusive<char>] = &[
-    // Control characters of ASCII, DEL, and C1.
-    '\0'..='\u{1f}',
-    '\u{7f}'..='\u{9f}',
-    // Soft hyphen, combining grapheme joiner, Arabic letter mark.
-    '\u{ad}'..='\u{ad}',
-    '\u{34f}'..='\u{34f}',
-    '\u{61c}'..='\u{61c}',
-    // Hangul fillers, Khmer inherent vowels, Mongolian selectors.
-    '\u{115f}'..='\u{1160}',
-    '\u{17b4}'..='\u{17b5}',
-    '\u{180b}'..='\u{180f}',
-    // Zero width, and marks of direction.
-    '\u{200b}'..='\u{200f}',
-    // Line and paragraph separator, embedding and override.
-    '\u{2028}'..='\u{202e}',
-    // Word joiner, invisible operators, isolates, deprecated format characters.
-    '\u{2060}'..='\u{206f}',
-    // Blank Braille pattern, another Hangul filler.
-    '\u{2800}'..='\u{2800}',
-    '\u{3164}'..='\u{3164}',
-    // Variation selectors, but for the two that emoji need.
-    '\u{fe00}'..='\u{fe0d}',
-    // Byte order mark, halfwidth Hangul filler.
-    '\u{feff}'..='\u{feff}',
-    '\u{ffa0}'..='\u{ffa0}',
-    // Reserved as ignorable, then interlinear annotation.
-    '\u{fff0}'..='\u{fffb}',
-    // Egyptian blanks, Khitan filler.
-    '\u{13441}'..='\u{13442}',
-    '\u{16fe4}'..='\u{16fe4}',
-    // Shorthand format, blank note head, musical format.
-    '\u{1bca0}'..='\u{1bca3}',
-    '\u{1d159}'..='\u{1d159}',
-    '\u{1d173}'..='\u{1d17a}',
-    // Tags, more variation selectors, reserved as ignorable.
-    '\u{e0000}'..='\u{e0fff}',
+    '\0'..='\u{1f}',           // control characters of ASCII
+    '\u{7f}'..='\u{9f}',       // DEL, and C1
+    '\u{ad}'..='\u{ad}',       // soft hyphen
+    '\u{34f}'..='\u{34f}',     // combining grapheme joiner
+    '\u{61c}'..='\u{61c}',     // Arabic letter mark
+    '\u{115f}'..='\u{1160}',   // Hangul fillers
+    '\u{17b4}'..='\u{17b5}',   // Khmer inherent vowels
+    '\u{180b}'..='\u{180f}',   // Mongolian selectors
+    '\u{200b}'..='\u{200f}',   // zero width, and marks of direction
+    '\u{2028}'..='\u{202e}',   // line and paragraph separator, embedding and override
+    '\u{2060}'..='\u{206f}',   // word joiner, invisible operators, isolates, deprecated format characters
+    '\u{2800}'..='\u{2800}',   // blank Braille pattern
+    '\u{3164}'..='\u{3164}',   // another Hangul filler
+    '\u{fe00}'..='\u{fe0d}',   // variation selectors, but for the two that emoji need
+    '\u{feff}'..='\u{feff}',   // byte order mark
+    '\u{ffa0}'..='\u{ffa0}',   // halfwidth Hangul filler
+    '\u{fff0}'..='\u{fffb}',   // reserved as ignorable, then interlinear annotation
+    '\u{13441}'..='\u{13442}', // Egyptian blanks
+    '\u{16fe4}'..='\u{16fe4}', // Khitan filler
+    '\u{1bca0}'..='\u{1bca3}', // shorthand format
+    '\u{1d159}'..='\u{1d159}', // blank note head
+    '\u{1d173}'..='\u{1d17a}', // musical format
+    '\u{e0000}'..='\u{e0fff}', // tags, more variation selectors, reserved as ignorable
 ];
 
 /// All of the planes that have characters, and some of the others.

@@ -12,20 +12,23 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
+/// The code of each protocol from a number's bytes, the lowest first.
+pub(crate) const PROTOCOLS: [fn([u8; 8]) -> CloseCode; 9] = [
+    |[a, b, c, d, ..]| CloseCode::Ssh(u32::from_le_bytes([a, b, c, d])),
+    |[a, b, ..]| CloseCode::WebSocket(u16::from_le_bytes([a, b])),
+    |[a, b, c, d, ..]| CloseCode::Grpc(i32::from_le_bytes([a, b, c, d])),
+    |[a, b, c, d, ..]| CloseCode::Http2(u32::from_le_bytes([a, b, c, d])),
+    |[a, ..]| CloseCode::Tls(a),
+    |number| CloseCode::Quic(u64::from_le_bytes(number)),
+    |number| CloseCode::QuicApplication(u64::from_le_bytes(number)),
+    |number| CloseCode::Http3(u64::from_le_bytes(number)),
+    |[a, ..]| CloseCode::Mqtt(a),
+];
+
 /// Numbers in which the listed ones are frequent.
 pub(crate) fn any_code() -> impl Strategy<Value = CloseCode> {
-    let wide = || prop_oneof![0_u64..0x300, any::<u64>()];
-    prop_oneof![
-        any::<u32>().prop_map(CloseCode::Ssh),
-        any::<u16>().prop_map(CloseCode::WebSocket),
-        any::<i32>().prop_map(CloseCode::Grpc),
-        any::<u32>().prop_map(CloseCode::Http2),
-        any::<u8>().prop_map(CloseCode::Tls),
-        wide().prop_map(CloseCode::Quic),
-        wide().prop_map(CloseCode::QuicApplication),
-        wide().prop_map(CloseCode::Http3),
-        any::<u8>().prop_map(CloseCode::Mqtt),
-    ]
+    let number = prop_oneof![0_u64..0x300, any::<u64>()];
+    (select(&PROTOCOLS[..]), number).prop_map(|(protocol, number)| protocol(number.to_le_bytes()))
 }
 
 /// Text with many of the characters that are escaped, trimmed, counted or cut.
