@@ -1,7 +1,6 @@
 //! What errors explain: by kind, by chain, and the common ones of std and tokio.
 
 use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,22 +115,6 @@ fn layer(error: impl Error + Send + Sync + 'static) -> Layer {
     Layer("session failed", Some(Box::new(error)))
 }
 
-/// An error that is its own source.
-#[derive(Debug)]
-struct Circle;
-
-impl fmt::Display for Circle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("again")
-    }
-}
-
-impl Error for Circle {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self)
-    }
-}
-
 #[test]
 fn the_first_io_error_with_a_reason_decides() {
     let reset = || io::Error::from(ErrorKind::ConnectionReset);
@@ -141,7 +124,7 @@ fn the_first_io_error_with_a_reason_decides() {
     let rows: [(&str, Box<dyn Error>, _); 13] = [
         ("itself", reset().into(), by_reset),
         ("below two layers", layer(layer(reset())).into(), by_reset),
-        ("no io error at all", layer(fmt::Error).into(), by_none),
+        ("no io error at all", layer(std::fmt::Error).into(), by_none),
         ("an empty silent kind", io::Error::from(ErrorKind::NotFound).into(), by_none),
         ("looked through", io::Error::other(reset()).into(), by_reset),
         ("a silent kind that wraps", silent(reset()).into(), by_reset),
@@ -151,7 +134,7 @@ fn the_first_io_error_with_a_reason_decides() {
         ("reset outside", io::Error::new(ErrorKind::ConnectionReset, garbage()).into(), by_reset),
         ("shared", layer(Arc::new(reset())).into(), by_reset),
         ("shared, wrapping", Arc::new(io::Error::other(layer(Arc::new(reset())))).into(), by_reset),
-        ("a circle ends", Circle.into(), by_none),
+        ("beyond any depth", (0..100).fold(layer(reset()), |error, _| layer(error)).into(), by_none),
     ];
     for (name, error, meaning) in rows {
         println!("{name}");

@@ -31,7 +31,6 @@ fn happens(word: &str, layer: ConnectType, cause: &Cause) {
         "cut error" => error(ErrorKind::UnexpectedEof),
         "timer error" => error(ErrorKind::TimedOut),
         "bytes error" => error(ErrorKind::InvalidData),
-        "interrupted error" => error(ErrorKind::Interrupted),
         "unconnected" => error(ErrorKind::NotConnected),
         "child's bytes error" => happens("bytes error", layer, &cause.child()),
         "goodbye" => ends(stream(Initiator::Client).with_goodbye()),

@@ -1,7 +1,7 @@
 //! A stream that answers from a script, and what is asked of it.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::iter::Cycle;
 use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
@@ -133,7 +133,9 @@ impl AsyncWrite for Scripted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Read(usize),
+    ReadVectored(usize),
     Write(usize),
+    WriteVectored(usize),
     Flush,
     Shutdown,
 }
@@ -146,7 +148,16 @@ impl Call {
                 let mut buffer = vec![0; room];
                 (stream.read(&mut buffer), buffer)
             }
+            Self::ReadVectored(room) => {
+                let mut buffer = vec![0; room];
+                let result =
+                    stream.read_vectored(&mut [IoSliceMut::new(&mut []), IoSliceMut::new(&mut buffer)]);
+                (result, buffer)
+            }
             Self::Write(count) => (stream.write(&vec![7; count]), Vec::new()),
+            Self::WriteVectored(count) => {
+                (stream.write_vectored(&[IoSlice::new(&[]), IoSlice::new(&vec![7; count])]), Vec::new())
+            }
             Self::Flush | Self::Shutdown => (stream.flush().map(|()| 0), Vec::new()),
         }
     }
@@ -159,11 +170,15 @@ impl Call {
     {
         let call = pin!(async {
             match self {
-                Self::Read(room) => {
+                Self::Read(room) | Self::ReadVectored(room) => {
                     let mut buffer = vec![0; room];
                     (stream.read(&mut buffer).await, buffer)
                 }
                 Self::Write(count) => (stream.write(&vec![7; count]).await, Vec::new()),
+                Self::WriteVectored(count) => {
+                    let bytes = vec![7; count];
+                    (stream.write_vectored(&[IoSlice::new(&[]), IoSlice::new(&bytes)]).await, Vec::new())
+                }
                 Self::Flush => (stream.flush().await.map(|()| 0), Vec::new()),
                 Self::Shutdown => (stream.shutdown().await.map(|()| 0), Vec::new()),
             }
@@ -174,8 +189,10 @@ impl Call {
 
 pub(crate) fn any_call() -> impl Strategy<Value = Call> {
     prop_oneof![
-        12 => (0_usize..12).prop_map(Call::Read),
-        8 => (0_usize..12).prop_map(Call::Write),
+        9 => (0_usize..12).prop_map(Call::Read),
+        3 => (0_usize..12).prop_map(Call::ReadVectored),
+        6 => (0_usize..12).prop_map(Call::Write),
+        2 => (0_usize..12).prop_map(Call::WriteVectored),
         2 => Just(Call::Flush),
         2 => Just(Call::Shutdown),
     ]
