@@ -97,8 +97,8 @@ pub(crate) fn memory() -> Table {
         pair("tokio, read", || in_tokio(MEMORY, poll_read), || in_tokio(ours(MEMORY), poll_read)),
         pair("tokio, write", || in_tokio(MEMORY, poll_write), || in_tokio(ours(MEMORY), poll_write)),
     ];
-    let title = "A tracked stream: a byte of memory";
-    Table { title, unit: Unit::Instructions, rows: rows.into_iter().flatten().collect() }
+    let rows = rows.into_iter().flatten().collect();
+    Table { title: "A tracked stream: a byte of memory", unit: Unit::Instructions, rows }
 }
 
 /// A socket whose peer answers every message, on a thread of its own.
@@ -118,6 +118,5 @@ fn socket() -> TcpStream {
 
 pub(crate) fn loopback() -> Table {
     let rows = pair("question and answer", || blocking(socket(), ask), || blocking(ours(socket()), ask));
-    let title = "A tracked stream: 64 bytes over loopback";
-    Table { title, unit: Unit::Nanoseconds, rows: rows.into() }
+    Table { title: "A tracked stream: 64 bytes over loopback", unit: Unit::Nanoseconds, rows: rows.into() }
 }
