@@ -97,6 +97,7 @@ fn the_first_step_that_knows_something_decides() {
         // only in its own cause.
         ("goodbye, bytes error", ": protocol_error (end_of_file, peer client): invalid data"),
         ("goodbye, cut error", CUT),
+        ("goodbye, decided", ": rejected (end_of_file, peer client): why"),
         ("goodbye, cut error, decided", CUT),
         ("goodbye, cut error, announced", ": rejected"),
         // What the peer announced is no assumption.
