@@ -23,6 +23,7 @@ use crate::{Row, Table, Unit, each};
 const DETAIL: &str = "read failed: Connection reset by peer (os error 104)";
 /// How many instructions a time takes to print depends on its digits.
 const FIXED_TIME: &str = "2026-01-02T03:04:05.678901234Z";
+const FIXED_TIMER: fn(&mut Writer<'_>) -> fmt::Result = |writer| writer.write_str(FIXED_TIME);
 
 /// What slog-json writes by default, with a fixed time.
 pub(crate) fn json() -> impl Drain<Ok = (), Err = Never> {
@@ -131,9 +132,7 @@ pub(crate) fn slog() -> Table {
         row("bare line", |log| info!(log, "ssh session closed")),
         row(OWN, own_line),
         row("our record", our_line).beside(OWN),
-        row(OWN_DETAIL, |log| {
-            info!(log, "ssh session closed"; own(Some(black_box(DETAIL))));
-        }),
+        row(OWN_DETAIL, |log| info!(log, "ssh session closed"; own(Some(black_box(DETAIL))))),
         row("our record with a detail", |log| {
             info!(log, "ssh session closed"; ours().with_detail(black_box(DETAIL)));
         })
@@ -165,21 +164,13 @@ pub(crate) fn slog() -> Table {
     Table { title: "A line of slog-json", unit: Unit::Instructions, rows }
 }
 
-struct FixedTime;
-
-impl tracing_subscriber::fmt::time::FormatTime for FixedTime {
-    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        writer.write_str(FIXED_TIME)
-    }
-}
-
 pub(crate) fn tracing() -> Table {
     use tracing::{Level, info};
     const FIELDS: &str = "fields by hand";
     const FIELDS_OFF: &str = "fields by hand, filtered out";
     let row = |name, most, write: fn()| {
         Row::new(name, move || {
-            let subscriber = tracing_subscriber::fmt().json().with_timer(FixedTime);
+            let subscriber = tracing_subscriber::fmt().json().with_timer(FIXED_TIMER);
             let subscriber = subscriber.with_max_level(most).with_writer(io::sink);
             let subscriber = Dispatch::new(subscriber.finish());
             Box::new(move |count| with_default(&subscriber, || (0..count).for_each(|_| write())))

@@ -28,14 +28,17 @@ pub(crate) fn guard() -> DisconnectGuard<impl FnOnce(Disconnect)> {
     DisconnectGuard::new(LAYER, |end| drop(black_box(end)))
 }
 
-fn row(name: &str, run: impl FnMut() + Clone + 'static) -> Row {
-    Row::new(name, move || each(run.clone()))
+/// What a run returns is dropped.
+fn row<T>(name: &str, run: impl Fn() -> T + Clone + 'static) -> Row {
+    Row::new(name, move || {
+        let run = run.clone();
+        each(move || drop(run()))
+    })
 }
 
 fn detail(name: &str, text: &'static str) -> Row {
-    let name = format!("detail of {} bytes, {name}", text.len());
-    row(&name, move || {
-        drop(black_box(end().with_detail(black_box(text))));
+    row(&format!("detail of {} bytes, {name}", text.len()), move || {
+        black_box(end().with_detail(black_box(text)))
     })
 }
 
@@ -50,38 +53,26 @@ pub(crate) fn parts() -> Table {
     let (parent, known, refusing) = (Cause::default(), knowing(), knowing());
     let rows = vec![
         row("an RPC's error classified, its text copied", move || {
-            drop(black_box(classify_coordinator_rpc_exit(black_box(false), black_box(&result))));
+            black_box(classify_coordinator_rpc_exit(black_box(false), black_box(&result)))
         }),
         row("reason of an error, two deep", move || {
-            black_box(DisconnectReason::from_error(black_box(&*error)));
+            black_box(DisconnectReason::from_error(black_box(&*error)))
         }),
         row("reason of a close code", || {
-            black_box(black_box(CloseCode::WebSocket(1001)).reason(black_box(Initiator::Server)));
+            black_box(black_box(CloseCode::WebSocket(1001)).reason(black_box(Initiator::Server)))
         }),
-        row("record made and dropped", || {
-            drop(black_box(end()));
-        }),
+        row("record made and dropped", || black_box(end())),
         detail("ASCII", "read failed: Connection reset by peer (os error 104)"),
         detail("with umlauts", "Lesen fehlgeschlagen: Verbindung vom Gegenüber zurückgesetzt"),
         detail("of two lines", "read failed: Connection reset by peer\n(os error 104)"),
-        row("child made and dropped", move || {
-            drop(black_box(parent.child()));
-        }),
+        row("child made and dropped", move || black_box(parent.child())),
         row("cause made, a record kept, dropped", || {
-            Cause::default().record(Evidence::Transport, black_box(end()));
+            Cause::default().record(Evidence::Transport, black_box(end()))
         }),
-        row("record that a cause refuses", move || {
-            refusing.record(Evidence::Transport, black_box(end()));
-        }),
-        row("guard made and dropped, nothing known", || {
-            drop(guard());
-        }),
-        row("guard made and closed", || {
-            guard().close(black_box(end()));
-        }),
-        row("guard of a child made and dropped, its parent knows", move || {
-            drop(guard().with_cause(known.child()));
-        }),
+        row("record that a cause refuses", move || refusing.record(Evidence::Transport, black_box(end()))),
+        row("guard made and dropped, nothing known", guard),
+        row("guard made and closed", || guard().close(black_box(end()))),
+        row("guard of a child made and dropped, its parent knows", move || guard().with_cause(known.child())),
     ];
     Table { title: "The parts", unit: Unit::Instructions, rows }
 }
@@ -154,12 +145,8 @@ pub(crate) fn accept_to_line() -> Table {
         })
         .beside(BY_HAND),
         row("the clocks in it: 8 monotonic, 2 of the wall", |_, _| {
-            for _ in 0..8 {
-                black_box(Instant::now());
-            }
-            for _ in 0..2 {
-                black_box(SystemTime::now());
-            }
+            black_box([(); 8].map(|()| black_box(Instant::now())));
+            black_box([(); 2].map(|()| black_box(SystemTime::now())));
         }),
     ];
     Table { title: "From accept to line", unit: Unit::Instructions, rows }

@@ -58,11 +58,11 @@ fn ask(socket: &mut (impl Read + Write)) {
     assert!(socket.read_exact(black_box(&mut message)).is_ok());
 }
 
-async fn read_in_tokio(stream: &mut (impl AsyncRead + Unpin)) {
+async fn poll_read(stream: &mut (impl AsyncRead + Unpin)) {
     assert!(stream.read(black_box(&mut [0])).await.is_ok());
 }
 
-async fn write_in_tokio(stream: &mut (impl AsyncWrite + Unpin)) {
+async fn poll_write(stream: &mut (impl AsyncWrite + Unpin)) {
     assert!(stream.write(black_box(&[0])).await.is_ok());
 }
 
@@ -70,9 +70,8 @@ fn blocking<S: 'static>(mut stream: S, call: impl Fn(&mut S) + 'static) -> Batch
     each(move || call(&mut stream))
 }
 
-fn in_tokio<S: 'static>(make: impl FnOnce() -> S, call: impl AsyncFn(&mut S) + 'static) -> Batch {
-    let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
-    let mut stream = runtime.block_on(async { make() });
+fn in_tokio<S: 'static>(mut stream: S, call: impl AsyncFn(&mut S) + 'static) -> Batch {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
     Box::new(move |count| {
         runtime.block_on(async {
             for _ in 0..count {
@@ -87,11 +86,7 @@ fn ours<S>(stream: S) -> TrackedStream<S> {
 }
 
 /// The bare one, and the tracked one beside it.
-fn pair(
-    name: &'static str,
-    bare: impl Fn() -> Batch + 'static,
-    tracked: impl Fn() -> Batch + 'static,
-) -> [Row; 2] {
+fn pair(name: &'static str, bare: fn() -> Batch, tracked: fn() -> Batch) -> [Row; 2] {
     [Row::new(name, bare), Row::new(&format!("{name}, tracked"), tracked).beside(name)]
 }
 
@@ -99,19 +94,11 @@ pub(crate) fn memory() -> Table {
     let rows = [
         pair("std, read", || blocking(MEMORY, read), || blocking(ours(MEMORY), read)),
         pair("std, write", || blocking(MEMORY, write), || blocking(ours(MEMORY), write)),
-        pair(
-            "tokio, read",
-            || in_tokio(|| MEMORY, read_in_tokio),
-            || in_tokio(|| ours(MEMORY), read_in_tokio),
-        ),
-        pair(
-            "tokio, write",
-            || in_tokio(|| MEMORY, write_in_tokio),
-            || in_tokio(|| ours(MEMORY), write_in_tokio),
-        ),
+        pair("tokio, read", || in_tokio(MEMORY, poll_read), || in_tokio(ours(MEMORY), poll_read)),
+        pair("tokio, write", || in_tokio(MEMORY, poll_write), || in_tokio(ours(MEMORY), poll_write)),
     ];
-    let title = "A tracked stream: a byte of memory";
-    Table { title, unit: Unit::Instructions, rows: rows.into_iter().flatten().collect() }
+    let rows = rows.into_iter().flatten().collect();
+    Table { title: "A tracked stream: a byte of memory", unit: Unit::Instructions, rows }
 }
 
 /// A socket whose peer answers every message, on a thread of its own.
@@ -131,6 +118,5 @@ fn socket() -> TcpStream {
 
 pub(crate) fn loopback() -> Table {
     let rows = pair("question and answer", || blocking(socket(), ask), || blocking(ours(socket()), ask));
-    let title = "A tracked stream: 64 bytes over loopback";
-    Table { title, unit: Unit::Nanoseconds, rows: rows.into() }
+    Table { title: "A tracked stream: 64 bytes over loopback", unit: Unit::Nanoseconds, rows: rows.into() }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{fs, pin};
 
 use disconnect_attribution::{Cause, Evidence};
@@ -16,7 +16,7 @@ use crate::parts::{end, guard, tracked};
 pub(crate) const CHILD: &str = "--whole-case";
 const RUNS: usize = 5;
 
-type Case = (&'static str, usize, fn(usize) -> u64);
+type Case = (&'static str, usize, fn(usize) -> u128);
 
 /// The name, a number of connections, and what returns a whole number of the name's unit.
 const CASES: [Case; 8] = [
@@ -26,20 +26,16 @@ const CASES: [Case; 8] = [
     ("32 threads end them, ns each", 200_000, |count| threads(32, count)),
     ("shutdown recorded over 100,000 children, ns", 100_000, |count| shutdown(count, 0)[0]),
     ("shutdown recorded over 100,000 waiting children, ns each", 100_000, |count| {
-        shutdown(count, count)[0] / count as u64
+        shutdown(count, count)[0] / count as u128
     }),
     ("look of each of 100,000 children at the shutdown, ns each", 100_000, |count| {
-        shutdown(count, 0)[1] / count as u64
+        shutdown(count, 0)[1] / count as u128
     }),
     ("an open connection, resident, bytes", 1_000_000, resident),
 ];
 
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).expect("short")
-}
-
 /// Connections of one process, open at once, that end on so many threads by an end of file.
-fn threads(threads: usize, count: usize) -> u64 {
+fn threads(threads: usize, count: usize) -> u128 {
     let process = Cause::default();
     let open = |_| {
         let guard = guard().with_cause(process.child());
@@ -57,11 +53,11 @@ fn threads(threads: usize, count: usize) -> u64 {
             });
         }
     });
-    nanoseconds(started.elapsed()) / count as u64
+    started.elapsed().as_nanos() / count as u128
 }
 
 /// Records in the cause of so many connections, of which some wait for it; then each looks.
-fn shutdown(count: usize, waiting: usize) -> [u64; 2] {
+fn shutdown(count: usize, waiting: usize) -> [u128; 2] {
     let process = Cause::default();
     let children: Vec<Cause> = (0..count).map(|_| process.child()).collect();
     let mut waiters: Vec<_> = children[..waiting].iter().map(Cause::ended).collect();
@@ -71,18 +67,18 @@ fn shutdown(count: usize, waiting: usize) -> [u64; 2] {
     }
     let started = Instant::now();
     assert!(process.record(Evidence::Local, end()));
-    let recorded = started.elapsed();
+    let recorded = started.elapsed().as_nanos();
     let looking = Instant::now();
     assert!(children.iter().all(|child| child.get().is_some()));
-    [recorded, looking.elapsed()].map(nanoseconds)
+    [recorded, looking.elapsed().as_nanos()]
 }
 
 /// Each a guard over a child cause, and a tracked stream that carries it.
-fn resident(count: usize) -> u64 {
+fn resident(count: usize) -> u128 {
     let held = || {
         let status = fs::read_to_string("/proc/self/status").expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).expect("resident") * 1024
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u128>().ok()).expect("resident") * 1024
     };
     let (process, before) = (Cause::default(), held());
     let mut open = Vec::with_capacity(count);
@@ -90,7 +86,7 @@ fn resident(count: usize) -> u64 {
         let guard = guard().with_cause(process.child());
         tracked(std::io::empty(), guard.cause()).carrying(guard)
     }));
-    let each = held().saturating_sub(before).div_ceil(count as u64);
+    let each = held().saturating_sub(before).div_ceil(count as u128);
     drop(black_box(open));
     each
 }
@@ -116,7 +112,7 @@ pub(crate) fn print(filter: &str) {
             let this = std::env::current_exe().expect("this program");
             let output = Command::new(this).args([CHILD, name]).stderr(Stdio::inherit()).output();
             let text = String::from_utf8(output.expect("runs").stdout).expect("a number");
-            text.trim().parse::<u64>().expect("a number")
+            text.trim().parse::<u128>().expect("a number")
         });
         values.sort_unstable();
         let row = format!("| {name} | {} | {} | {} |", values[RUNS / 2], values[0], values[RUNS - 1]);

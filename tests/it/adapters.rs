@@ -4,10 +4,11 @@ use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Evidence
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
+use slog::{Drain, Logger, o};
 use tracing::{Level, subscriber::with_default};
 
 use crate::support::strategies::{any_end, any_text};
-use crate::support::{Sink, bare, end, full, inherited, json_text, random, reported, term_text, words};
+use crate::support::{Sink, bare, end, full, inherited, json_text, random, reported, words};
 
 /// All that a record may have.
 const KEYS: usize = 16;
@@ -23,6 +24,15 @@ fn through_tracing(end: &Disconnect) -> [String; 4] {
     with_default(to(&sinks[2]).json().flatten_event(true).finish(), log);
     with_default(to(&sinks[3]).json().finish(), log);
     sinks.map(|sink| sink.text())
+}
+
+/// What slog-term writes.
+fn through_slog_term(end: &Disconnect) -> String {
+    let sink = Sink::default();
+    let decorator = slog_term::PlainSyncDecorator::new(sink.clone());
+    let drain = slog_term::FullFormat::new(decorator).build().fuse();
+    slog::info!(Logger::root(drain, o!()), "closed {}", end; "peer" => "ws", end);
+    sink.text()
 }
 
 /// The map without what loggers add, also if it is nested.
@@ -47,8 +57,7 @@ fn check(end: &Disconnect) -> Result<usize, TestCaseError> {
         prop_assert_eq!(&serde_json::from_str::<Disconnect>(&line).expect("accepted"), end);
     }
     // For people: a line that drives no terminal, forges no other line, and hides nothing.
-    let term = term_text(|log| slog::info!(log, "closed {}", end; "peer" => "ws", end));
-    for line in [term, people, compact, end.to_string() + "\n"] {
+    for line in [through_slog_term(end), people, compact, end.to_string() + "\n"] {
         let line = line.strip_suffix('\n').expect("ends with a line break");
         let breaks = |c: char| c.is_control() || "\u{2028}\u{202e}".contains(c);
         prop_assert!(!line.contains(breaks), "{line:?}");
@@ -82,11 +91,11 @@ fn any_record_with_any_text_is_the_same_through_every_adapter() {
     });
 }
 
-/// A logger's own fields come before those of the line, and JSON has both.
+/// A record may be a logger's own field; it comes before those of the line, and JSON has both.
 #[test]
 fn the_lines_record_counts_beside_one_of_the_loggers_own() {
     let text = json_text(|log| {
-        let log = log.new(slog::o!(end(DisconnectReason::Rejected).with_exit_code(1)));
+        let log = log.new(o!(end(DisconnectReason::Rejected).with_exit_code(1)));
         slog::info!(log, "closed"; full());
     });
     assert_eq!(text.matches("\"connect_type\"").count(), 2, "{text}");

@@ -64,18 +64,30 @@ fn a_record_without_a_detail_or_with_a_clean_static_one_costs_no_allocation() {
 }
 
 #[test]
-fn an_owned_clean_detail_is_moved_and_copied_with_its_record_alone() {
-    for text in ["connection reset by peer", "zurückgesetzt", "日本"] {
-        let (owned, length) = (text.to_owned(), text.len() as u64);
-        let at = owned.as_ptr();
-        let measured = measured(|log| {
-            let end = end(DisconnectReason::NetworkError).with_detail(owned);
-            assert_eq!(end.detail().map(str::as_ptr), Some(at));
-            info!(log, "closed"; &end);
-            let copied = measure(|| drop(end.clone()));
-            assert_eq!((copied.count_total, copied.bytes_total), (1, length));
-        });
-        assert_eq!(measured.count_total, 1, "the copy");
+fn an_owned_clean_detail_is_moved_if_it_is_small_and_copied_with_its_record() {
+    // The text, its capacity, and the bytes of its copy, if it is not kept itself.
+    for (text, capacity, copied) in [
+        ("denied", 6, None),
+        ("denied", 256, None),
+        ("Zugang verweigert: Gäste", 30, None),
+        ("日本", 6, None),
+        ("denied", 257, Some(6)),
+        ("denied\n", 1 << 20, Some(6)),
+        ("de\nnied", 8, Some(8)),
+        ("", 1 << 20, Some(0)),
+    ] {
+        let mut spacious = String::with_capacity(capacity);
+        spacious.push_str(text);
+        let mut kept = None;
+        let measured = measure(|| kept = Some(end(DisconnectReason::Rejected).with_detail(spacious)));
+        let capacity = i64::try_from(capacity).expect("small");
+        let grown = copied.map_or(0, |length| length - capacity);
+        assert_eq!(measured.bytes_current, grown, "{text:?} in {capacity} bytes");
+        assert_eq!(measured.count_total > 0, copied > Some(0), "{text:?} in {capacity} bytes");
+        let kept = kept.expect("made");
+        let length = kept.detail().map_or(0, str::len) as u64;
+        let copied = measure(|| drop(kept.clone()));
+        assert_eq!((copied.count_total, copied.bytes_total), (u64::from(length > 0), length));
     }
 }
 

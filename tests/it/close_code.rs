@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::support::random;
-use crate::support::strategies::any_code;
+use crate::support::strategies::{PROTOCOLS, any_code};
 
 const SENDERS: [Initiator; 5] =
     [Initiator::Client, Initiator::Agent, Initiator::Server, Initiator::Network, Initiator::Unknown];
@@ -32,19 +32,8 @@ const LISTED: &str = include_str!("close_codes.txt");
 
 #[test]
 fn each_number_means_what_its_protocol_makes_of_it_and_all_others_nothing() {
-    let protocols: [fn([u8; 8]) -> CloseCode; 9] = [
-        |[a, b, c, d, ..]| CloseCode::Ssh(u32::from_le_bytes([a, b, c, d])),
-        |[a, b, ..]| CloseCode::WebSocket(u16::from_le_bytes([a, b])),
-        |[a, b, c, d, ..]| CloseCode::Grpc(i32::from_le_bytes([a, b, c, d])),
-        |[a, b, c, d, ..]| CloseCode::Http2(u32::from_le_bytes([a, b, c, d])),
-        |[a, ..]| CloseCode::Tls(a),
-        |number| CloseCode::Quic(u64::from_le_bytes(number)),
-        |number| CloseCode::QuicApplication(u64::from_le_bytes(number)),
-        |number| CloseCode::Http3(u64::from_le_bytes(number)),
-        |[a, ..]| CloseCode::Mqtt(a),
-    ];
     let (mut seen, mut listing) = (HashSet::new(), String::new());
-    for protocol in protocols {
+    for protocol in PROTOCOLS {
         for number in numbers() {
             let code = protocol(number.to_le_bytes());
             let (name, reasons) = (code.name(), reasons(code));

@@ -1,5 +1,7 @@
 //! The pages show the words as they are: the README, the operations page, and the docs of the reasons.
 
+use std::collections::BTreeSet;
+
 use disconnect_attribution::{ConnectType, ConnectionMethod, DisconnectReason, Initiator, Trigger};
 
 /// The doc lines before each variant of the enum, under the variant's word.
@@ -51,45 +53,36 @@ fn the_alert_table_links_every_reason_to_its_variant() {
     assert_eq!(links, variants);
 }
 
+/// What a text shows as code.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 #[test]
 fn the_table_of_jumps_has_every_trigger() {
     let page = include_str!("../../src/pages/operations.md");
     let (alerts, _) = page.split_once("## Prometheus").expect("the tables before it");
-    let mut words: Vec<_> = alerts
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .flat_map(|(words, _)| words.split("`, `"))
-        .collect();
-    words.sort_unstable();
-    let mut triggers: Vec<_> = Trigger::VARIANTS.iter().map(|trigger| trigger.as_str()).collect();
-    triggers.sort_unstable();
-    assert_eq!(words, triggers);
+    let rows = alerts.lines().filter(|line| line.starts_with("| `"));
+    let words: BTreeSet<_> = rows.flat_map(|row| code(row.split(" | ").next().expect("a cell"))).collect();
+    assert_eq!(words, Trigger::VARIANTS.iter().map(|trigger| trigger.as_str()).collect());
 }
 
-const README: &str = include_str!("../../README.md");
-
-/// The rest of the README's row for a key.
-fn row(key: &str) -> &'static str {
-    let row =
-        README.lines().find_map(|line| line.strip_prefix("| `")?.strip_prefix(key)?.strip_prefix("` | "));
-    row.unwrap_or_else(|| panic!("no row for {key}"))
+/// All of an enum as code.
+fn words<T: std::fmt::Display>(variants: &[T]) -> String {
+    let words: Vec<_> = variants.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
 }
 
 #[test]
-fn the_row_of_reasons_is_the_enum() {
+fn the_readmes_rows_of_keys_have_the_words_of_the_enums() {
+    let row = |key: &str| {
+        let readme = include_str!("../../README.md");
+        readme.lines().find_map(|line| line.strip_prefix(&format!("| `{key}` | "))).expect("a row")
+    };
     let (expected, others) = row(DisconnectReason::KEY).split_once("to look at: ").expect("two lists");
     for (list, is_expected) in [(expected, true), (others, false)] {
-        let words = list.split('`').skip(1).step_by(2);
         let reasons = DisconnectReason::VARIANTS.iter().filter(|reason| reason.expected() == is_expected);
-        assert!(words.eq(reasons.map(|reason| reason.as_str())), "{list}");
-    }
-}
-
-#[test]
-fn the_other_words_are_the_enums() {
-    fn words<T: std::fmt::Display>(variants: &[T]) -> String {
-        let words: Vec<_> = variants.iter().map(|word| format!("`{word}`")).collect();
-        words.join(", ")
+        assert!(code(list).eq(reasons.map(|reason| reason.as_str())), "{list}");
     }
     for (key, words) in [
         (ConnectType::KEY, words(ConnectType::VARIANTS)),

@@ -1,13 +1,14 @@
 //! What errors explain: by kind, by chain, and the common ones of std and tokio.
 
 use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use disconnect_attribution::DisconnectReason::{NetworkError, ProtocolError, Unknown};
-use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
+use disconnect_attribution::{
+    ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, classify_channel_close,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::Layer;
@@ -54,6 +55,33 @@ fn each_kind_of_io_error_that_explains_an_end_has_its_reason_and_trigger() {
     }
 }
 
+/// A library may wrap an error of the system, keep its text, or both.
+#[test]
+#[cfg(target_os = "linux")]
+fn errors_that_libraries_wrap_or_print_are_read() {
+    let [reset, gave_up] = [104, 110].map(io::Error::from_raw_os_error);
+    let text = gave_up.to_string();
+    // Longer than a detail may be.
+    let url = "https://example.com/".repeat(20);
+    let rows = [
+        (io::Error::other(format!("GET {url}: {reset}")), network(Trigger::Reset)),
+        (io::Error::new(ErrorKind::TimedOut, gave_up), network(Trigger::TimedOut)),
+        (io::Error::new(ErrorKind::TimedOut, text), network(Trigger::TimedOut)),
+        (io::Error::other(format!("redis: {reset}")), network(Trigger::Reset)),
+        (io::Error::other("(os error 999999999999)"), (Unknown, None)),
+        (io::Error::other("os error 104"), (Unknown, None)),
+    ];
+    for (error, meaning) in rows {
+        check(&error, meaning);
+        check(&Arc::new(error), meaning);
+    }
+    let text: Result<(), String> = Err(reset.to_string());
+    let boxed: Result<(), Box<dyn Error + Send + Sync>> = Err(reset.into());
+    for end in [classify_channel_close(&text), classify_channel_close(&boxed)] {
+        assert_eq!(end.trigger(), Some(Trigger::Reset));
+    }
+}
+
 /// What the operating system's own numbers mean when a connection ends: all others, and their kinds, mean nothing.
 #[test]
 #[cfg(target_os = "linux")]
@@ -90,22 +118,6 @@ fn layer(error: impl Error + Send + Sync + 'static) -> Layer {
     Layer("session failed", Some(Box::new(error)))
 }
 
-/// An error that is its own source.
-#[derive(Debug)]
-struct Circle;
-
-impl fmt::Display for Circle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("again")
-    }
-}
-
-impl Error for Circle {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self)
-    }
-}
-
 #[test]
 fn the_first_io_error_with_a_reason_decides() {
     let reset = || io::Error::from(ErrorKind::ConnectionReset);
@@ -115,7 +127,7 @@ fn the_first_io_error_with_a_reason_decides() {
     let rows: [(&str, Box<dyn Error>, _); 13] = [
         ("itself", reset().into(), by_reset),
         ("below two layers", layer(layer(reset())).into(), by_reset),
-        ("no io error at all", layer(fmt::Error).into(), by_none),
+        ("no io error at all", layer(std::fmt::Error).into(), by_none),
         ("an empty silent kind", io::Error::from(ErrorKind::NotFound).into(), by_none),
         ("looked through", io::Error::other(reset()).into(), by_reset),
         ("a silent kind that wraps", silent(reset()).into(), by_reset),
@@ -125,7 +137,7 @@ fn the_first_io_error_with_a_reason_decides() {
         ("reset outside", io::Error::new(ErrorKind::ConnectionReset, garbage()).into(), by_reset),
         ("shared", layer(Arc::new(reset())).into(), by_reset),
         ("shared, wrapping", Arc::new(io::Error::other(layer(Arc::new(reset())))).into(), by_reset),
-        ("a circle ends", Circle.into(), by_none),
+        ("beyond any depth", (0..100).fold(layer(reset()), |error, _| layer(error)).into(), by_none),
     ];
     for (name, error, meaning) in rows {
         println!("{name}");
@@ -135,36 +147,40 @@ fn the_first_io_error_with_a_reason_decides() {
 
 #[tokio::test]
 async fn the_common_errors_of_std_and_tokio_have_their_reason_trigger_and_text() {
-    use Trigger::{BrokenPipe, Deadline, Dropped, EndOfFile, Refused, Reset};
+    use Trigger::{BrokenPipe, Deadline, Dropped, EndOfFile, Panic, Refused, Reset};
     let listening = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
     let connect = std::net::TcpStream::connect(listening.expect("bound")).unwrap_err();
-    let refused = connect.to_string().leak();
     let elapsed = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
     let (mut near, _) = tokio::io::duplex(1);
+    let panicked = tokio::spawn(async { panic!("a bug") }).await.unwrap_err();
     let task = tokio::spawn(std::future::pending::<()>());
     task.abort();
     let cancelled = task.await.unwrap_err();
-    let text = cancelled.to_string().leak();
     let read_exact = Read::read_exact(&mut &[0; 3][..], &mut [0; 4]).unwrap_err();
     let write_all = Write::write_all(&mut &mut [0; 3][..], &[0; 4]).unwrap_err();
     let read_to_string = io::read_to_string(&b"\xff"[..]).unwrap_err();
     let write = AsyncWriteExt::write_all(&mut near, b"more than one").await.unwrap_err();
     let reset = io::Error::other(io::Error::from(ErrorKind::ConnectionReset));
-    let rows: [(Box<dyn Error>, Meaning, &str); 10] = [
+    let wrapping = io::Error::other(layer(io::Error::new(ErrorKind::InvalidData, "not a frame")));
+    // Without a text: as it prints itself.
+    let rows: [(Box<dyn Error>, Meaning, &str); 12] = [
         (read_exact.into(), network(EndOfFile), "failed to fill whole buffer"),
         (write_all.into(), network(BrokenPipe), "failed to write whole buffer"),
         (read_to_string.into(), (ProtocolError, None), "stream did not contain valid UTF-8"),
-        (connect.into(), network(Refused), refused),
+        (connect.into(), network(Refused), ""),
         (io::Error::other("bad handshake").into(), (Unknown, None), "bad handshake"),
+        (wrapping.into(), (ProtocolError, None), "session failed: not a frame"),
         (reset.into(), network(Reset), "connection reset"),
         (elapsed.into(), network(Deadline), "deadline has elapsed"),
         (write.into(), network(BrokenPipe), "broken pipe"),
         (near.read_u32().await.unwrap_err().into(), network(EndOfFile), "unexpected end of file"),
-        (cancelled.into(), (Unknown, Some(Dropped)), text),
+        (cancelled.into(), (Unknown, Some(Dropped)), ""),
+        (panicked.into(), (Unknown, Some(Panic)), ""),
     ];
     for (error, meaning, text) in rows {
         check(&*error, meaning);
         let end = Disconnect::from_error(ConnectType::AgentToClient, &*error);
-        assert_eq!(end.detail(), Some(text));
+        let text = if text.is_empty() { error.to_string() } else { text.to_owned() };
+        assert_eq!(end.detail(), Some(text.as_str()));
     }
 }

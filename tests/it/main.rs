@@ -31,8 +31,6 @@ mod stream;
 #[cfg(all(feature = "slog", feature = "serde", feature = "tracing"))]
 mod adapters;
 #[cfg(feature = "serde")]
-mod go;
-#[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]
 mod slog;

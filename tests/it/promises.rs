@@ -65,15 +65,6 @@ macro_rules! adapted {
 }
 adapted!(CloseCode ConnectType ConnectionMethod Disconnect DisconnectReason Initiator Trigger);
 
-/// A record may be a field of a logger, which other threads use.
-#[test]
-#[cfg(feature = "slog")]
-fn a_record_can_belong_to_a_logger() {
-    let end = Disconnect::new(ConnectType::AgentToClient, DisconnectReason::Graceful);
-    let log = slog::Logger::root(slog::Discard, slog::o!(end));
-    std::thread::spawn(move || slog::info!(log, "closed")).join().expect("logged");
-}
-
 macro_rules! sizes {
     ($($type:ty = $bytes:literal)*) => {$(
         const_assert_eq!(size_of::<$type>(), $bytes);

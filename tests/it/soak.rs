@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
-use std::net::Ipv4Addr;
-use std::process::{Child, Stdio};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -14,25 +15,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
-use serde_json::{Value, json};
+use serde_json::Value;
 use slog::{Drain, Logger, info, o};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::support::respawned::{is_respawned, respawn};
+use crate::support::respawned::{Respawned, is_respawned, print_address, respawn};
 use crate::support::{DROPPED, END_OF_FILE, PANICKED, client_closed, random, track, words};
 
 const TEST: &str = "soak::connections_that_end_in_every_way_leave_a_line_each_and_nothing_else";
 const LAYER: ConnectType = ConnectType::AgentToClient;
 const CONNECTIONS: u64 = 10_000;
+/// So many at a time.
+const AT_ONCE: u64 = 200;
 /// So many more are open when the server shuts down.
 const HELD: u64 = 100;
 /// So many addresses, so that the ports of clients do not run out while old ones wait.
-const ADDRESSES: u8 = 8;
+const ADDRESSES: u64 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many clients were answered.
@@ -71,25 +75,20 @@ fn serve_all() {
     std::panic::set_hook(Box::new(|_| {})); // a thousand panics are part of it
     let log = Logger::root(Mutex::new(slog_json::Json::default(io::stdout())).fuse(), o!());
     let process = Cause::default();
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    let addresses = runtime.block_on(async {
-        let mut addresses = Vec::new();
-        for last in 1..=ADDRESSES {
-            let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, last), 0)).await.expect("a free port");
-            addresses.push(listener.local_addr().expect("bound").to_string());
-            let (log, process) = (log.clone(), process.clone());
-            tokio::spawn(async move {
-                loop {
-                    let (socket, _) = listener.accept().await.expect("accepted");
-                    let (give, itself) = oneshot::channel();
-                    let task = tokio::spawn(serve(log.clone(), process.child(), socket, itself));
-                    let _ = give.send(task.abort_handle());
-                }
-            });
+    let runtime = Runtime::new().expect("runtime");
+    let listener = runtime.block_on(TcpListener::bind("0.0.0.0:0")).expect("a free port");
+    print_address(listener.local_addr().expect("bound"));
+    runtime.spawn({
+        let process = process.clone();
+        async move {
+            loop {
+                let (socket, _) = listener.accept().await.expect("accepted");
+                let (give, itself) = oneshot::channel();
+                let task = tokio::spawn(serve(log.clone(), process.child(), socket, itself));
+                let _ = give.send(task.abort_handle());
+            }
         }
-        addresses
     });
-    println!("\n{}", json!({ "listening": addresses }));
     io::stdin().read_to_end(&mut Vec::new()).expect("no orders, and an end");
     process.record(Evidence::Local, Disconnect::shutdown(ConnectType::ServerToAgent, Initiator::Agent));
     drop(runtime); // the tasks that are left log here
@@ -140,7 +139,7 @@ async fn serve(
 }
 
 /// Connects, gives the command, and does what follows.
-async fn live(address: String, number: u64, (command, then, _): (u8, Then, &str)) -> io::Result<()> {
+async fn live(address: SocketAddr, number: u64, (command, then, _): (u8, Then, &str)) -> io::Result<()> {
     let mut socket = TcpStream::connect(address).await?;
     socket.write_all(&[&number.to_be_bytes()[..], &[command]].concat()).await?;
     assert_eq!(socket.read_u8().await?, command);
@@ -160,67 +159,55 @@ fn story(number: u64, connections: u64) -> (u8, Then, &'static str) {
     if number < connections { STORIES[turn] } else { OPEN }
 }
 
-/// The server's process, and what it logs: the number of a connection, and its record.
+/// The server's process, its port, and what it logs: the number of a connection, and its record.
 struct Server {
-    process: Child,
-    addresses: Vec<String>,
+    process: Respawned,
+    port: u16,
     lines: Receiver<(u64, Disconnect)>,
 }
 
 impl Server {
     fn start() -> Self {
-        let mut command = respawn(TEST);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().expect("respawned");
-        let mut output = BufReader::new(process.stdout.take().expect("piped")).lines();
-        // Before and after it, the harness of the test has its own lines.
-        let first = output.by_ref().map_while(Result::ok).find(|line| line.starts_with('{')).expect("a line");
-        let first: Value = serde_json::from_str(&first).expect("JSON");
-        let addresses = first["listening"].as_array().expect("addresses");
-        let addresses = addresses.iter().map(|it| it.as_str().expect("text").to_owned()).collect();
+        let mut process = Respawned::start(respawn(TEST).stdin(Stdio::piped()).stderr(Stdio::null()));
+        let port = process.address().port();
+        let output = BufReader::new(process.0.stdout.take().expect("piped")).lines();
         let (send, lines) = mpsc::channel();
         thread::spawn(move || {
+            // Around them, the harness of the test has its own lines.
             for line in output.map_while(Result::ok).filter(|line| line.starts_with('{')) {
                 let value: Value = serde_json::from_str(&line).expect("JSON");
                 let end = serde_json::from_str(&line).expect("a record");
                 let _ = send.send((value["connection"].as_u64().expect("its number"), end));
             }
         });
-        Self { process, addresses, lines }
+        Self { process, port, lines }
     }
 
     /// Resident memory, in KiB (proc(5)).
     fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("alive");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("alive");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("its memory")
     }
 
     fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("alive").count()
+        fs::read_dir(format!("/proc/{}/fd", self.process.0.id())).expect("alive").count()
     }
 
-    /// Makes connections, some at a time; those of the shutdown go on living.
-    async fn meets(&self, numbers: std::ops::Range<u64>, connections: u64, clients: &mut JoinSet<()>) {
-        let at_once = Arc::new(Semaphore::new(200));
+    /// Makes connections; those of the shutdown go on living.
+    fn meets(&self, runtime: &Runtime, numbers: Range<u64>, connections: u64) -> JoinSet<()> {
+        let mut clients = JoinSet::new();
         for number in numbers {
-            let at = usize::try_from(number).expect("fits") % self.addresses.len();
-            let (address, story) = (self.addresses[at].clone(), story(number, connections));
-            let permit = Arc::clone(&at_once).acquire_owned().await.expect("open");
-            clients.spawn(async move {
+            let last = u8::try_from(1 + number % ADDRESSES).expect("small");
+            let address = SocketAddr::from(([127, 0, 0, last], self.port));
+            let story = story(number, connections);
+            let life = async move {
                 let lived = timeout(PATIENCE, live(address, number, story)).await.expect("in time");
                 lived.unwrap_or_else(|error| panic!("client {number}, {story:?}: {error}"));
-                drop(permit);
-            });
+            };
+            clients.spawn_on(life, runtime.handle());
         }
-    }
-}
-
-/// Ends with the test.
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        clients
     }
 }
 
@@ -232,8 +219,7 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     let connections = CONNECTIONS * random::size();
     let mut server = Server::start();
     let descriptors = server.descriptors();
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    let mut clients = JoinSet::new();
+    let runtime = Runtime::new().expect("runtime");
     let mut seen = vec![0_u8; usize::try_from(connections + HELD).expect("fits")];
     let mut check = |(number, end): (u64, Disconnect)| {
         let (command, _, expected) = story(number, connections);
@@ -248,10 +234,10 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
     };
 
     let mut resident = Vec::new();
-    for part in 0..50 {
-        let numbers = connections * part / 50..connections * (part + 1) / 50;
-        runtime.block_on(server.meets(numbers.clone(), connections, &mut clients));
-        runtime.block_on(std::mem::take(&mut clients).join_all());
+    for part in 0..connections / AT_ONCE {
+        let numbers = part * AT_ONCE..(part + 1) * AT_ONCE;
+        let clients = server.meets(&runtime, numbers.clone(), connections);
+        runtime.block_on(clients.join_all());
         numbers.for_each(|_| check(server.lines.recv_timeout(PATIENCE).expect("a line each")));
         resident.push(server.resident());
     }
@@ -266,17 +252,18 @@ fn connections_that_end_in_every_way_leave_a_line_each_and_nothing_else() {
         samples.sort_unstable();
         samples[samples.len() / 2]
     };
-    let (warm, last) = (median(&resident[10..20]), median(&resident[40..]));
+    let fifth = resident.len() / 5;
+    let (warm, last) = (median(&resident[fifth..2 * fifth]), median(&resident[4 * fifth..]));
     assert!(last <= warm + 384 + connections / 100, "the memory grew: {resident:?}");
 
     // The server shuts down under connections that are open.
-    runtime.block_on(server.meets(connections..connections + HELD, connections, &mut clients));
+    let clients = server.meets(&runtime, connections..connections + HELD, connections);
     while ANSWERED.load(Ordering::Relaxed) < connections + HELD {
         thread::sleep(Duration::from_millis(10));
     }
-    drop(server.process.stdin.take());
+    drop(server.process.0.stdin.take());
     runtime.block_on(clients.join_all());
     server.lines.iter().for_each(check);
-    assert!(server.process.wait().expect("reaped").success());
+    assert!(server.process.0.wait().expect("reaped").success());
     assert!(seen.iter().all(|lines| *lines == 1), "a line each, and no more");
 }

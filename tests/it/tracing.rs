@@ -1,9 +1,10 @@
 //! tracing: the same record gives the same fields as through slog, and nothing while the level is off.
 
-use disconnect_attribution::disconnect_event;
+use disconnect_attribution::{Trigger, disconnect_event};
 use serde_json::{Value, json};
 use tracing::{Level, subscriber::with_default};
 
+use crate::support::respawned::{is_respawned, respawn};
 use crate::support::{Sink, bare, full, network_error};
 
 /// What `run` writes through tracing-subscriber's JSON formatter.
@@ -22,28 +23,9 @@ fn json_lines(run: impl FnOnce()) -> Vec<Value> {
     sink.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-#[test]
-fn the_callers_own_fields_and_message_come_along() {
-    let address = "127.0.0.1:2222";
-    let attempt = 3;
-    let lines = json_lines(|| {
-        disconnect_event!(Level::INFO, bare(), peer = %address, attempt, "closed");
-        disconnect_event!(Level::INFO, bare(), ?attempt, "closed after {} tries", attempt);
-        disconnect_event!(Level::INFO, bare(), attempt);
-        disconnect_event!(Level::INFO, bare());
-    });
-    assert_eq!(lines[0]["peer"], address);
-    assert_eq!(lines[0]["attempt"], 3);
-    assert_eq!(lines[0]["message"], "closed");
-    assert_eq!(lines[1]["message"], "closed after 3 tries");
-    assert_eq!(lines[2]["attempt"], 3);
-    assert_eq!(lines[3]["disconnect_reason"], "graceful");
-    assert_eq!(lines[3].get("disconnect_detail"), None, "what is absent is left out");
-}
-
 /// Without an option, and with each that tracing has, with one level and with two.
 #[test]
-fn place_target_parent_and_name_are_those_of_tracing() {
+fn fields_message_place_target_parent_and_name_are_those_of_tracing() {
     let (peer, tries) = ("ws", 3);
     let lines = json_lines(|| {
         let outer = tracing::info_span!("outer");
@@ -51,6 +33,9 @@ fn place_target_parent_and_name_are_those_of_tracing() {
         let _entered = inner.enter();
         let end = network_error();
         disconnect_event!(Level::WARN, end, "here");
+        disconnect_event!(Level::INFO, end);
+        disconnect_event!(Level::INFO, end, tries);
+        disconnect_event!(Level::INFO, end, ?tries, peer = %peer, "closed after {}", tries);
         disconnect_event!(target: "audit", Level::WARN, end, peer, "closed");
         disconnect_event!(parent: &outer, Level::WARN, end, "closed");
         disconnect_event!(name: "end", target: "audit", parent: &outer, Level::WARN, end, tries, "closed");
@@ -62,7 +47,7 @@ fn place_target_parent_and_name_are_those_of_tracing() {
             expected: Level::INFO, unexpected: Level::WARN, end, tries, "closed");
     });
     let place = (&lines[0]["filename"], &lines[0]["line_number"]);
-    assert_eq!(place, (&json!(file!()), &json!(line!() - 12)));
+    assert_eq!(place, (&json!(file!()), &json!(line!() - 15)));
     let found = lines.iter().map(|line| {
         let span = &line["span"]["name"];
         let [level, target] = [&line["level"], &line["target"]];
@@ -73,6 +58,9 @@ fn place_target_parent_and_name_are_those_of_tracing() {
         found.collect::<Vec<_>>(),
         [
             r#""WARN" "it::tracing" "inner" null null "here""#,
+            r#""INFO" "it::tracing" "inner" null null null"#,
+            r#""INFO" "it::tracing" "inner" null 3 null"#,
+            r#""INFO" "it::tracing" "inner" "ws" "3" "closed after 3""#,
             r#""WARN" "audit" "inner" "ws" null "closed""#,
             r#""WARN" "it::tracing" "outer" null null "closed""#,
             r#""WARN" "audit" "outer" null 3 "closed""#,
@@ -135,6 +123,39 @@ fn the_documented_output_is_the_real_one() {
     let (_, printed) = text.trim_end().split_once("tracing: ").expect("a target");
     let front_page = include_str!("../../src/lib.rs").replace("\n//!   ", " ");
     assert!(front_page.contains(printed), "{printed}");
+}
+
+/// A program on `log`, with tracing's feature of that name: in a process of its own, since a subscriber that was once set
+/// anywhere in it would take the events.
+#[test]
+fn without_a_subscriber_an_event_reaches_a_logger_of_log() {
+    struct Prints;
+    impl log::Log for Prints {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            println!("{} {}", record.level(), record.args());
+        }
+
+        fn flush(&self) {}
+    }
+    if is_respawned() {
+        log::set_logger(&Prints).expect("the first");
+        log::set_max_level(log::LevelFilter::Info);
+        let end = network_error().with_trigger(Trigger::Reset);
+        disconnect_event!(expected: Level::DEBUG, unexpected: Level::WARN, &end, peer = "10.0.0.7", "closed");
+        return disconnect_event!(Level::DEBUG, end, "closed, but off");
+    }
+    let output = respawn("tracing::without_a_subscriber_an_event_reaches_a_logger_of_log").output();
+    let output = String::from_utf8(output.expect("respawned").stdout).expect("text");
+    let lines: Vec<_> = output.lines().filter(|line| line.contains("closed")).collect();
+    assert_eq!(lines.len(), 1, "{output}");
+    for part in [r#"WARN closed connect_type="agent_to_client""#, r#"_trigger="reset""#, r#"peer="10.0.0.7""#]
+    {
+        assert!(lines[0].contains(part), "{output}");
+    }
 }
 
 /// The macro names all that it needs by its full path, and what it binds meets no name of the caller.

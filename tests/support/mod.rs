@@ -1,8 +1,8 @@
 //! What tests share: records, guards whose lines are collected, tracked streams, sockets, loggers, random values.
 
 use std::error::Error;
-use std::fmt;
 use std::net::{TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
@@ -10,7 +10,6 @@ use disconnect_attribution::{
     Cause, CloseCode, ConnectionMethod, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator,
     TrackedStream, Trigger,
 };
-use slog::{Drain, Logger, o};
 use socket2::SockRef;
 
 mod lines;
@@ -96,20 +95,9 @@ pub(crate) fn shutdown() -> Disconnect {
 }
 
 /// An error with a text of its own above another one.
-#[derive(Debug)]
-pub(crate) struct Layer(pub(crate) &'static str, pub(crate) Option<Box<dyn Error + Send + Sync>>);
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for Layer {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.1.as_deref().map(|error| error as _)
-    }
-}
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Layer(pub(crate) &'static str, #[source] pub(crate) Option<Box<dyn Error + Send + Sync>>);
 
 /// A client's stream, and its cause.
 pub(crate) fn tracked<S>(stream: S) -> (TrackedStream<S>, Cause) {
@@ -139,9 +127,29 @@ pub(crate) fn line(story: impl FnOnce(DisconnectGuard)) -> String {
     words(&ended(story))
 }
 
+/// An asynchronous story, for [`ended`].
+pub(crate) fn in_tokio(story: impl AsyncFnOnce(DisconnectGuard)) -> impl FnOnce(DisconnectGuard) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    move |guard| runtime.expect("a runtime").block_on(story(guard))
+}
+
+/// What a guard logs after an asynchronous story, in words.
+pub(crate) fn tokio_line(story: impl AsyncFnOnce(DisconnectGuard)) -> String {
+    line(in_tokio(story))
+}
+
 /// What a cause knows, in words.
 pub(crate) fn known(cause: &Cause) -> Option<String> {
     cause.get().as_ref().map(words)
+}
+
+/// Panics while it holds a value.
+pub(crate) fn panic_with<T>(value: T) {
+    let died = catch_unwind(AssertUnwindSafe(move || {
+        let _value = value;
+        panic!("of the session");
+    }));
+    assert_eq!(died.expect_err("the session's own").downcast_ref(), Some(&"of the session"));
 }
 
 /// The client's side of a connection and the accepted one. Windows accepts no client that has gone by then.
@@ -163,17 +171,4 @@ pub(crate) fn reset(socket: TcpStream) {
     let linger = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
     linger.expect("set");
     drop(socket);
-}
-
-/// What `log` writes through slog-term, as text.
-pub(crate) fn term_text(log: impl FnOnce(&Logger)) -> String {
-    let sink = Sink::default();
-    let decorator = slog_term::PlainSyncDecorator::new(sink.clone());
-    let drain = slog_term::FullFormat::new(decorator)
-        .use_original_order()
-        .use_custom_timestamp(|out| write!(out, "now"))
-        .build()
-        .fuse();
-    log(&Logger::root(drain, o!()));
-    sink.text()
 }

@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Set in the environment of a respawned test; a caller of [`respawn`] may give it a text of its own.
 pub(crate) const RESPAWNED: &str = "RESPAWNED_TEST";
@@ -18,10 +18,7 @@ pub(crate) fn respawn(test: &str) -> Command {
 
 /// A test in a process of its own, which reports on standard output and can be killed.
 #[derive(Debug)]
-pub(crate) struct Respawned {
-    process: Child,
-    output: ChildStdout,
-}
+pub(crate) struct Respawned(pub(crate) Child);
 
 impl Respawned {
     pub(crate) fn new(test: &str) -> Self {
@@ -30,17 +27,16 @@ impl Respawned {
 
     /// Starts a command that comes from [`respawn`].
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("respawned");
-        let output = process.stdout.take().expect("piped");
-        Self { process, output }
+        Self(command.stdout(Stdio::piped()).spawn().expect("respawned"))
     }
 
     /// Reads its output up to and with a word.
     pub(crate) fn read_until(&mut self, word: &str) -> String {
+        let output = self.0.stdout.as_mut().expect("piped");
         let mut text = String::new();
         while !text.ends_with(word) {
             let mut byte = [0];
-            self.output.read_exact(&mut byte).expect("more output");
+            output.read_exact(&mut byte).expect("more output");
             text.push(char::from(byte[0]));
         }
         text
@@ -57,7 +53,7 @@ impl Respawned {
     pub(crate) fn signal(&self, name: &str) {
         let kill = ["-c", r#"kill -s "$0" "$1""#, name];
         let mut shell = Command::new("sh");
-        let sent = shell.args(kill).arg(self.process.id().to_string()).status();
+        let sent = shell.args(kill).arg(self.0.id().to_string()).status();
         assert!(sent.expect("a shell").success(), "SIG{name}");
         // A thread that runs stops a moment after the signal was sent.
         while name == "STOP" && !self.is_stopped() {
@@ -67,7 +63,7 @@ impl Respawned {
 
     /// Whether every thread of it is stopped.
     fn is_stopped(&self) -> bool {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it is there");
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).expect("it is there");
         threads.flatten().all(|thread| {
             let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
             stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
@@ -76,16 +72,16 @@ impl Respawned {
 
     /// Kills it with SIGKILL, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().expect("SIGKILL");
-        self.process.wait().expect("reaped");
+        self.0.kill().expect("SIGKILL");
+        self.0.wait().expect("reaped");
     }
 }
 
 /// A test that fails must not leave a process behind, suspended perhaps.
 impl Drop for Respawned {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Strategies for what the crate's users may pass it.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use disconnect_attribution::{
@@ -11,20 +12,23 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
+/// The code of each protocol from a number's bytes, the lowest first.
+pub(crate) const PROTOCOLS: [fn([u8; 8]) -> CloseCode; 9] = [
+    |[a, b, c, d, ..]| CloseCode::Ssh(u32::from_le_bytes([a, b, c, d])),
+    |[a, b, ..]| CloseCode::WebSocket(u16::from_le_bytes([a, b])),
+    |[a, b, c, d, ..]| CloseCode::Grpc(i32::from_le_bytes([a, b, c, d])),
+    |[a, b, c, d, ..]| CloseCode::Http2(u32::from_le_bytes([a, b, c, d])),
+    |[a, ..]| CloseCode::Tls(a),
+    |number| CloseCode::Quic(u64::from_le_bytes(number)),
+    |number| CloseCode::QuicApplication(u64::from_le_bytes(number)),
+    |number| CloseCode::Http3(u64::from_le_bytes(number)),
+    |[a, ..]| CloseCode::Mqtt(a),
+];
+
 /// Numbers in which the listed ones are frequent.
 pub(crate) fn any_code() -> impl Strategy<Value = CloseCode> {
-    let wide = || prop_oneof![0_u64..0x300, any::<u64>()];
-    prop_oneof![
-        any::<u32>().prop_map(CloseCode::Ssh),
-        any::<u16>().prop_map(CloseCode::WebSocket),
-        any::<i32>().prop_map(CloseCode::Grpc),
-        any::<u32>().prop_map(CloseCode::Http2),
-        any::<u8>().prop_map(CloseCode::Tls),
-        wide().prop_map(CloseCode::Quic),
-        wide().prop_map(CloseCode::QuicApplication),
-        wide().prop_map(CloseCode::Http3),
-        any::<u8>().prop_map(CloseCode::Mqtt),
-    ]
+    let number = prop_oneof![0_u64..0x300, any::<u64>()];
+    (select(&PROTOCOLS[..]), number).prop_map(|(protocol, number)| protocol(number.to_le_bytes()))
 }
 
 /// Text with many of the characters that are escaped, trimmed, counted or cut.
@@ -40,51 +44,35 @@ pub(crate) fn any_text() -> impl Strategy<Value = String> {
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// Mostly there, so that records with every field are frequent.
-fn present<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
-    option::weighted(0.9, strategy)
-}
-
-/// The record with one more value, if there is one.
-fn with<T>(end: Disconnect, value: Option<T>, set: fn(Disconnect, T) -> Disconnect) -> Disconnect {
-    match value {
+/// The same records, most of them with one more value.
+fn with<T: Debug + 'static>(
+    ends: impl Strategy<Value = Disconnect> + 'static,
+    value: impl Strategy<Value = T> + 'static,
+    set: fn(Disconnect, T) -> Disconnect,
+) -> BoxedStrategy<Disconnect> {
+    let set = move |(end, value): (Disconnect, Option<T>)| match value {
         Some(value) => set(end, value),
         None => end,
-    }
+    };
+    (ends, option::weighted(0.9, value)).prop_map(set).boxed()
 }
 
 /// A record with any of the fields that have a setter.
 pub(crate) fn any_end() -> impl Strategy<Value = Disconnect> {
-    let words = (
-        select(ConnectType::VARIANTS),
-        select(DisconnectReason::VARIANTS),
-        present(select(Initiator::VARIANTS)),
-        present(select(Trigger::VARIANTS)),
-        present(select(&Initiator::VARIANTS[..3])),
-        present(select(ConnectionMethod::VARIANTS)),
-    );
-    let values = (
-        any_text(),
-        present(any_code()),
-        present(any::<i32>()),
-        present(any::<u64>().prop_map(Duration::from_millis)),
-        present(any::<u64>().prop_map(Duration::from_millis)),
-        present(any::<(u64, u64)>()),
-        any::<i64>(),
-    );
-    (words, values).prop_map(|((layer, reason, who, trigger, peer, method), values)| {
-        let (detail, code, exit_code, duration, silence, bytes, jump) = values;
-        let end = Disconnect::new(layer, reason).with_detail(detail).with_clock_jump(jump);
-        let end = with(end, who, Disconnect::with_initiator);
-        let end = with(end, trigger, Disconnect::with_trigger);
-        let end = with(end, peer, Disconnect::with_peer);
-        let end = with(end, method, Disconnect::with_connection_method);
-        let end = with(end, code, Disconnect::with_code);
-        let end = with(end, exit_code, Disconnect::with_exit_code);
-        let end = with(end, duration, Disconnect::with_connection_duration);
-        let end = with(end, silence, Disconnect::with_peer_silence);
-        with(end, bytes, |end, (received, sent)| end.with_bytes(received, sent))
-    })
+    let milliseconds = || any::<u64>().prop_map(Duration::from_millis);
+    let ends = (select(ConnectType::VARIANTS), select(DisconnectReason::VARIANTS));
+    let ends = ends.prop_map(|(layer, reason)| Disconnect::new(layer, reason));
+    let ends = with(ends, select(Initiator::VARIANTS), Disconnect::with_initiator);
+    let ends = with(ends, select(Trigger::VARIANTS), Disconnect::with_trigger);
+    let ends = with(ends, select(&Initiator::VARIANTS[..3]), Disconnect::with_peer);
+    let ends = with(ends, any_code(), Disconnect::with_code);
+    let ends = with(ends, any_text(), Disconnect::with_detail);
+    let ends = with(ends, any::<i32>(), Disconnect::with_exit_code);
+    let ends = with(ends, select(ConnectionMethod::VARIANTS), Disconnect::with_connection_method);
+    let ends = with(ends, milliseconds(), Disconnect::with_connection_duration);
+    let ends = with(ends, milliseconds(), Disconnect::with_peer_silence);
+    let ends = with(ends, any::<i64>(), Disconnect::with_clock_jump);
+    with(ends, any::<(u64, u64)>(), |end, (received, sent)| end.with_bytes(received, sent))
 }
 
 /// Any JSON, of which much is what a record may hold.

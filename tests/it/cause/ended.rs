@@ -1,46 +1,41 @@
 //! Waiting for a cause: record, then wake; with any executor, and nothing is left over.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence};
+use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Evidence};
 
-use crate::support::{Lines, shutdown};
+use crate::support::{Lines, panic_with, shutdown};
 
-/// Counts how often it is woken.
-#[derive(Debug, Default)]
-struct Alarm(AtomicUsize);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+/// A waker that does this.
+fn waker(wake: impl Fn() + Send + Sync + 'static) -> Waker {
+    struct Does<F>(F);
+    impl<F: Fn() + Send + Sync> Wake for Does<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
     }
+    Waker::from(Arc::new(Does(wake)))
 }
 
-/// A task that waits for a cause.
-pub(super) struct Waiter {
-    ended: Pin<Box<dyn Future<Output = Disconnect> + Send>>,
-    alarm: Arc<Alarm>,
+/// A waker, and how often it was woken.
+pub(super) fn counted() -> (Waker, Arc<AtomicUsize>) {
+    let woken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&woken);
+    let add = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    (waker(add), woken)
 }
 
-impl Waiter {
-    pub(super) fn new(cause: &Cause) -> Self {
-        let mut waiter = Self { ended: Box::pin(cause.ended()), alarm: Arc::default() };
-        assert!(waiter.poll().is_pending());
-        waiter
-    }
-
-    fn poll(&mut self) -> Poll<Disconnect> {
-        let waker = Waker::from(Arc::clone(&self.alarm));
-        self.ended.as_mut().poll(&mut Context::from_waker(&waker))
-    }
-
-    pub(super) fn woken(&self) -> usize {
-        self.alarm.0.load(Ordering::Relaxed)
-    }
+/// Polls a future of [`Cause::ended`].
+pub(super) fn poll(
+    ended: &mut (impl Future<Output = Disconnect> + Unpin),
+    waker: &Waker,
+) -> Poll<Disconnect> {
+    Pin::new(ended).poll(&mut Context::from_waker(waker))
 }
 
 #[test]
@@ -48,92 +43,71 @@ fn it_resolves_when_this_cause_or_one_above_it_knows() {
     for levels_above in 0..4 {
         let cause = Cause::default();
         let waiting = (0..levels_above).fold(cause.clone(), |cause, _| cause.child());
-        let mut waiter = Waiter::new(&waiting);
+        let (mut ended, (waker, woken)) = (waiting.ended(), counted());
+        assert!(poll(&mut ended, &waker).is_pending());
 
         // Neither a presumption nor a child's end is an end.
         cause.presume(shutdown());
         waiting.child().record(Evidence::Local, shutdown());
-        assert_eq!((waiter.poll(), waiter.woken()), (Poll::Pending, 0));
+        assert!(poll(&mut ended, &waker).is_pending());
+        assert_eq!(woken.load(Ordering::Relaxed), 0);
 
         cause.record(Evidence::Local, shutdown());
-        assert_eq!(waiter.woken(), 1);
-        assert_eq!(waiter.poll(), Poll::Ready(shutdown()));
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert_eq!(poll(&mut ended, &waker), Poll::Ready(shutdown()));
     }
 }
 
 #[test]
 fn the_latest_waker_counts() {
     let cause = Cause::default();
-    let mut waiter = Waiter::new(&cause);
-    let first = std::mem::take(&mut waiter.alarm);
-    assert!(waiter.poll().is_pending());
+    let (mut ended, wakers) = (cause.ended(), [counted(), counted()]);
+    assert!(wakers.iter().all(|(waker, _)| poll(&mut ended, waker).is_pending()));
     cause.record(Evidence::Local, shutdown());
-    assert_eq!((first.0.load(Ordering::Relaxed), waiter.woken()), (0, 1));
+    assert_eq!(wakers.map(|(_, woken)| woken.load(Ordering::Relaxed)), [0, 1]);
 }
 
 #[test]
 fn a_cancelled_waiter_leaves_nothing_behind() {
     let parent = Cause::default();
     let child = parent.child();
-    let alarm = Arc::<Alarm>::default();
-    let waker = Waker::from(Arc::clone(&alarm));
+    let (waker, woken) = counted();
+    let wait = || assert!(poll(&mut child.ended(), &waker).is_pending());
     // What a cause holds once it was waited for stays.
-    drop(pin!(child.ended()).poll(&mut Context::from_waker(Waker::noop())));
-    let memory = allocation_counter::measure(|| {
-        for _ in 0..1_000 {
-            let mut ended = child.ended();
-            let mut context = Context::from_waker(&waker);
-            assert!(Pin::new(&mut ended).poll(&mut context).is_pending());
-        }
-    });
+    wait();
+    let memory = allocation_counter::measure(|| (0..1_000).for_each(|_| wait()));
     assert_eq!(memory.bytes_current, 0, "{memory:?}");
     drop(waker);
-    assert_eq!(Arc::strong_count(&alarm), 1, "no waker is held");
+    assert_eq!(Arc::strong_count(&woken), 1, "no waker is held");
     parent.record(Evidence::Local, shutdown());
-    assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
 }
 
 #[test]
 fn a_waker_that_panics_keeps_no_other_asleep_and_loses_no_line() {
-    struct Bell;
-    impl Wake for Bell {
-        fn wake(self: Arc<Self>) {
-            panic!("of the waker");
-        }
-    }
     let lines = Lines::default();
     let guard = lines.guard();
-    let mut first = guard.cause().ended();
-    let bell = Waker::from(Arc::new(Bell));
-    assert!(Pin::new(&mut first).poll(&mut Context::from_waker(&bell)).is_pending());
-    let second = Waiter::new(&guard.cause());
+    let [mut first, mut second] = [guard.cause().ended(), guard.cause().ended()];
+    assert!(poll(&mut first, &waker(|| panic!("of the waker"))).is_pending());
+    let (waker, woken) = counted();
+    assert!(poll(&mut second, &waker).is_pending());
     // The guard records the panic itself, in its destructor, while its thread unwinds.
-    let died = catch_unwind(AssertUnwindSafe(move || {
-        let _guard = guard;
-        panic!("of the session");
-    }));
-    assert_eq!(died.expect_err("its own").downcast_ref(), Some(&"of the session"));
-    assert_eq!((second.woken(), lines.take().len()), (1, 1));
+    panic_with(guard);
+    assert_eq!((woken.load(Ordering::Relaxed), lines.take().len()), (1, 1));
 }
 
 #[test]
 fn a_waker_may_use_the_cause_and_drop_a_guard_of_it() {
-    struct Reenter(Mutex<Option<DisconnectGuard>>);
-    impl Wake for Reenter {
-        fn wake(self: Arc<Self>) {
-            let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let cause = taken.expect("woken once").cause();
-            assert_eq!(cause.get(), Some(shutdown()));
-            cause.presume(None);
-            let mut ended = cause.child().ended();
-            assert!(Pin::new(&mut ended).poll(&mut Context::from_waker(Waker::noop())).is_ready());
-        }
-    }
     let (cause, lines) = (Cause::default(), Lines::default());
-    let guard = lines.guard().with_cause(cause.clone());
-    let waker = Waker::from(Arc::new(Reenter(Mutex::new(Some(guard)))));
+    let guard = Mutex::new(Some(lines.guard().with_cause(cause.clone())));
+    let reenter = waker(move || {
+        let guard = guard.lock().expect("no panic").take().expect("woken once");
+        let cause = guard.cause();
+        assert_eq!(cause.get(), Some(shutdown()));
+        cause.presume(None);
+        assert!(poll(&mut cause.child().ended(), Waker::noop()).is_ready());
+    });
     let mut ended = cause.ended();
-    assert!(Pin::new(&mut ended).poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(poll(&mut ended, &reenter).is_pending());
     assert!(cause.record(Evidence::Local, shutdown()));
     assert_eq!(lines.one().reason(), DisconnectReason::ServerShutdown);
 }

@@ -3,6 +3,7 @@
 mod ended;
 mod tree;
 
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
@@ -41,6 +42,7 @@ fn the_whole_path_is_folded_at_once() {
         // Nor does a refinement.
         ("cT xL cP", 0),
         ("cT xP cP", 1),
+        ("cT sP cP", 1),
     ];
     for (records, expected) in rows {
         let agent = Cause::default();
@@ -109,12 +111,13 @@ fn a_chain_as_long_as_a_process_lives_needs_no_deep_stack() {
     let deep = || {
         let root = Cause::default();
         let leaf = (0..DEPTH).fold(root.clone(), |cause, _| cause.child());
-        let waiter = ended::Waiter::new(&leaf);
+        let (mut waiting, (waker, woken)) = (leaf.ended(), ended::counted());
+        assert!(ended::poll(&mut waiting, &waker).is_pending());
         root.record(Local, end("shutdown"));
-        assert_eq!(waiter.woken(), 1);
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
         assert_eq!(leaf.get(), Some(end("shutdown")));
         assert!(format!("{leaf:?}").contains("shutdown"));
-        drop((root, waiter));
+        drop((root, waiting));
         drop(leaf);
     };
     let small = thread::Builder::new().stack_size(64 * 1024);

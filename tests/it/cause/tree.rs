@@ -1,15 +1,14 @@
-//! Trees of causes: all short histories and random ones against a plain fold, and threads that meet.
+//! Trees of causes: random histories against a plain fold. `tests/schedules` has all short ones, and threads that meet.
 
-use std::pin::pin;
-use std::sync::Barrier;
-use std::task::{Context, Poll, Waker};
-use std::{iter, thread};
+use std::iter;
+use std::task::Waker;
 
-use disconnect_attribution::Evidence::{Local, Peer, Transport};
+use disconnect_attribution::Evidence::{Peer, Transport};
 use disconnect_attribution::{Cause, CloseCode, Disconnect, DisconnectReason, Evidence, Trigger};
 use proptest::prelude::*;
 
 use super::ALL;
+use super::ended::poll;
 use crate::support::{Lines, end, random};
 
 /// The one rule, as the docs of [`Evidence`] have it.
@@ -20,11 +19,6 @@ fn refines(known: Evidence, later: Evidence) -> bool {
 /// A record that shows its place in the history.
 fn record(number: usize) -> Disconnect {
     end(DisconnectReason::Unknown).with_code(CloseCode::Quic(number as u64))
-}
-
-fn is_ready(cause: &Cause) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    matches!(pin!(cause.ended()).poll(&mut context), Poll::Ready(_))
 }
 
 /// Causes, each over an earlier one, and what they kept: where, what and when, in the order of time.
@@ -80,38 +74,12 @@ impl Model {
     }
 }
 
-/// Every history of four records in four causes of any shape: each cause, looked at after each step, is what the
-/// model makes of it, and contradicts nothing that it showed before.
-#[test]
-fn all_short_histories_are_folded_by_the_one_rule_and_contradict_nothing() {
-    let steps: Vec<_> = (0..4).flat_map(|at| ALL.map(|evidence| (at, evidence))).collect();
-    let shapes = [[0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 1, 0], [0, 1, 1], [0, 1, 2]];
-    let mut looks = 0;
-    for parents in shapes {
-        for history in 0..steps.len().pow(4) {
-            let mut model = Model::new(&parents);
-            let mut shown: [Option<(Evidence, usize)>; 4] = [None; 4];
-            for place in 0..4 {
-                let (at, evidence) = steps[history / steps.len().pow(place) % steps.len()];
-                model.record(at, evidence, place as usize);
-                for (of, shown) in shown.iter_mut().enumerate() {
-                    let now = model.check(of).map(|(_, evidence, number)| (evidence, number));
-                    let before = std::mem::replace(shown, now);
-                    let is_refined = before.zip(now).is_some_and(|(before, now)| refines(before.0, now.0));
-                    assert!(before.is_none() || before == now || is_refined, "cause {of}: {:?}", model.kept);
-                    looks += 1;
-                }
-            }
-        }
-    }
-    assert_eq!(looks, 6 * 12_usize.pow(4) * 16);
-}
-
+/// Each cause, looked at after each step, is what the model makes of it, and contradicts nothing that it showed before.
 #[test]
 fn a_tree_is_what_a_plain_fold_makes_of_its_history_and_so_are_its_lines() {
     let parents = prop::collection::vec(any::<usize>(), 1..12);
     let records = prop::collection::vec((any::<usize>(), 0..ALL.len()), 1..24);
-    random::run(2_000, 2, &(parents, records), |(picks, records)| {
+    random::run(4_000, 2, &(parents, records), |(picks, records)| {
         // Half of them over the latest, so that paths become long.
         let over = |(number, pick): (usize, &usize)| if pick % 2 == 0 { number } else { pick % (number + 1) };
         let parents: Vec<usize> = picks.iter().enumerate().map(over).collect();
@@ -121,10 +89,21 @@ fn a_tree_is_what_a_plain_fold_makes_of_its_history_and_so_are_its_lines() {
             (lines.guard().with_cause(cause.clone()), lines)
         };
         let (guards, lines): (Vec<_>, Vec<_>) = model.causes.iter().map(guarded).unzip();
+        let mut shown = vec![None; lines.len()];
         for (number, (pick, evidence)) in records.into_iter().enumerate() {
             model.record(pick % lines.len(), ALL[evidence], number);
-            for (of, cause) in model.causes.iter().enumerate() {
-                prop_assert_eq!(is_ready(cause), model.check(of).is_some());
+            for (of, shown) in shown.iter_mut().enumerate() {
+                let now = model.check(of);
+                let is_ready = poll(&mut model.causes[of].ended(), Waker::noop()).is_ready();
+                prop_assert_eq!(is_ready, now.is_some());
+                let before = std::mem::replace(shown, now);
+                let is_refined = before.zip(now).is_some_and(|(before, now)| refines(before.1, now.1));
+                prop_assert!(
+                    before.is_none() || before == now || is_refined,
+                    "cause {}: {:?}",
+                    of,
+                    model.kept
+                );
             }
         }
         drop(guards);
@@ -140,39 +119,4 @@ fn a_tree_is_what_a_plain_fold_makes_of_its_history_and_so_are_its_lines() {
         }
         Ok(inherited > 0)
     });
-}
-
-/// Recording, presuming, waiting, closing and dropping, all at once on real threads; `tests/schedules` explores how
-/// few of them meet.
-#[test]
-fn every_guard_of_a_busy_tree_logs_one_line() {
-    const SESSIONS: usize = 2_000;
-    let agent = Cause::default();
-    let connections: Vec<Cause> = (0..20).map(|_| agent.child()).collect();
-    let (lines, start) = (Lines::default(), Barrier::new(4));
-    thread::scope(|scope| {
-        for worker in 0..3 {
-            let (connections, lines, start) = (&connections, &lines, &start);
-            scope.spawn(move || {
-                start.wait();
-                for number in (worker..SESSIONS).step_by(3) {
-                    let connection = &connections[number % 20];
-                    let guard = lines.guard().with_cause(connection.child());
-                    let cause = guard.cause();
-                    is_ready(&cause);
-                    match number % 5 {
-                        0 => drop(cause.record(ALL[number % 3], record(number))),
-                        1 => cause.presume(record(number)),
-                        2 => guard.record_error(&std::io::Error::other("device gone")),
-                        3 => drop(connection.record(Transport, record(number))),
-                        _ => guard.close(record(number)),
-                    }
-                }
-            });
-        }
-        start.wait();
-        agent.record(Local, record(0));
-    });
-    assert_eq!(lines.take().len(), SESSIONS);
-    assert!(connections.iter().all(|connection| connection.get().is_some() && is_ready(connection)));
 }

@@ -8,7 +8,7 @@ use std::thread;
 use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Trigger};
 use slog::{Drain, Logger, error, o};
 
-use super::{LAYER, echo, records};
+use super::{LAYER, PATIENCE, echo, records};
 use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
 use crate::support::{END_OF_FILE, connection, words};
 
@@ -30,9 +30,9 @@ fn serve(mode: &str) {
     }));
     let (client, socket) = connection();
     drop(client);
-    echo(&log, &Cause::default(), socket).expect("a clean end");
+    echo(&log, &Cause::default(), socket, PATIENCE).expect("a clean end");
     let (mut client, socket) = connection();
-    let session = thread::spawn(move || echo(&log, &Cause::default(), socket));
+    let session = thread::spawn(move || echo(&log, &Cause::default(), socket, PATIENCE));
     client.write_all(b"a").expect("written");
     client.read_exact(&mut [0]).expect("answered");
     if matches!(mode, "panic" | "hook") {

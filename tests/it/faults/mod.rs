@@ -7,7 +7,7 @@ mod standard_streams;
 mod stopped;
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -21,46 +21,43 @@ use crate::support::respawned::{RESPAWNED, Respawned, print_address};
 use crate::support::track;
 
 const LAYER: ConnectType = ConnectType::AgentToClient;
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Echoes until the client leaves; a `!` is its goodbye, a `?` a bug of this side.
-fn echo(log: &Logger, process: &Cause, socket: TcpStream) -> io::Result<()> {
+/// Echoes until the client leaves or is idle for so long; a `!` is its goodbye, a `?` a bug of this side.
+fn echo(log: &Logger, process: &Cause, socket: TcpStream, idle: Duration) -> io::Result<()> {
     let guard =
         DisconnectGuard::new(LAYER, |end| info!(log, "connection closed"; end)).with_cause(process.child());
-    let mut stream = track(&guard, socket);
-    let mut byte = [0];
-    while stream.read(&mut byte)? > 0 {
-        assert_ne!(byte, *b"?", "a bug of this side");
-        if byte == *b"!" {
-            let goodbye = Disconnect::closed_by(LAYER, Initiator::Client);
-            guard.cause().record(Evidence::Peer, goodbye);
+    tokio::runtime::Runtime::new()?.block_on(async {
+        socket.set_nonblocking(true)?;
+        let mut stream = track(&guard, tokio::net::TcpStream::from_std(socket)?);
+        let mut byte = [0];
+        loop {
+            let Ok(read) = timeout(idle, stream.read(&mut byte)).await else {
+                let idle = Disconnect::closed_by(LAYER, Initiator::Agent).with_trigger(Trigger::IdleTimeout);
+                guard.close(idle);
+                return Ok(());
+            };
+            if read? == 0 {
+                return Ok(());
+            }
+            assert_ne!(byte, *b"?", "a bug of this side");
+            if byte == *b"!" {
+                let goodbye = Disconnect::closed_by(LAYER, Initiator::Client);
+                guard.cause().record(Evidence::Peer, goodbye);
+            }
+            stream.write_all(&byte).await?;
         }
-        stream.write_all(&byte)?;
-    }
-    Ok(())
+    })
 }
 
-/// Serves one connection on tokio, with an idle policy of so many seconds, and logs to standard output.
+/// Serves one connection with an idle policy of so many seconds, and logs to standard output.
 fn serve() {
     let idle = std::env::var(RESPAWNED).expect("seconds").parse().expect("a number");
     let log = Logger::root(Mutex::new(slog_json::Json::default(io::stdout())).fuse(), o!());
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        print_address(listener.local_addr().expect("bound"));
-        let (socket, _) = listener.accept().await.expect("accepted");
-        let guard = DisconnectGuard::new(LAYER, |end| info!(log, "connection closed"; end));
-        let mut stream = track(&guard, socket);
-        let mut byte = [0];
-        loop {
-            let read = timeout(Duration::from_secs(idle), stream.read(&mut byte));
-            let Ok(read) = read.await else {
-                let idle = Disconnect::closed_by(LAYER, Initiator::Agent);
-                return guard.close(idle.with_trigger(Trigger::IdleTimeout));
-            };
-            let Ok(1..) = read else { return };
-            stream.write_all(&byte).await.expect("written");
-        }
-    });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    print_address(listener.local_addr().expect("bound"));
+    let (socket, _) = listener.accept().expect("accepted");
+    echo(&log, &Cause::default(), socket, Duration::from_secs(idle)).expect("a clean end");
 }
 
 /// Such a server in a process of its own, and a client that it answered once.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use disconnect_attribution::Cause;
 use slog::{Drain, Duplicate, Logger, o};
 
-use super::{echo, records};
+use super::{PATIENCE, echo, records};
 use crate::support::respawned::{RESPAWNED, is_respawned, respawn};
 use crate::support::{END_OF_FILE, PANICKED, connection, words};
 
@@ -26,7 +26,7 @@ fn serve(file: &str) -> ! {
     for (bytes, answer) in [(&b"hi!"[..], &b"hi!"[..]), (b"hi?", b"hi"), (b"hi", b"hi")] {
         let (mut client, socket) = connection();
         let (log, process) = (log.clone(), process.clone());
-        let serving = thread::spawn(move || echo(&log, &process, socket));
+        let serving = thread::spawn(move || echo(&log, &process, socket, PATIENCE));
         client.write_all(bytes).expect("written");
         client.shutdown(std::net::Shutdown::Write).expect("shut down");
         let mut answered = Vec::new();

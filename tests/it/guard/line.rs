@@ -3,14 +3,11 @@
 use std::io::{self, ErrorKind};
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
-use disconnect_attribution::DisconnectReason::{
-    Graceful, NetworkError, ProcessExited, Rejected, WorkspaceStopped,
-};
+use disconnect_attribution::DisconnectReason::{Graceful, NetworkError, ProcessExited, Rejected};
 use disconnect_attribution::Evidence::{Local, Peer, Transport};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Initiator, TrackedStream};
 
-use super::{GOODBYE, goodbye, panic_with};
-use crate::support::{DROPPED, Lines, PANICKED, client_closed, end, known, line, reported, shutdown, words};
+use crate::support::{DROPPED, Lines, PANICKED, client_closed, known, panic_with, reported, shutdown, words};
 
 /// What happens to a cause, by a word of the tables below.
 fn happens(word: &str, layer: ConnectType, cause: &Cause) {
@@ -35,19 +32,22 @@ fn happens(word: &str, layer: ConnectType, cause: &Cause) {
         "cut error" => error(ErrorKind::UnexpectedEof),
         "timer error" => error(ErrorKind::TimedOut),
         "bytes error" => error(ErrorKind::InvalidData),
-        "interrupted error" => error(ErrorKind::Interrupted),
-        "unconnected error" => error(ErrorKind::NotConnected),
+        "unconnected" => error(ErrorKind::NotConnected),
         "child's bytes error" => happens("bytes error", layer, &cause.child()),
         "goodbye" => ends(stream(Initiator::Client).with_goodbye()),
         "half close" => ends(stream(Initiator::Client).with_half_close()),
         "goodbye of nobody's stream" => ends(stream(Initiator::Unknown).with_goodbye()),
+        "client's bytes" => {
+            let broken = Disconnect::protocol_error(layer, Initiator::Client);
+            cause.record(Local, broken.with_peer(Initiator::Client));
+        }
         "end of nobody's stream" => ends(stream(Initiator::Unknown)),
         _ => panic!("{word}"),
     }
 }
 
 /// The line of a guard below a cause that has a line, after what happened to its own cause, or above it.
-fn line_after(story: &str, panics: bool) -> String {
+fn line_after(story: &str, end: fn(DisconnectGuard)) -> String {
     let (lines, parent) = (Lines::default(), reported(ServerToAgent));
     let guard = lines.guard().with_cause(parent.child());
     for word in story.split(", ").filter(|word| !word.is_empty()) {
@@ -56,16 +56,14 @@ fn line_after(story: &str, panics: bool) -> String {
             None => happens(word, AgentToClient, &guard.cause()),
         }
     }
-    if panics {
-        panic_with(guard);
-    } else {
-        drop(guard);
-    }
+    assert_eq!(guard.cause().child().get(), guard.cause().get(), "{story}: seen below");
+    end(guard);
     words(&lines.one())
 }
 
 #[test]
 fn the_first_step_that_knows_something_decides() {
+    const CUT: &str = " by network: network_error (end_of_file, peer client): unexpected end of file";
     let rows = [
         // What its path knows.
         ("announced, device error, presumed", ": rejected"),
@@ -73,13 +71,10 @@ fn the_first_step_that_knows_something_decides() {
         ("reset error, above: shutdown", " by network: network_error (reset): connection reset"),
         ("bytes error, above: shutdown", ": protocol_error: invalid data"),
         ("timer error", " by network: network_error (deadline): timed out"),
-        (
-            "device error, unconnected error, above: shutdown",
-            " by agent: server_shutdown (from server_to_agent)",
-        ),
+        ("device error, unconnected, above: shutdown", " by agent: server_shutdown (from server_to_agent)"),
         // The peer's word refines an error of the transport, and none of the protocol.
         ("reset error, announced", ": rejected"),
-        ("unconnected error, announced", ": rejected"),
+        ("unconnected, announced", ": rejected"),
         ("bytes error, announced", ": protocol_error: invalid data"),
         // A tracked stream sees a transport's error itself, but no truncation, no deadline and no dial of another one.
         ("half close, reset error", " by client: client_closed (end_of_file, peer client)"),
@@ -89,26 +84,36 @@ fn the_first_step_that_knows_something_decides() {
         // A FIN is the answer of a peer that was asked to leave.
         ("shutdown, goodbye", " by agent: server_shutdown"),
         // The text of an error that explained nothing, the first and the nearest.
-        ("unconnected error, device error, other error, presumed", ": unknown: device gone"),
+        ("unconnected, device error, other error, presumed", ": unknown: device gone"),
         ("presumed, above: device error", ": unknown (from server_to_agent): device gone"),
-        ("above: unconnected error, device error", ": unknown: device gone"),
+        ("above: unconnected, device error", ": unknown: device gone"),
         // The nearest presumption.
-        ("unconnected error, presumed", " by client: client_closed"),
+        ("unconnected, presumed", " by client: client_closed"),
         ("above: refusal presumed", ": rejected (from server_to_agent)"),
         ("above: refusal presumed, presumed", " by client: client_closed"),
         ("presumed, end of nobody's stream", " by client: client_closed (end_of_file)"),
         // An error that explained nothing new.
-        ("unconnected error", " by network: network_error (aborted): not connected"),
-        (
-            "above: unconnected error",
-            " by network: network_error (aborted, from server_to_agent): not connected",
-        ),
+        ("unconnected", " by network: network_error (aborted): not connected"),
+        ("above: unconnected", " by network: network_error (aborted, from server_to_agent): not connected"),
         // Nothing.
         (
             "presumed, taken back",
             ": unknown (dropped): no cause was recorded: cancelled task or early return",
         ),
-        // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else.
+        // An assumed goodbye is corrected by what says that the bytes were wrong, and by nothing else: once, and
+        // only in its own cause.
+        ("goodbye, bytes error", ": protocol_error (end_of_file, peer client): invalid data"),
+        ("goodbye, cut error", CUT),
+        ("goodbye, decided", ": rejected (end_of_file, peer client): why"),
+        ("goodbye, cut error, decided", CUT),
+        ("goodbye, cut error, announced", ": rejected"),
+        // Of a stream whose peer was not known, a site may have learned it.
+        (
+            "goodbye of nobody's stream, client's bytes",
+            " by client: protocol_error (end_of_file, peer client)",
+        ),
+        // What the peer announced is no assumption.
+        ("goodbye, announced, decided", ": rejected"),
         ("device error, goodbye", ": unknown (end_of_file, peer client): device gone"),
         ("goodbye, status", " by client: client_closed (end_of_file, peer client)"),
         ("goodbye, broken", " by client: client_closed (end_of_file, peer client)"),
@@ -117,7 +122,7 @@ fn the_first_step_that_knows_something_decides() {
         ("goodbye, child's bytes error", " by client: client_closed (end_of_file, peer client)"),
     ];
     for (story, expected) in rows {
-        assert_eq!(line_after(story, false), format!("agent_to_client ended{expected}"), "{story}");
+        assert_eq!(line_after(story, drop), format!("agent_to_client ended{expected}"), "{story}");
     }
 }
 
@@ -131,46 +136,33 @@ fn a_panic_comes_before_what_is_inherited_or_assumed_and_expected() {
         ("goodbye", PANICKED),
     ];
     for (story, expected) in rows {
-        assert_eq!(line_after(story, true), expected, "{story}");
+        assert_eq!(line_after(story, panic_with), expected, "{story}");
     }
     let guard = Lines::default().guard();
     let cause = guard.cause();
-    goodbye(&guard);
+    happens("goodbye", AgentToClient, &cause);
     panic_with(guard);
-    assert_eq!(known(&cause).as_deref(), Some(GOODBYE), "what is known stays");
+    let goodbye = "agent_to_client ended by client: client_closed (end_of_file, peer client)";
+    assert_eq!(known(&cause).as_deref(), Some(goodbye), "what is known stays");
 }
 
 #[test]
 fn a_panic_is_stored_for_what_runs_over_it_and_a_drop_is_not() {
-    let over = |panics: bool| {
+    let over = |end: fn(DisconnectGuard)| {
         let (lines, over) = (Lines::default(), Lines::default());
         let guard = lines.guard();
         let cause = guard.cause();
         let session = over.guard().with_cause(cause.child());
-        if panics {
-            panic_with(guard);
-        } else {
-            drop(guard);
-        }
+        end(guard);
         // The peer's goodbye, which comes a moment later.
         cause.record(Peer, client_closed());
         drop(session);
         (words(&lines.one()), words(&over.one()))
     };
     let panicked = "agent_to_client ended: unknown (panic, from agent_to_client): ended by a panic";
-    assert_eq!(over(true), (PANICKED.to_owned(), panicked.to_owned()));
+    assert_eq!(over(panic_with), (PANICKED.to_owned(), panicked.to_owned()));
     let goodbye = "agent_to_client ended by client: client_closed (from agent_to_client)";
-    assert_eq!(over(false), (DROPPED.to_owned(), goodbye.to_owned()));
-}
-
-#[test]
-fn close_is_a_decision_of_this_side() {
-    assert_eq!(line(|guard| guard.close(end(Graceful))), "agent_to_client ended: graceful");
-    let late = line(|guard| {
-        guard.cause().record(Transport, end(NetworkError));
-        guard.close(end(Graceful));
-    });
-    assert_eq!(late, "agent_to_client ended: network_error");
+    assert_eq!(over(drop), (DROPPED.to_owned(), goodbye.to_owned()));
 }
 
 #[test]
@@ -187,48 +179,23 @@ fn an_origin_is_the_lines_own_and_no_record_or_cause_keeps_it() {
     assert_eq!(lines.one().origin(), None);
 }
 
+/// What a process knows has no layer: the connections that it ends are original lines.
 #[test]
 fn a_guard_names_the_layer_after_its_line_and_after_it_was_finished() {
     for is_finished in [false, true] {
-        let (connection, session) = (Lines::default(), Lines::default());
-        let guard = DisconnectGuard::boxed(ServerToAgent, connection.emit());
+        let (process, connection, session) = (Cause::default(), Lines::default(), Lines::default());
+        let guard = DisconnectGuard::boxed(ServerToAgent, connection.emit()).with_cause(process.child());
         let over = session.guard().with_cause(guard.cause().child());
-        guard.cause().record(Local, shutdown());
-        if is_finished {
-            assert_eq!(guard.finish().origin(), None);
+        let channel = session.guard().with_cause(over.cause().child());
+        process.record(Local, shutdown());
+        let own = if is_finished {
+            guard.finish()
         } else {
             drop(guard);
-        }
-        drop(over);
-        assert_eq!(session.one().origin(), Some(ServerToAgent));
-        assert_eq!(connection.take().len(), usize::from(!is_finished));
+            connection.one()
+        };
+        drop((over, channel));
+        let origins = session.take().iter().map(Disconnect::origin).collect::<Vec<_>>();
+        assert_eq!((own.origin(), origins), (None, vec![Some(ServerToAgent); 2]));
     }
-}
-
-#[test]
-fn a_correction_is_seen_below_and_refined_by_a_word_of_the_peer() {
-    let guard = Lines::default().guard();
-    let (cause, child) = (guard.cause(), guard.cause().child());
-    goodbye(&guard);
-    assert_eq!(known(&child).as_deref(), Some(GOODBYE));
-    guard.record_error(&io::Error::from(ErrorKind::UnexpectedEof));
-    let cut =
-        "agent_to_client ended by network: network_error (end_of_file, peer client): unexpected end of file";
-    assert_eq!((known(&child).as_deref(), known(&cause).as_deref()), (Some(cut), Some(cut)));
-    // Once, and only in its own cause.
-    assert!(!cause.record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
-    assert!(cause.record(Peer, end(WorkspaceStopped)));
-    assert_eq!(known(&child).as_deref(), Some("agent_to_client ended: workspace_stopped"));
-    // Of a stream whose peer was not known, a site may have learned it.
-    let cause = Cause::default();
-    happens("goodbye of nobody's stream", AgentToClient, &cause);
-    let broke = Disconnect::protocol_error(AgentToClient, Initiator::Client);
-    assert!(cause.record(Local, broke.with_peer(Initiator::Client)));
-    let broke = "agent_to_client ended by client: protocol_error (end_of_file, peer client)";
-    assert_eq!(known(&cause).as_deref(), Some(broke));
-    // What the peer announced is no assumption.
-    let guard = Lines::default().guard();
-    goodbye(&guard);
-    assert!(guard.cause().record(Peer, end(WorkspaceStopped)));
-    assert!(!guard.cause().record(Local, Disconnect::protocol_error(AgentToClient, Initiator::Client)));
 }

@@ -3,27 +3,3 @@
 mod line;
 mod numbers;
 mod ways_out;
-
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use disconnect_attribution::DisconnectGuard;
-
-use crate::support::track;
-
-const GOODBYE: &str = "agent_to_client ended by client: client_closed (end_of_file, peer client)";
-
-/// Reads a client's goodbye under a guard.
-fn goodbye(guard: &DisconnectGuard) {
-    let mut stream = track(guard, io::empty()).with_goodbye();
-    assert_eq!(io::copy(&mut stream, &mut io::sink()).expect("the end"), 0);
-}
-
-/// Panics while it holds a value.
-fn panic_with<T>(value: T) {
-    let died = catch_unwind(AssertUnwindSafe(move || {
-        let _value = value;
-        panic!("of the session");
-    }));
-    assert_eq!(died.expect_err("the session's own").downcast_ref(), Some(&"of the session"));
-}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectReason, Evidence, Initiator};
 
-use crate::support::{Lines, end, reported, track, words};
+use crate::support::{Lines, end, ended, reported, track, words};
 
 /// Longer than what scheduling adds, and short enough to wait for.
 const WAIT: Duration = Duration::from_millis(60);
@@ -41,36 +41,31 @@ fn a_connection_is_open_until_its_own_cause_first_knew() {
 /// And of later ones of that peer, once it is gone.
 #[test]
 fn bytes_are_those_of_the_first_tracked_stream_and_none_without_one() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let bytes = || Cursor::new(vec![0; 1034]);
-    let (mut stream, mut second_leg) = (track(&guard, bytes()), track(&guard, bytes()));
-    stream.read_exact(&mut [0; 1000]).expect("received");
-    stream.write_all(&[0; 30]).expect("sent");
-    assert_eq!(stream.write_vectored(&[IoSlice::new(&[0; 4])]).expect("sent"), 4);
-    second_leg.read_exact(&mut [0; 500]).expect("received");
-    second_leg.write_all(&[0; 500]).expect("sent");
-    drop(stream);
-    guard.track(bytes(), Initiator::Server).read_exact(&mut [0; 100]).expect("received");
-    track(&guard, bytes()).read_exact(&mut [0; 7]).expect("received");
-    drop(guard);
-    let line = lines.one();
+    let line = ended(|guard| {
+        let bytes = || Cursor::new(vec![0; 1034]);
+        let (mut stream, mut second_leg) = (track(&guard, bytes()), track(&guard, bytes()));
+        stream.read_exact(&mut [0; 1000]).expect("received");
+        stream.write_all(&[0; 30]).expect("sent");
+        assert_eq!(stream.write_vectored(&[IoSlice::new(&[0; 4])]).expect("sent"), 4);
+        second_leg.read_exact(&mut [0; 500]).expect("received");
+        second_leg.write_all(&[0; 500]).expect("sent");
+        drop(stream);
+        guard.track(bytes(), Initiator::Server).read_exact(&mut [0; 100]).expect("received");
+        track(&guard, bytes()).read_exact(&mut [0; 7]).expect("received");
+    });
     assert_eq!((line.bytes_received(), line.bytes_sent()), (Some(1007), Some(34)));
-    drop(lines.guard());
-    let line = lines.one();
+    let line = ended(drop);
     assert_eq!((line.bytes_received(), line.bytes_sent(), line.peer_silence()), (None, None, None));
     assert!(line.connection_duration().is_some() && line.clock_jump().is_none());
 }
 
 #[test]
 fn a_stream_that_never_spoke_gives_no_bytes_and_the_full_silence() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let mut stream = track(&guard, std::io::empty());
-    thread::sleep(WAIT);
-    assert_eq!(stream.read(&mut []).expect("nothing was asked for"), 0);
-    drop(guard);
-    let line = lines.one();
+    let line = ended(|guard| {
+        let mut stream = track(&guard, std::io::empty());
+        thread::sleep(WAIT);
+        assert_eq!(stream.read(&mut []).expect("nothing was asked for"), 0);
+    });
     assert_eq!(line.bytes_received(), Some(0));
     assert_eq!(line.peer_silence(), line.connection_duration());
     assert_between(line.peer_silence(), WAIT, Duration::MAX);
@@ -106,12 +101,11 @@ async fn silence_starts_with_the_last_bytes_and_ends_with_the_connection_though_
 
 #[test]
 fn an_end_right_after_bytes_has_no_silence() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    thread::sleep(WAIT);
-    track(&guard, &b"bytes"[..]).read_to_end(&mut Vec::new()).expect("read");
-    drop(guard);
-    assert!(lines.one().peer_silence().is_some_and(|silence| silence < WAIT));
+    let line = ended(|guard| {
+        thread::sleep(WAIT);
+        track(&guard, &b"bytes"[..]).read_to_end(&mut Vec::new()).expect("read");
+    });
+    assert!(line.peer_silence().is_some_and(|silence| silence < WAIT));
 }
 
 #[test]
@@ -129,14 +123,12 @@ fn silence_is_that_of_the_nearest_transport_and_no_longer_than_the_connection() 
 
 #[test]
 fn what_the_site_set_stands_and_the_guard_fills_the_rest() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let _stream = track(&guard, std::io::empty());
     let hour = Duration::from_secs(3600);
-    guard.close(end(DisconnectReason::Graceful).with_connection_duration(hour).with_clock_jump(-5));
-    let line = lines.one();
-    assert_eq!(line.connection_duration(), Some(hour));
-    assert_eq!(line.clock_jump(), Some(-5));
+    let line = ended(|guard| {
+        let _stream = track(&guard, std::io::empty());
+        guard.close(end(DisconnectReason::Graceful).with_connection_duration(hour).with_clock_jump(-5));
+    });
+    assert_eq!((line.connection_duration(), line.clock_jump()), (Some(hour), Some(-5)));
     assert_eq!(line.bytes_received(), Some(0));
 }
 

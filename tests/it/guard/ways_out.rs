@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use disconnect_attribution::DisconnectReason::{Graceful, NetworkError};
 use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence};
 
-use super::panic_with;
-use crate::support::{DROPPED, Lines, PANICKED, end, line, words};
+use crate::support::{DROPPED, Lines, PANICKED, end, line, panic_with, words};
 
 #[test]
 fn a_return_a_question_mark_and_a_panic_leave_one_line() {
@@ -22,6 +21,16 @@ fn a_return_a_question_mark_and_a_panic_leave_one_line() {
     let given = line(|guard| assert!(question_mark(guard).is_err()));
     assert_eq!(given, "agent_to_client ended: unknown: permission denied");
     assert_eq!(line(panic_with), PANICKED);
+}
+
+#[test]
+fn close_is_a_decision_of_this_side() {
+    assert_eq!(line(|guard| guard.close(end(Graceful))), "agent_to_client ended: graceful");
+    let late = line(|guard| {
+        guard.cause().record(Evidence::Transport, end(NetworkError));
+        guard.close(end(Graceful));
+    });
+    assert_eq!(late, "agent_to_client ended: network_error");
 }
 
 /// A panic whose payload panics when it is dropped, again and again.

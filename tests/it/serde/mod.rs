@@ -1,6 +1,7 @@
 //! serde: what is written, what reads back, what is refused.
 
 mod formats;
+mod go;
 mod lines;
 mod random;
 mod shapes;

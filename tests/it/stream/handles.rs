@@ -6,7 +6,7 @@ use disconnect_attribution::{Initiator, TrackedStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
-    END_OF_FILE, Lines, client_closed, connection, ended, line, reset, tokio_connection, track, words,
+    END_OF_FILE, client_closed, connection, ended, in_tokio, line, reset, tokio_connection, track, words,
 };
 
 #[test]
@@ -24,47 +24,49 @@ fn a_peer_that_spoke_has_spoken_to_a_socket_that_is_tracked_again() {
     assert_eq!(line, END_OF_FILE);
 }
 
-/// What is tracked again is the socket, or its other half.
-#[tokio::test]
-async fn a_socket_that_was_shut_down_and_tracked_again_reads_an_answer() {
-    for is_split in [false, true] {
-        let (mut client, socket) = tokio_connection();
-        let lines = Lines::default();
-        let guard = lines.guard();
-        let (read, write) = socket.into_split();
-        let mut write = track(&guard, write);
-        write.write_all(b"bye").await.expect("written");
-        write.shutdown().await.expect("shut down");
-        let mut again: TrackedStream<Box<dyn AsyncRead + Unpin>> = if is_split {
-            drop(write);
-            track(&guard, Box::new(read))
-        } else {
-            track(&guard, Box::new(read.reunite(write.into_inner()).expect("halves of one")))
-        };
-        client.read_to_end(&mut Vec::new()).expect("read");
-        drop(client);
-        assert_eq!(again.read(&mut [0]).await.expect("the end"), 0);
-        drop(guard);
-        assert_eq!(words(&lines.one()), "agent_to_client ended by agent: graceful", "split: {is_split}");
+/// What is tracked again is the socket, or its other half: after the first, or beside it.
+#[test]
+fn a_socket_that_was_shut_down_and_tracked_again_reads_an_answer() {
+    for way in ["the socket", "the other half", "beside"] {
+        let end = ended(in_tokio(async |guard| {
+            let (mut client, socket) = tokio_connection();
+            let (read, write) = socket.into_split();
+            let mut write = track(&guard, write);
+            client.write_all(b"hi").expect("sent");
+            write.write_all(b"bye").await.expect("written");
+            write.shutdown().await.expect("shut down");
+            let (mut read, _write): (TrackedStream<Box<dyn AsyncRead + Unpin>>, _) = match way {
+                "the socket" => {
+                    (track(&guard, Box::new(read.reunite(write.into_inner()).expect("one"))), None)
+                }
+                "the other half" => {
+                    drop(write);
+                    (track(&guard, Box::new(read)), None)
+                }
+                _ => (track(&guard, Box::new(read)), Some(write)),
+            };
+            client.read_to_end(&mut Vec::new()).expect("read");
+            drop(client);
+            let mut answer = Vec::new();
+            assert_eq!(read.read_to_end(&mut answer).await.expect("the end"), 2);
+        }));
+        assert_eq!(words(&end), "agent_to_client ended by agent: graceful", "{way}");
+        assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(2), Some(3)), "{way}");
     }
 }
 
 /// What was known of the first one says nothing of the next, once that is read.
-#[tokio::test]
-async fn a_second_socket_of_the_same_peer_stands_for_itself() {
-    let lines = Lines::default();
-    let guard = lines.guard();
-    let (client, socket) = tokio_connection();
-    let mut stream = track(&guard, socket).with_half_close();
-    drop(client);
-    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
-    drop(stream);
-    let (client, socket) = tokio_connection();
-    let mut stream = track(&guard, socket).with_half_close();
-    reset(client);
-    stream.read(&mut [0]).await.expect_err("reset");
-    drop(guard);
-    assert!(words(&lines.one()).starts_with("agent_to_client ended by network: network_error (reset"));
+#[test]
+fn a_second_socket_of_the_same_peer_stands_for_itself() {
+    let line = line(|guard| {
+        for (end, is_reset) in [(drop as fn(_), false), (reset, true)] {
+            let (client, socket) = connection();
+            let mut stream = track(&guard, socket).with_half_close();
+            end(client);
+            assert_eq!(Read::read(&mut stream, &mut [0]).is_err(), is_reset);
+        }
+    });
+    assert!(line.starts_with("agent_to_client ended by network: network_error (reset"), "{line}");
 }
 
 /// A stream over another one that is told of the end by a word of the protocol, as TLS is.

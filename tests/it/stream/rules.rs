@@ -9,7 +9,7 @@ use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Lines, client_closed, shutdown, tokio_connection};
+use crate::support::{client_closed, end, ended, in_tokio, reset, shutdown, tokio_connection, track};
 
 const TABLE: &str = "
 goodbye  presumed  | fin              | reset             | shutdown  | drop      | wrong bytes          | cut bytes      | a text         | a timer
@@ -52,34 +52,31 @@ fn cell(end: &Disconnect) -> String {
     }
 }
 
-async fn line(goodbye: &str, presumed: &str, what: &str) -> Disconnect {
+/// What a client does, and then this side.
+async fn happens(guard: DisconnectGuard, goodbye: &str, presumed: &str, what: &str) {
     use tokio::io::AsyncReadExt;
 
-    let lines = Lines::default();
-    let guard: DisconnectGuard = lines.guard();
     guard.cause().presume(match presumed {
         "-" => None,
         "client" => Some(client_closed()),
         "agent" => Some(shutdown()),
-        "nobody" => Some(Disconnect::new(AgentToClient, DisconnectReason::Graceful)),
-        _ => {
-            Some(Disconnect::new(AgentToClient, DisconnectReason::Rejected).with_initiator(Initiator::Agent))
-        }
+        "nobody" => Some(end(DisconnectReason::Graceful)),
+        _ => Some(end(DisconnectReason::Rejected).with_initiator(Initiator::Agent)),
     });
     let (client, socket) = tokio_connection();
-    let stream = guard.track(socket, Initiator::Client);
+    let stream = track(&guard, socket);
     let mut stream = match goodbye {
         "none" => stream,
         "goodbye" => stream.with_goodbye(),
         _ => stream.with_half_close(),
     };
     match what {
-        "drop" => return end_of(guard, &lines),
+        "drop" => return,
         "shutdown" => {
             stream.shutdown().await.expect("shut down");
             drop(client);
         }
-        "reset" => crate::support::reset(client),
+        "reset" => reset(client),
         _ => drop(client),
     }
     let read = stream.read(&mut [0]).await;
@@ -87,23 +84,18 @@ async fn line(goodbye: &str, presumed: &str, what: &str) -> Disconnect {
     match what {
         "wrong bytes" => {
             let wrong = Disconnect::protocol_error(AgentToClient, Initiator::Client);
-            guard.cause().record(Evidence::Local, wrong);
+            let is_kept = guard.cause().record(Evidence::Local, wrong.clone());
+            assert_eq!(is_kept, guard.cause().get().is_some_and(|end| end.reason() == wrong.reason()));
         }
         "cut bytes" => guard.record_error(&io::Error::from(ErrorKind::UnexpectedEof)),
         "a text" => guard.record_error(&io::Error::other("bytes remaining on stream")),
         "a timer" => guard.record_error(&io::Error::from(ErrorKind::TimedOut)),
         _ => {}
     }
-    end_of(guard, &lines)
 }
 
-fn end_of(guard: DisconnectGuard, lines: &Lines) -> Disconnect {
-    drop(guard);
-    lines.one()
-}
-
-#[tokio::test]
-async fn each_line_is_the_one_in_the_table() {
+#[test]
+fn each_line_is_the_one_in_the_table() {
     let mut rows = TABLE.trim().lines();
     let acts: Vec<_> = rows.next().expect("a head").split('|').skip(1).map(str::trim).collect();
     let mut count = 0;
@@ -113,7 +105,7 @@ async fn each_line_is_the_one_in_the_table() {
             panic!("{row}");
         };
         for (act, expected) in acts.iter().zip(cells.split('|').map(str::trim)) {
-            let end = line(goodbye, presumed, act).await;
+            let end = ended(in_tokio(async |guard| happens(guard, goodbye, presumed, act).await));
             assert_eq!(cell(&end), expected, "{goodbye}, presumed {presumed}, {act}: {end}");
             count += 1;
         }

@@ -1,7 +1,9 @@
 //! A stream that answers from a script, and what is asked of it.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::iter::Cycle;
+use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
@@ -44,13 +46,14 @@ pub(crate) fn any_answer() -> impl Strategy<Value = Answer> {
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
     answers: VecDeque<Answer>,
-    next_byte: u8,
+    bytes: Cycle<RangeInclusive<u8>>,
     pub(crate) written: Vec<u8>,
 }
 
 impl Scripted {
     pub(crate) fn new(answers: &[Answer]) -> Self {
-        Self { answers: answers.iter().copied().collect(), next_byte: 0, written: Vec::new() }
+        let answers = answers.iter().copied().collect();
+        Self { answers, bytes: (0..=u8::MAX).cycle(), written: Vec::new() }
     }
 
     /// When the script is over, everything waits.
@@ -64,38 +67,41 @@ impl Scripted {
         }
     }
 
-    fn blocking(&mut self, at_most: usize) -> io::Result<usize> {
-        match self.answer(at_most) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
-        }
+    fn reads(&mut self, at_most: usize) -> Poll<io::Result<Vec<u8>>> {
+        self.answer(at_most).map_ok(|count| self.bytes.by_ref().take(count).collect())
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            *byte = self.next_byte;
-            self.next_byte = self.next_byte.wrapping_add(1);
-        }
+    fn writes(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.answer(bytes.len()).map_ok(|count| {
+            self.written.extend_from_slice(&bytes[..count]);
+            count
+        })
+    }
+}
+
+/// What a blocking call returns.
+fn blocking<T>(answer: Poll<io::Result<T>>) -> io::Result<T> {
+    match answer {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
     }
 }
 
 impl Read for Scripted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.blocking(buffer.len())?;
-        self.fill(&mut buffer[..count]);
-        Ok(count)
+        let bytes = blocking(self.reads(buffer.len()))?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
     }
 }
 
 impl Write for Scripted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.blocking(bytes.len())?;
-        self.written.extend_from_slice(&bytes[..count]);
-        Ok(count)
+        blocking(self.writes(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.blocking(0).map(drop)
+        blocking(self.answer(0)).map(drop)
     }
 }
 
@@ -105,21 +111,13 @@ impl AsyncRead for Scripted {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = buffer.remaining();
-        self.answer(room).map_ok(|count| {
-            let mut bytes = vec![0; count];
-            self.fill(&mut bytes);
-            buffer.put_slice(&bytes);
-        })
+        self.reads(buffer.remaining()).map_ok(|bytes| buffer.put_slice(&bytes))
     }
 }
 
 impl AsyncWrite for Scripted {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.answer(bytes.len()).map_ok(|count| {
-            self.written.extend_from_slice(&bytes[..count]);
-            count
-        })
+        self.writes(bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -135,7 +133,9 @@ impl AsyncWrite for Scripted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Read(usize),
+    ReadVectored(usize),
     Write(usize),
+    WriteVectored(usize),
     Flush,
     Shutdown,
 }
@@ -148,7 +148,16 @@ impl Call {
                 let mut buffer = vec![0; room];
                 (stream.read(&mut buffer), buffer)
             }
+            Self::ReadVectored(room) => {
+                let mut buffer = vec![0; room];
+                let result =
+                    stream.read_vectored(&mut [IoSliceMut::new(&mut []), IoSliceMut::new(&mut buffer)]);
+                (result, buffer)
+            }
             Self::Write(count) => (stream.write(&vec![7; count]), Vec::new()),
+            Self::WriteVectored(count) => {
+                (stream.write_vectored(&[IoSlice::new(&[]), IoSlice::new(&vec![7; count])]), Vec::new())
+            }
             Self::Flush | Self::Shutdown => (stream.flush().map(|()| 0), Vec::new()),
         }
     }
@@ -161,11 +170,15 @@ impl Call {
     {
         let call = pin!(async {
             match self {
-                Self::Read(room) => {
+                Self::Read(room) | Self::ReadVectored(room) => {
                     let mut buffer = vec![0; room];
                     (stream.read(&mut buffer).await, buffer)
                 }
                 Self::Write(count) => (stream.write(&vec![7; count]).await, Vec::new()),
+                Self::WriteVectored(count) => {
+                    let bytes = vec![7; count];
+                    (stream.write_vectored(&[IoSlice::new(&[]), IoSlice::new(&bytes)]).await, Vec::new())
+                }
                 Self::Flush => (stream.flush().await.map(|()| 0), Vec::new()),
                 Self::Shutdown => (stream.shutdown().await.map(|()| 0), Vec::new()),
             }
@@ -176,8 +189,10 @@ impl Call {
 
 pub(crate) fn any_call() -> impl Strategy<Value = Call> {
     prop_oneof![
-        12 => (0_usize..12).prop_map(Call::Read),
-        8 => (0_usize..12).prop_map(Call::Write),
+        9 => (0_usize..12).prop_map(Call::Read),
+        3 => (0_usize..12).prop_map(Call::ReadVectored),
+        6 => (0_usize..12).prop_map(Call::Write),
+        2 => (0_usize..12).prop_map(Call::WriteVectored),
         2 => Just(Call::Flush),
         2 => Just(Call::Shutdown),
     ]

@@ -1,29 +1,50 @@
 //! What tokio's traits alone have: buffers that hold bytes, vectored writes.
 
-use std::io::{IoSlice, Read};
+use std::future::poll_fn;
+use std::io::{IoSlice, Read, Result};
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::script::Scripted;
 use crate::support::{END_OF_FILE, known, tokio_connection, tracked};
 
-/// A reader may pass a buffer that holds earlier bytes, or that has no room.
+/// Reads into a buffer that holds earlier bytes, and so much room; returns what it holds then.
+async fn read_after_earlier(stream: &mut (impl AsyncRead + Unpin), room: usize) -> Vec<u8> {
+    let mut storage = [0; 16];
+    let mut buffer = ReadBuf::new(&mut storage[..7 + room]);
+    buffer.put_slice(b"earlier");
+    let read = poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer));
+    read.await.expect("the end, or nothing");
+    buffer.filled().to_vec()
+}
+
 #[tokio::test]
 async fn an_end_of_file_is_seen_after_earlier_bytes_and_not_in_a_full_buffer() {
     let (client, socket) = tokio_connection();
     let (mut stream, cause) = tracked(socket);
     drop(client);
     for (room, expected) in [(0, None), (9, Some(END_OF_FILE))] {
-        let mut storage = [0; 16];
-        let mut buffer = ReadBuf::new(&mut storage[..7 + room]);
-        buffer.put_slice(b"earlier");
-        std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer))
-            .await
-            .expect("the end, or nothing");
-        assert_eq!(buffer.filled(), b"earlier");
+        assert_eq!(read_after_earlier(&mut stream, room).await, b"earlier");
         assert_eq!(known(&cause).as_deref(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_bytes_back_panics_nothing() {
+    struct TakesBack;
+    impl AsyncRead for TakesBack {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<Result<()>> {
+            buffer.clear();
+            Poll::Ready(Ok(()))
+        }
+    }
+    assert_eq!(read_after_earlier(&mut tracked(TakesBack).0, 9).await, b"");
 }
 
 #[tokio::test]
@@ -39,30 +60,4 @@ async fn vectored_writes_reach_the_socket_as_such() {
     assert_eq!(&text, b"one two");
     assert_eq!(cause.get(), None);
     assert!(!tracked(Scripted::new(&[])).0.is_write_vectored());
-}
-
-/// A reader that takes bytes back.
-struct TakesBack;
-
-impl AsyncRead for TakesBack {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        buffer.clear();
-        std::task::Poll::Ready(Ok(()))
-    }
-}
-
-#[tokio::test]
-async fn a_reader_that_takes_bytes_back_panics_nothing() {
-    let (mut stream, _cause) = tracked(TakesBack);
-    let mut storage = [0; 16];
-    let mut buffer = ReadBuf::new(&mut storage);
-    buffer.put_slice(b"earlier");
-    std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer))
-        .await
-        .expect("nothing");
-    assert!(buffer.filled().is_empty());
 }
