@@ -15,16 +15,10 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 
 use crate::matrix::Row;
-use crate::site::{LONG, Site, World, common_faults, kill_python, serve_axum};
-use crate::websockets::{PYTHON_CLIENT, close, connect, send_a_bad_frame};
+use crate::site::{LONG, Site, World, common_faults, serve_axum};
+use crate::websockets::{SERVER, close, connect, python_ends, send_a_bad_frame};
 
-const SIDES: Sides = Sides {
-    layer: ConnectType::ClientToServer,
-    this_side: Initiator::Server,
-    peer: Initiator::Client,
-    patience: LONG,
-    idle: LONG,
-};
+const SIDES: Sides = Sides { layer: ConnectType::ClientToServer, this_side: Initiator::Server, ..SERVER };
 
 /// Echoes, and has a bug.
 pub(crate) async fn session(mut socket: WebSocket, cause: Cause, idle: Duration) {
@@ -78,18 +72,13 @@ fn serve(idle: Duration) -> Site {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_of_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum WebSocket");
-    common_faults(&mut row, |idle| {
-        let site = serve(idle);
-        let socket = connect(&site, "/");
-        (site, socket)
-    });
+    common_faults(&mut row, |idle| serve(idle).with(|site| connect(site, "/")));
     let site = serve(LONG);
     for (fault, frame) in [("clean close", Some((1000, "done"))), ("close without a code", None)] {
         close(connect(&site, "/"), frame);
         row.check(fault, &site.wait());
     }
-
-    kill_python(&mut row, &site, PYTHON_CLIENT);
+    python_ends(&mut row, &site, &[("killed", None)]);
 
     let mut socket = connect(&site, "/");
     send_a_bad_frame(&mut socket);

@@ -14,18 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use crate::matrix::Row;
-use crate::site::{LONG, SHORT, Site, World, common_faults, kill_python, serve};
+use crate::peer::Peer;
+use crate::site::{LONG, SHORT, Site, World, common_faults, serve};
 
 const LOGIN: &[u8] = b"\x01\x00\x05alice";
 const PING: &[u8] = b"\x0c\x00\x00";
-
-const CLIENT: &str = "
-import socket, sys, time
-socket = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
-socket.sendall(b'\\x01\\x00\\x05alice\\x0c\\x00\\x00')
-print(socket.recv(3))
-time.sleep(600)
-";
 
 type Stream = TrackedStream<tokio::net::TcpStream>;
 
@@ -108,16 +101,13 @@ fn client(site: &Site) -> TcpStream {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_brokers_connection_ends_as_its_row_records() {
     let mut row = Row::of("broker");
-    common_faults(&mut row, |keepalive| {
-        let site = run(keepalive);
-        let client = client(&site);
-        (site, client)
-    });
+    common_faults(&mut row, |keepalive| run(keepalive).with(client));
     let site = run(LONG);
     client(&site).write_all(b"\x0e\x00\x00").expect("sent");
     row.check("clean close", &site.wait());
 
-    kill_python(&mut row, &site, CLIENT);
+    Peer::served(site.address, &[LOGIN, PING].concat()).kill();
+    row.check("killed", &site.wait());
 
     drop(site.send(&[LOGIN, b"\x0c\x00"].concat()));
     row.check("cut in a packet", &site.wait());

@@ -7,6 +7,8 @@ use std::time::Duration;
 use disconnect_attribution::Disconnect;
 
 use crate::lines::Lines;
+use crate::peer::has;
+use crate::site::Site;
 use crate::words::words;
 
 const PAGE: &str = include_str!("../../../../src/pages/faults.md");
@@ -71,17 +73,15 @@ impl Row {
         self.checked.insert(fault);
     }
 
-    /// Notes that a program is missing that some faults need.
-    pub(crate) fn skip(&mut self, faults: &[&'static str], program: &str) {
-        eprintln!("{}, {faults:?}: skipped, needs {program}", self.recipe);
-        assert!(std::env::var_os("ALL_PEERS").is_none(), "{program} is missing");
-        self.checked.extend(faults);
-    }
-
-    /// Notes that a program is missing that all faults need.
-    pub(crate) fn skip_all(mut self, program: &str) {
-        let faults: Vec<_> = self.cells.iter().map(|(fault, _)| *fault).collect();
-        self.skip(&faults, program);
+    /// Whether a program is there that some faults need. They are skipped if it is not.
+    pub(crate) fn has_program(&mut self, program: &str, faults: &[&'static str]) -> bool {
+        let has_program = has(program);
+        if !has_program {
+            eprintln!("{}, {faults:?}: skipped, needs {program}", self.recipe);
+            assert!(std::env::var_os("ALL_PEERS").is_none(), "{program} is missing");
+            self.checked.extend(faults);
+        }
+        has_program
     }
 
     /// Fails if a cell was not run.
@@ -89,6 +89,22 @@ impl Row {
     pub(crate) fn complete(self) {
         let left: Vec<_> = self.cells.iter().filter(|(fault, _)| !self.checked.contains(fault)).collect();
         assert!(left.is_empty(), "{}: not run: {left:#?}", self.recipe);
+    }
+}
+
+/// The rows of a connection and of what runs over it.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) connection: Row,
+    pub(crate) over_it: Row,
+}
+
+impl Pair {
+    /// Holds both lines of a site against their cells.
+    #[track_caller]
+    pub(crate) fn check(&mut self, fault: &'static str, site: &Site) {
+        self.connection.check(fault, &site.world.connection.wait());
+        self.over_it.check(fault, &site.wait());
     }
 }
 

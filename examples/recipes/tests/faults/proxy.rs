@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,7 +17,7 @@ use recipes::proxy::{pass_on_a_break, proxy};
 use tokio::time::sleep;
 
 use crate::matrix::Row;
-use crate::peer::{Peer, reset};
+use crate::peer::{Peer, listen, reset};
 use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
 
 /// A server of its own that echoes, and is killed.
@@ -110,8 +110,8 @@ struct Peers {
 
 /// A proxy, and peers that have heard of each other.
 fn up(start: impl FnOnce(SocketAddr) -> Site) -> (Site, Peers) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let site = start(listener.local_addr().expect("bound"));
+    let (listener, address) = listen();
+    let site = start(address);
     let mut client = site.send(b"?");
     let mut server = patient(listener.accept().expect("dialled").0);
     server.read_exact(&mut [0]).expect("passed on");
@@ -122,8 +122,7 @@ fn up(start: impl FnOnce(SocketAddr) -> Site) -> (Site, Peers) {
 
 impl Client for Peers {
     fn reset(self) {
-        reset(&self.server);
-        drop(self.server);
+        reset(self.server);
         assert!(is_reset(&self.client), "passed on");
     }
 
@@ -170,8 +169,7 @@ fn both_proxies_meet(row: &mut Row, start: Start) {
     row.check("killed", &site.wait());
 
     let (site, peers) = up(start);
-    reset(&peers.client);
-    drop(peers.client);
+    reset(peers.client);
     assert!(is_reset(&peers.server), "passed on");
     row.check("the client's leg is reset", &site.wait());
 

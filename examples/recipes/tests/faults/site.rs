@@ -1,18 +1,19 @@
 //! What the tests of a server need: the server, in tasks that can be aborted, and the faults that all of them meet.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::Router;
 use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
 use recipes::axum_listener::{Attributed, Connection};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, has_python, reset};
+use crate::peer::{listen, reset};
 
 pub(crate) const LONG: Duration = Duration::from_secs(1000);
 pub(crate) const SHORT: Duration = Duration::from_millis(100);
@@ -34,12 +35,9 @@ pub(crate) struct Site {
     pub(crate) task: JoinHandle<()>,
 }
 
-/// A port of its own.
-pub(crate) fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
+fn asynchronous(listener: std::net::TcpListener) -> tokio::net::TcpListener {
     listener.set_nonblocking(true).expect("set");
-    (listener, address)
+    tokio::net::TcpListener::from_std(listener).expect("in a runtime")
 }
 
 /// Serves each of its clients with a recipe.
@@ -50,13 +48,25 @@ pub(crate) fn serve<S: Future<Output = ()> + Send + 'static>(
     let world = World::default();
     let of_clients = world.clone();
     let task = tokio::spawn(async move {
-        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        let listener = asynchronous(listener);
         let mut connections = JoinSet::new();
         while let Ok((socket, _)) = listener.accept().await {
             connections.spawn(recipe(socket, of_clients.clone()));
         }
     });
     Site { world, address, task }
+}
+
+/// Runs what it is sent, each in a task that is aborted with the one that is returned.
+pub(crate) fn spawner<T: Future<Output = ()> + Send + 'static>() -> (UnboundedSender<T>, JoinHandle<()>) {
+    let (sender, mut receiver) = unbounded_channel();
+    let running = tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        while let Some(task) = receiver.recv().await {
+            tasks.spawn(task);
+        }
+    });
+    (sender, running)
 }
 
 /// A runtime that can be dropped in another one.
@@ -74,7 +84,7 @@ pub(crate) fn serve_axum(is_http2: bool, world: World, router: Router) -> Site {
     let runtime = Background(Some(Runtime::new().expect("a runtime")));
     let (agent, lines) = (world.agent.clone(), world.connection.clone());
     let serving = async move {
-        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        let listener = asynchronous(listener);
         let listener = Attributed { listener, agent, is_http2, log: move |end| lines.emit()(end) };
         axum::serve(listener, router.into_make_service_with_connect_info::<Connection>()).await
     };
@@ -87,6 +97,12 @@ pub(crate) fn serve_axum(is_http2: bool, world: World, router: Router) -> Site {
 }
 
 impl Site {
+    /// With a client of it.
+    pub(crate) fn with<C>(self, connect: impl FnOnce(&Self) -> C) -> (Self, C) {
+        let client = connect(&self);
+        (self, client)
+    }
+
     /// Waits for the one line of the row.
     #[track_caller]
     pub(crate) fn wait(&self) -> Disconnect {
@@ -157,7 +173,7 @@ pub(crate) fn common_faults<C: Client>(row: &mut Row, start: impl Fn(Duration) -
 
 impl Client for TcpStream {
     fn reset(self) {
-        reset(&self);
+        reset(self);
     }
 
     fn read_goodbye(&mut self, _: &str) {
@@ -165,15 +181,4 @@ impl Client for TcpStream {
         self.read_to_end(&mut rest).expect("a FIN");
         assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "a body that is whole");
     }
-}
-
-/// Serves a process of Python's that is killed once it has said that it is served.
-pub(crate) fn kill_python(row: &mut Row, site: &Site, script: &str) {
-    if script.contains("websockets") && !has_python("websockets") {
-        return row.skip(&["killed"], "Python's websockets");
-    }
-    let mut client = Peer::python(script, &[&site.port()]);
-    client.line();
-    client.kill();
-    row.check("killed", &site.wait());
 }

@@ -110,15 +110,6 @@ fn run(program: impl Future<Output = ()>) {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(program);
 }
 
-/// A client of its own, that is killed.
-const CLIENT: &str = "
-import socket, sys, time
-socket = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
-socket.sendall(b'hello')
-print(socket.recv(5))
-time.sleep(600)
-";
-
 /// One of the two programs, as a process.
 struct Program {
     process: Peer,
@@ -148,14 +139,10 @@ impl Program {
         drop(self.client());
         row.check("clean close", &self.end());
 
-        let mut client = Peer::python(CLIENT, &[&self.address.port().to_string()]);
-        client.line();
-        client.kill();
+        Peer::served(self.address, b"hello").kill();
         row.check("killed", &self.end());
 
-        let client = self.client();
-        reset(&client);
-        drop(client);
+        reset(self.client());
         row.check("reset", &self.end());
 
         let _client = self.client();

@@ -3,33 +3,14 @@
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{DisconnectGuard, Initiator};
 use recipes::terminal;
-use recipes::websocket::Site as Sides;
 use tokio::process::Command;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, client};
 
 use crate::matrix::Row;
-use crate::site::{LONG, Site, common_faults, kill_python, serve};
-use crate::websockets::Socket;
-
-const SIDES: Sides = Sides {
-    layer: AgentToClient,
-    this_side: Initiator::Agent,
-    peer: Initiator::Client,
-    patience: LONG,
-    idle: LONG,
-};
-
-const PYTHON: &str = "
-import asyncio, sys, websockets
-async def main():
-    socket = await websockets.connect('ws://127.0.0.1:' + sys.argv[1] + '/')
-    await socket.send('echo up\\n')
-    print(await socket.recv())
-    await asyncio.sleep(600)
-asyncio.run(main())
-";
+use crate::site::{Site, common_faults, serve};
+use crate::websockets::{SERVER, Socket, python_ends};
 
 fn site(shell: &'static str) -> Site {
     serve(move |socket, world| async move {
@@ -39,7 +20,7 @@ fn site(shell: &'static str) -> Site {
         let mut client = accept_async(stream).await.expect("a WebSocket");
         let mut shell = Command::new(shell);
         shell.args(["--wait", "--ctty", "sh"]);
-        terminal::run(&mut client, shell, &guard.cause(), SIDES, world.lines.emit()).await;
+        terminal::run(&mut client, shell, &guard.cause(), SERVER, world.lines.emit()).await;
         let farewell = CloseFrame { code: 1001.into(), reason: "".into() };
         let _ = client.close(Some(farewell)).await;
     })
@@ -88,7 +69,6 @@ async fn a_terminal_ends_as_its_row_records() {
     while socket.read().is_ok() {}
     row.check("its connection, closed", &site.world.connection.wait());
 
-    kill_python(&mut row, &site, PYTHON);
-
+    python_ends(&mut row, &site, &[("killed", None)]);
     row.complete();
 }

@@ -11,10 +11,10 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
 use crate::matrix::Row;
-use crate::peer::{Peer, has_python, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, kill_python, patient, serve};
+use crate::peer::{Peer, listen, reset};
+use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
 
-const SERVER: Sides = Sides {
+pub(crate) const SERVER: Sides = Sides {
     layer: AgentToClient,
     this_side: Initiator::Agent,
     peer: Initiator::Client,
@@ -24,16 +24,14 @@ const SERVER: Sides = Sides {
 const CLIENT: Sides = Sides { layer: ServerToAgent, peer: Initiator::Server, ..SERVER };
 
 /// Python's client: greets, then does what standard input asks for.
-pub(crate) const PYTHON_CLIENT: &str = "
+const PYTHON_CLIENT: &str = "
 import asyncio, sys, websockets
 async def main():
     socket = await websockets.connect('ws://127.0.0.1:' + sys.argv[1] + '/', close_timeout=1)
     await socket.send('hello')
     print(await socket.recv())
     order = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    if order.strip():
-        await socket.close(int(order), 'as asked')
-    print('closed')
+    await socket.close(int(order), 'as asked')
 asyncio.run(main())
 ";
 
@@ -93,18 +91,35 @@ pub(crate) fn connect(site: &Site, path: &str) -> Socket {
 }
 
 fn client_of_server(sides: Sides) -> (Site, Socket) {
-    let site = server(sides);
-    let socket = connect(&site, "/");
-    (site, socket)
+    server(sides).with(|site| connect(site, "/"))
 }
 
 fn server_of_client(sides: Sides) -> (Site, Socket) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let site = dial(listener.local_addr().expect("bound"), sides);
+    let (listener, address) = listen();
+    let site = dial(address, sides);
     let mut socket = accept(patient(listener.accept().expect("dialled").0)).expect("upgraded");
     socket.send(Message::text("who are you?")).expect("sent");
     assert_eq!(read(&mut socket), Message::text("hello"));
     (site, socket)
+}
+
+/// Kills a client of Python's, or orders it to close with a code.
+pub(crate) fn python_ends(row: &mut Row, site: &Site, ends: &[(&'static str, Option<&str>)]) {
+    for (fault, order) in ends {
+        if row.has_program("websockets", &[fault]) {
+            let mut client = Peer::python(PYTHON_CLIENT, &[&site.port()]);
+            client.line();
+            obey(&mut client, *order);
+            row.check(fault, &site.wait());
+        }
+    }
+}
+
+fn obey(peer: &mut Peer, order: Option<&str>) {
+    match order {
+        Some(code) => peer.type_line(code),
+        None => peer.kill(),
+    }
 }
 
 /// The next message that is data.
@@ -137,7 +152,7 @@ fn goodbye(socket: &mut Socket) -> u16 {
 
 impl Client for Socket {
     fn reset(self) {
-        reset(self.get_ref());
+        reset(self.into_inner());
     }
 
     fn read_goodbye(&mut self, fault: &str) {
@@ -185,16 +200,7 @@ async fn a_servers_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket server");
     both_sides_meet(&mut row, SERVER, client_of_server);
     let site = server(SERVER);
-    kill_python(&mut row, &site, PYTHON_CLIENT);
-    if has_python("websockets") {
-        let mut client = Peer::python(PYTHON_CLIENT, &[&site.port()]);
-        client.line();
-        client.type_line("3008");
-        client.read_until("closed");
-        row.check("close 3008 by Python", &site.wait());
-    } else {
-        row.skip(&["close 3008 by Python"], "Python's websockets");
-    }
+    python_ends(&mut row, &site, &[("killed", None), ("close 3008 by Python", Some("3008"))]);
 
     let mut socket = site.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
     let _ = socket.read(&mut [0]);
@@ -210,20 +216,15 @@ async fn a_servers_websocket_ends_as_its_row_records() {
 async fn a_clients_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket client");
     both_sides_meet(&mut row, CLIENT, server_of_client);
-    if has_python("websockets") {
-        for (fault, order) in [("killed", None), ("close 1012 by Python", Some("1012"))] {
+    for (fault, order) in [("killed", None), ("close 1012 by Python", Some("1012"))] {
+        if row.has_program("websockets", &[fault]) {
             let mut server = Peer::python(PYTHON_SERVER, &[]);
             let address = format!("127.0.0.1:{}", server.line());
             let site = dial(address.parse().expect("an address"), CLIENT);
             server.read_until("up");
-            match order {
-                Some(code) => server.type_line(code),
-                None => server.kill(),
-            }
+            obey(&mut server, order);
             row.check(fault, &site.wait());
         }
-    } else {
-        row.skip(&["killed", "close 1012 by Python"], "Python's websockets");
     }
     row.complete();
 }

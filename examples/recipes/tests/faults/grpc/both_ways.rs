@@ -10,8 +10,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use nix::sys::signal::Signal;
 use recipes::{http_server, tonic_server};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
 use tonic::{Response, Status, Streaming};
 use tower::service_fn;
 
@@ -19,10 +18,11 @@ use super::server::relayed;
 use super::{client_process, open};
 use crate::matrix::Row;
 use crate::raw_codec::Raw;
-use crate::site::{self, LONG, SHORT, Site, common_faults};
+use crate::site::{self, LONG, SHORT, Site, common_faults, spawner};
 
 fn serve(idle: Duration, pings: Duration) -> Site {
-    let (sender, mut readers) = mpsc::unbounded_channel();
+    // What reads the inbound halves is what is aborted.
+    let (sender, task) = spawner();
     let site = site::serve(move |socket, world| {
         let (sender, agent, lines) = (sender.clone(), world.agent.clone(), world.lines);
         let call = async move |Extension(connection): Extension<Cause>, request: Request| {
@@ -44,24 +44,13 @@ fn serve(idle: Duration, pings: Duration) -> Site {
         let router = Router::new().fallback(call);
         async move { http_server::serve(socket, &world.agent, pings, router, world.connection.emit()).await }
     });
-    // What reads the inbound halves is what is aborted.
-    let task = tokio::spawn(async move {
-        let mut tasks = JoinSet::new();
-        while let Some(reader) = readers.recv().await {
-            tasks.spawn(reader);
-        }
-    });
     Site { task, ..site }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_goes_both_ways_ends_as_its_row_records() {
     let mut row = Row::of("gRPC server, both ways");
-    common_faults(&mut row, |idle| {
-        let site = serve(idle, LONG);
-        let client = relayed(&site, stream::pending(), false);
-        (site, client)
-    });
+    common_faults(&mut row, |idle| serve(idle, LONG).with(|site| relayed(site, stream::pending(), false)));
     let site = serve(LONG, LONG);
     let _held = open(site.address, "/site/stay", stream::iter([Bytes::from_static(b"all")])).await;
     row.check("clean close", &site.wait());

@@ -1,7 +1,7 @@
 //! Streams that a server answers with, and the connection under them.
 
 use std::io;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
@@ -9,17 +9,13 @@ use futures_util::Stream;
 
 use super::{Call, client_process, one, open, serve, wait};
 use crate::matrix::Row;
-use crate::peer::reset;
+use crate::peer::{listen, reset};
 use crate::site::{Client, Site, common_faults};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_servers_stream_ends_as_its_row_records() {
     let mut row = Row::of("gRPC server");
-    common_faults(&mut row, |_| {
-        let site = serve();
-        let client = relayed(&site, one(), true);
-        (site, client)
-    });
+    common_faults(&mut row, |_| serve().with(|site| relayed(site, one(), true)));
 
     let site = serve();
     let mut client = client_process("one", &site);
@@ -67,8 +63,7 @@ pub(super) fn relayed(
     requests: impl Stream<Item = Bytes> + Send + 'static,
     is_told: bool,
 ) -> Relayed {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (address, server) = (listener.local_addr().expect("bound"), site.connect());
+    let ((listener, address), server) = (listen(), site.connect());
     let legs = thread::spawn(move || {
         let client = listener.accept().expect("a client").0;
         for (from, to) in [(&client, &server), (&server, &client)] {
@@ -82,13 +77,13 @@ pub(super) fn relayed(
 
 impl Client for Relayed {
     fn reset(self) {
-        let legs = self.legs.join().expect("no panic");
-        reset(&legs[1]);
-        for leg in &legs {
+        let [client, server] = self.legs.join().expect("no panic");
+        for leg in [&client, &server] {
             leg.shutdown(Shutdown::Read).expect("stopped");
         }
         // What is dropped here are the last handles of both, once the threads have stopped. The call does not take its leave.
         std::mem::forget(self.call);
+        reset(server);
     }
 
     fn read_goodbye(&mut self, _: &str) {
