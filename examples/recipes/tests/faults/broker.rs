@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::matrix::Row;
 use crate::peer::Peer;
-use crate::site::{LONG, SHORT, Site, World, common_faults, serve};
+use crate::site::{Act, LONG, SHORT, Site, World, check_faults, serve};
 
 const LOGIN: &[u8] = b"\x01\x00\x05alice";
 const PING: &[u8] = b"\x0c\x00\x00";
@@ -101,11 +101,13 @@ fn client(site: &Site) -> TcpStream {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_brokers_connection_ends_as_its_row_records() {
     let mut row = Row::of("broker");
-    common_faults(&mut row, |keepalive| run(keepalive).with(client));
-    let site = run(LONG);
-    client(&site).write_all(b"\x0e\x00\x00").expect("sent");
-    row.check("clean close", &site.wait());
+    let others: [(_, Act<TcpStream>); 2] = [
+        ("clean close", |_, client| client.write_all(b"\x0e\x00\x00").expect("sent")),
+        ("panic", |_, client| client.write_all(b"\x03\x00\x05panic").expect("sent")),
+    ];
+    check_faults(&mut row, |keepalive| run(keepalive).with(client), &others);
 
+    let site = run(LONG);
     Peer::served(site.address, &[LOGIN, PING].concat()).kill();
     row.check("killed", &site.wait());
 
@@ -120,7 +122,6 @@ async fn a_brokers_connection_ends_as_its_row_records() {
         ("a packet that is too large", &b"\x01\x00\x05alice\x03\xff\xff"[..]),
         ("an unknown packet", b"\x01\x00\x05alice\x0f\x00\x00"),
         ("bad login", b"\x01\x00\x03eve"),
-        ("panic", b"\x01\x00\x05alice\x03\x00\x05panic"),
         ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n"),
         ("an HTTP request", b"GET / HTTP/1.1\r\n\r\n"),
     ] {
@@ -138,5 +139,4 @@ async fn a_brokers_connection_ends_as_its_row_records() {
     std::thread::sleep(SHORT * 2);
     let _new = client(&site);
     row.check("taken over after a silence", &site.wait());
-    row.complete();
 }

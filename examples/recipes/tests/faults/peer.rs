@@ -1,7 +1,7 @@
 //! Peers that are not ours.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -133,6 +133,11 @@ pub(crate) fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     (listener, address)
+}
+
+/// Sends nothing more.
+pub(crate) fn send_fin(socket: &TcpStream) {
+    socket.shutdown(Shutdown::Write).expect("connected");
 }
 
 /// Ends a connection without a goodbye, as a host that has lost its state does.

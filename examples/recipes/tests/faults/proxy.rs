@@ -17,8 +17,8 @@ use recipes::proxy::{pass_on_a_break, proxy};
 use tokio::time::sleep;
 
 use crate::matrix::Row;
-use crate::peer::{Peer, listen, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
+use crate::peer::{Peer, listen, reset, send_fin};
+use crate::site::{Act, Client, LONG, SHORT, Site, World, check_faults, patient, serve};
 
 /// A server of its own that echoes, and is killed.
 const ECHO: &str = "
@@ -139,12 +139,25 @@ fn is_reset(mut socket: &TcpStream) -> bool {
 
 /// The faults that either proxy meets alike.
 fn both_proxies_meet(row: &mut Row, start: Start) {
-    common_faults(row, |idle| up(|upstream| start(upstream, idle)));
+    let others: [(_, Act<Peers>); 2] = [
+        ("the server stops first", |_, peers| {
+            send_fin(&peers.server);
+            assert_eq!(peers.client.read_to_end(&mut Vec::new()).expect("all"), 0);
+            send_fin(&peers.client);
+        }),
+        ("shutdown after a half close", |site, peers| {
+            send_fin(&peers.client);
+            peers.server.read_to_end(&mut Vec::new()).expect("all");
+            site.shut_down();
+            peers.read_goodbye("shutdown");
+        }),
+    ];
+    check_faults(row, |idle| up(|upstream| start(upstream, idle)), &others);
     let start = |upstream| start(upstream, LONG);
 
     let (site, mut peers) = up(start);
     peers.client.write_all(b"all").expect("sent");
-    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    send_fin(&peers.client);
     peers.server.read_to_end(&mut Vec::new()).expect("all");
     peers.server.write_all(b"an answer").expect("sent");
     drop(peers.server);
@@ -152,12 +165,6 @@ fn both_proxies_meet(row: &mut Row, start: Start) {
     let end = site.wait();
     assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(4), Some(10)));
     row.check("clean close", &end);
-
-    let (site, mut peers) = up(start);
-    drop(peers.server);
-    assert_eq!(peers.client.read_to_end(&mut Vec::new()).expect("all"), 0);
-    drop(peers.client);
-    row.check("the server stops first", &site.wait());
 
     let mut server = Peer::python(ECHO, &[]);
     let site = start(format!("127.0.0.1:{}", server.line()).parse().expect("an address"));
@@ -172,13 +179,6 @@ fn both_proxies_meet(row: &mut Row, start: Start) {
     reset(peers.client);
     assert!(is_reset(&peers.server), "passed on");
     row.check("the client's leg is reset", &site.wait());
-
-    let (site, mut peers) = up(start);
-    peers.client.shutdown(Shutdown::Write).expect("half closed");
-    peers.server.read_to_end(&mut Vec::new()).expect("all");
-    site.shut_down();
-    peers.read_goodbye("shutdown");
-    row.check("shutdown after a half close", &site.wait());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,7 +190,6 @@ async fn a_proxy_on_threads_ends_as_its_row_records() {
     peers.client.write_all(b"panic").expect("sent");
     assert!(is_reset(&peers.server), "cut");
     row.check("panic", &site.wait());
-    row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -214,7 +213,7 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
         refused.with_initiator(Initiator::Agent)
     };
     let (site, mut peers) = up(|upstream| with_policy(upstream, LONG, refuses));
-    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    send_fin(&peers.client);
     peers.read_goodbye("policy");
     row.check("policy after a half close", &site.wait());
 
@@ -224,5 +223,4 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
     };
     let (site, _peers) = up(|upstream| with_policy(upstream, LONG, panics));
     row.check("panic", &site.wait());
-    row.complete();
 }

@@ -23,7 +23,7 @@ use tokio::task::block_in_place;
 use crate::matrix::{Pair, Row};
 use crate::peer::Peer;
 use crate::respawned::{RESPAWNED, respawn};
-use crate::site::{LONG, SHORT, Site, World};
+use crate::site::{Act, LONG, SHORT, Site, World, wait};
 use crate::tls::{self, certificate};
 use crate::words::words;
 
@@ -154,36 +154,40 @@ fn restart(address: SocketAddr) -> Endpoint {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_connection_and_its_stream_end_as_their_rows_record() {
     let mut rows = Pair { connection: Row::of("QUIC connection"), over_it: Row::of("QUIC stream") };
-    the_client_closes_the_connection(&mut rows).await;
+    both_end(&mut rows).await;
     the_client_is_gone(&mut rows);
-    the_client_ends_its_stream(&mut rows.over_it).await;
-    this_side_ends_both(&mut rows).await;
+    one_of_both_ends(&mut rows).await;
     a_bug_ends_one_of_both(&mut rows).await;
-    rows.connection.complete();
-    rows.over_it.complete();
 }
 
-async fn the_client_closes_the_connection(rows: &mut Pair) {
-    let server = serve(LONG);
-    let mut held = client(&server).await;
-    held.send.finish().expect("open");
-    assert_eq!(held.receive.read_to_end(9).await.expect("finished"), b"");
-    held.connection.close(VarInt::from_u32(0), b"done");
-    held.endpoint.wait_idle().await;
-    rows.check("clean close", &server);
-
-    for (fault, code) in [("close 7, not taught", 7), ("close 16, taught by the site", 16)] {
-        let server = serve(LONG);
-        let held = client(&server).await;
-        held.connection.close(VarInt::from_u32(code), b"as asked");
+async fn both_end(rows: &mut Pair) {
+    let faults: [(_, _, Act<Client>); 6] = [
+        ("clean close", LONG, |_, client| {
+            client.send.finish().expect("open");
+            assert_eq!(wait(client.receive.read_to_end(9)).expect("finished"), b"");
+            client.connection.close(VarInt::from_u32(0), b"done");
+            wait(client.endpoint.wait_idle());
+        }),
+        ("close 7, not taught", LONG, |_, client| {
+            client.connection.close(VarInt::from_u32(7), b"as asked");
+        }),
+        ("close 16, taught by the site", LONG, |_, client| {
+            client.connection.close(VarInt::from_u32(16), b"as asked");
+        }),
+        ("idle timeout", SHORT, |_, _| {}),
+        ("shutdown", LONG, |server, client| {
+            server.shut_down();
+            let reason = wait(client.connection.closed()).to_string();
+            assert!(reason.starts_with("closed by peer"), "{reason}");
+        }),
+        ("aborted", LONG, |server, _| server.task.abort()),
+    ];
+    for (fault, idle, act) in faults {
+        let server = serve(idle);
+        let mut client = client(&server).await;
+        act(&server, &mut client);
         rows.check(fault, &server);
     }
-
-    let server = serve(LONG);
-    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
-    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
-    connecting.expect("started").await.expect_err("refused");
-    rows.connection.check("a refused certificate", &server.world.connection.wait());
 }
 
 fn the_client_is_gone(rows: &mut Pair) {
@@ -197,11 +201,17 @@ fn the_client_is_gone(rows: &mut Pair) {
     rows.over_it.check("the connection is reset", &server.wait());
 }
 
-async fn the_client_ends_its_stream(row: &mut Row) {
+async fn one_of_both_ends(rows: &mut Pair) {
+    let server = serve(LONG);
+    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
+    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
+    connecting.expect("started").await.expect_err("refused");
+    rows.connection.check("a refused certificate", &server.world.connection.wait());
+
     let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.reset(VarInt::from_u32(5)).expect("open");
-    row.check("reset", &server.wait());
+    rows.over_it.check("reset", &server.wait());
 
     let server = serve(LONG);
     let mut held = client(&server).await;
@@ -213,25 +223,7 @@ async fn the_client_ends_its_stream(row: &mut Row) {
             break;
         }
     }
-    row.check("STOP_SENDING 6", &server.wait());
-}
-
-async fn this_side_ends_both(rows: &mut Pair) {
-    let server = serve(SHORT);
-    let _held = client(&server).await;
-    rows.check("idle timeout", &server);
-
-    let server = serve(LONG);
-    let held = client(&server).await;
-    server.shut_down();
-    rows.check("shutdown", &server);
-    let reason = held.connection.closed().await.to_string();
-    assert!(reason.starts_with("closed by peer"), "{reason}");
-
-    let server = serve(LONG);
-    let _held = client(&server).await;
-    server.task.abort();
-    rows.check("aborted", &server);
+    rows.over_it.check("STOP_SENDING 6", &server.wait());
 }
 
 async fn a_bug_ends_one_of_both(rows: &mut Pair) {

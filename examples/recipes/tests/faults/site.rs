@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
 use recipes::axum_listener::{Attributed, Connection};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet, block_in_place};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
@@ -133,6 +133,11 @@ pub(crate) fn shutdown() -> Disconnect {
     Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
 }
 
+/// Waits in code that is not async.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    block_in_place(|| Handle::current().block_on(future))
+}
+
 /// Bounds how long a test waits for bytes.
 pub(crate) fn patient(socket: TcpStream) -> TcpStream {
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
@@ -147,27 +152,34 @@ pub(crate) trait Client {
     fn read_goodbye(&mut self, fault: &str);
 }
 
-/// The faults that a server meets whatever it speaks. `start` serves with an idle policy, and connects a client.
-pub(crate) fn common_faults<C: Client>(row: &mut Row, start: impl Fn(Duration) -> (Site, C)) {
+/// What a client does, or its site, so that the connection ends.
+pub(crate) type Act<C> = fn(&Site, &mut C);
+
+/// Checks the faults that a site meets whatever it speaks, and others, each at a new site. `start` serves with an idle
+/// policy, and connects a client.
+pub(crate) fn check_faults<C: Client>(
+    row: &mut Row,
+    start: impl Fn(Duration) -> (Site, C),
+    others: &[(&'static str, Act<C>)],
+) {
     let (site, client) = start(LONG);
     client.reset();
     row.check("reset", &site.wait());
 
-    if row.has("idle timeout") {
-        let (site, mut client) = start(SHORT);
-        client.read_goodbye("idle timeout");
-        row.check("idle timeout", &site.wait());
-    }
-
-    let (site, mut client) = start(LONG);
-    site.shut_down();
-    client.read_goodbye("shutdown");
-    row.check("shutdown", &site.wait());
-
-    if row.has("aborted") {
-        let (site, _client) = start(LONG);
-        site.task.abort();
-        row.check("aborted", &site.wait());
+    let mut faults: Vec<(_, _, Act<C>)> = vec![
+        ("idle timeout", SHORT, |_, client| client.read_goodbye("idle timeout")),
+        ("shutdown", LONG, |site, client| {
+            site.shut_down();
+            client.read_goodbye("shutdown");
+        }),
+        ("aborted", LONG, |site, _| site.task.abort()),
+    ];
+    faults.retain(|(fault, ..)| row.has(fault));
+    faults.extend(others.iter().map(|(fault, act)| (*fault, LONG, *act)));
+    for (fault, idle, act) in faults {
+        let (site, mut client) = start(idle);
+        act(&site, &mut client);
+        row.check(fault, &site.wait());
     }
 }
 

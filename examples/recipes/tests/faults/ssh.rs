@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -13,8 +14,8 @@ use russh::server::Config;
 use tokio::task::JoinHandle;
 
 use crate::matrix::{Pair, Row};
-use crate::peer::{Peer, has, listen, reset};
-use crate::site::{self, Client, Site, common_faults, spawner};
+use crate::peer::{Peer, has, listen, reset, send_fin};
+use crate::site::{self, Act, Client, Site, check_faults, spawner};
 use crate::words::words;
 
 mod server;
@@ -22,6 +23,7 @@ mod server;
 use server::{Shared, Task};
 
 const SHORT: Duration = Duration::from_millis(200);
+const STAY: &str = "exec sleep 600";
 
 /// The keys of the server, of its client and of a stranger, made once.
 static KEYS: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -75,14 +77,9 @@ impl Server {
         )
     }
 
-    /// A command.
-    fn run(&self, command: &str) -> Peer {
-        self.ssh("client", &["127.0.0.1", command])
-    }
-
-    /// A session whose command runs until it is ended.
-    fn session(&self) -> Peer {
-        let mut client = self.run("echo up; exec sleep 600");
+    /// A session that is up, and then runs a command.
+    fn session(&self, command: &str) -> Peer {
+        let mut client = self.ssh("client", &["127.0.0.1", &format!("echo up; {command}")]);
         client.read_until("up");
         client
     }
@@ -116,87 +113,64 @@ impl Client for Forwarded {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_connection_and_its_session_end_as_their_rows_record() {
     let mut rows = Pair { connection: Row::of("SSH connection"), over_it: Row::of("SSH session") };
-    if !rows.connection.has_program("ssh", &[]) {
+    if !rows.connection.has_program("ssh", &[]) || !rows.over_it.has_program("ssh", &[]) {
         return;
     }
-    the_client_ends_it(&mut rows);
-    the_command_ends_its_session(&mut rows.over_it);
-    this_side_ends_it(&mut rows);
-    a_bug_or_an_abort_ends_one_of_both(&mut rows);
+    both_end(&mut rows);
+    one_of_both_ends(&mut rows);
     there_never_was_a_session(&mut rows.connection);
-    rows.connection.complete();
-    rows.over_it.complete();
 }
 
-fn the_client_ends_it(rows: &mut Pair) {
-    let server = start();
-    assert_eq!(server.run("exit 0").wait(), Some(0));
-    rows.check("clean close", &server.site);
-
-    let server = start();
-    server.session().kill();
-    rows.check("killed", &server.site);
-
-    let server = start();
-    let mut client = server.run("echo up; exec yes");
-    client.read_until("up");
-    // Stopped under output, so that its kernel resets.
-    client.signal(Signal::SIGSTOP);
-    std::thread::sleep(SHORT * 2);
-    client.kill();
-    rows.check("reset", &server.site);
-
-    let server = start();
-    let client = server.session();
-    client.signal(Signal::SIGTERM); // it answers with SSH_MSG_DISCONNECT 11
-    rows.check("the client sends disconnect 11", &server.site);
-}
-
-fn the_command_ends_its_session(row: &mut Row) {
-    for (fault, command, status) in
-        [("exit 7", "exit 7", Some(7)), ("killed by a signal", "kill -KILL $$", Some(255))]
-    {
-        let server = start();
-        let code = server.run(command).wait();
-        assert!(code == status || code == Some(255), "{code:?}");
-        row.check(fault, &server.site.wait());
+fn both_end(rows: &mut Pair) {
+    let as_it_is: fn(&mut Config) = |_| {};
+    let idle: fn(&mut Config) = |config| config.inactivity_timeout = Some(SHORT * 3);
+    let pings: fn(&mut Config) = |config| {
+        config.keepalive_interval = Some(SHORT);
+        config.keepalive_max = 2;
+    };
+    let scenes: [(_, _, _, Act<Peer>); 7] = [
+        ("clean close", as_it_is, "exit 0", |_, client| assert_eq!(client.wait(), Some(0))),
+        ("killed", as_it_is, STAY, |_, client| client.kill()),
+        // Stopped under output, so that its kernel resets.
+        ("reset", as_it_is, "exec yes", |_, client| {
+            client.signal(Signal::SIGSTOP);
+            sleep(SHORT * 2);
+            client.kill();
+        }),
+        // It answers with SSH_MSG_DISCONNECT 11.
+        ("the client sends disconnect 11", as_it_is, STAY, |_, client| client.signal(Signal::SIGTERM)),
+        ("idle timeout", idle, STAY, |_, _| {}),
+        ("keepalive not answered", pings, STAY, |_, client| client.signal(Signal::SIGSTOP)),
+        ("shutdown", as_it_is, STAY, |site, client| {
+            site.shut_down();
+            assert_eq!(client.wait(), Some(255));
+        }),
+    ];
+    for (fault, config, command, act) in scenes {
+        let server = serve(config);
+        let mut client = server.session(command);
+        act(&server.site, &mut client);
+        rows.check(fault, &server.site);
     }
 }
 
-fn this_side_ends_it(rows: &mut Pair) {
-    let server = serve(|config| config.inactivity_timeout = Some(SHORT * 3));
-    let _client = server.session();
-    rows.check("idle timeout", &server.site);
-
+fn one_of_both_ends(rows: &mut Pair) {
+    for (fault, command) in
+        [("exit 7", "exit 7"), ("killed by a signal", "kill -KILL $$"), ("panic", "panic")]
+    {
+        let server = start();
+        let _client = server.ssh("client", &["127.0.0.1", command]);
+        rows.over_it.check(fault, &server.site.wait());
+    }
     let server = start();
-    let mut client = server.session();
-    server.site.shut_down();
-    rows.check("shutdown", &server.site);
-    assert_eq!(client.wait(), Some(255));
-
-    let server = serve(|config| {
-        config.keepalive_interval = Some(SHORT);
-        config.keepalive_max = 2;
-    });
-    let client = server.session();
-    client.signal(Signal::SIGSTOP);
-    rows.check("keepalive not answered", &server.site);
-}
-
-fn a_bug_or_an_abort_ends_one_of_both(rows: &mut Pair) {
-    let server = start();
-    let _client = server.session();
+    let _client = server.session(STAY);
     server.tasks.abort();
     rows.over_it.check("aborted", &server.site.wait());
 
     let server = start();
-    let _client = server.session();
+    let _client = server.session(STAY);
     server.site.task.abort();
     rows.connection.check("aborted", &server.site.world.connection.wait());
-
-    let server = start();
-    let _client = server.run("panic");
-    rows.over_it.check("panic", &server.site.wait());
 
     let server = start();
     let _client = server.ssh("client", &["-s", "127.0.0.1", "panic"]);
@@ -232,33 +206,30 @@ async fn a_forwarded_channel_ends_as_its_row_records() {
     // Beside the others: it takes its time.
     let stalled = start();
     let Forwarded { client: mut flooding, target: _held } = stalled.forward();
-    let flood = std::thread::spawn(move || while flooding.type_bytes(&[b'y'; 1 << 13]).is_ok() {});
+    let flood = thread::spawn(move || while flooding.type_bytes(&[b'y'; 1 << 13]).is_ok() {});
 
-    common_faults(&mut row, |idle| {
+    let start_channel = |idle| {
         let server = serve(|config| config.inactivity_timeout = Some(idle * 6));
         let channel = server.forward();
         (Site { task: server.tasks, ..server.site }, channel)
-    });
-    let server = start();
-    let mut channel = server.forward();
-    channel.client.close_input();
-    assert_eq!(channel.target.read(&mut [0]).expect("a FIN"), 0);
-    drop(channel.target);
-    row.check("clean close", &server.site.wait());
-
-    let Forwarded { mut client, target } = server.forward();
-    drop(target);
-    assert_eq!(client.line(), "", "the end of its output");
-    client.close_input();
-    row.check("the target stops first", &server.site.wait());
-
-    let mut channel = server.forward();
-    channel.client.kill();
-    row.check("killed", &server.site.wait());
+    };
+    let others: [(_, Act<Forwarded>); 3] = [
+        ("clean close", |_, Forwarded { client, target }| {
+            client.close_input();
+            assert_eq!(target.read(&mut [0]).expect("a FIN"), 0);
+            send_fin(target);
+        }),
+        ("the target stops first", |_, Forwarded { client, target }| {
+            send_fin(target);
+            assert_eq!(client.line(), "", "the end of its output");
+            client.close_input();
+        }),
+        ("killed", |_, channel| channel.client.kill()),
+    ];
+    check_faults(&mut row, start_channel, &others);
 
     row.check("the target does not read", &stalled.site.wait());
     flood.join().expect("no panic");
-    row.complete();
 }
 
 /// russh drops its handler and its channels before the cause is known, and no session guesses.
@@ -269,7 +240,7 @@ async fn sessions_of_a_dropped_handler_never_guess() {
     }
     for run in 0..50 {
         let servers = [(); 4].map(|()| start());
-        let clients = servers.each_ref().map(Server::session);
+        let clients = servers.each_ref().map(|server| server.session(STAY));
         for client in &clients {
             client.signal(Signal::SIGTERM);
         }

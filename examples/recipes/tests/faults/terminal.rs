@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, client};
 
 use crate::matrix::Row;
-use crate::site::{Site, common_faults, serve};
-use crate::websockets::{SERVER, Socket, python_ends};
+use crate::site::{Act, Site, check_faults, serve};
+use crate::websockets::{SERVER, Socket, close, python_ends};
 
 fn site(shell: &'static str) -> Site {
     serve(move |socket, world| async move {
@@ -51,24 +51,20 @@ fn shell() -> (Site, Socket) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_ends_as_its_row_records() {
     let mut row = Row::of("web terminal");
-    common_faults(&mut row, |_| shell());
-    for (fault, line) in
-        [("exit 0", "exit 0"), ("exit 7", "exit 7"), ("the shell is killed", "kill -KILL $$")]
-    {
-        let (site, mut socket) = shell();
-        type_line(&mut socket, line);
-        row.check(fault, &site.wait());
-    }
+    let others: [(_, Act<Socket>); 4] = [
+        ("exit 0", |_, socket| type_line(socket, "exit 0")),
+        ("exit 7", |_, socket| type_line(socket, "exit 7")),
+        ("the shell is killed", |_, socket| type_line(socket, "kill -KILL $$")),
+        ("clean close", |_, socket| socket.close(None).expect("sent")),
+    ];
+    check_faults(&mut row, |_| shell(), &others);
     let missing = site("no-such-shell");
     let _socket = dial(&missing);
     row.check("the shell is missing", &missing.wait());
 
-    let (site, mut socket) = shell();
-    socket.close(None).expect("sent");
-    row.check("clean close", &site.wait());
-    while socket.read().is_ok() {}
-    row.check("its connection, closed", &site.world.connection.wait());
+    let (closed, mut socket) = shell();
+    close(&mut socket, None);
+    row.check("its connection, closed", &closed.world.connection.wait());
 
-    python_ends(&mut row, &site, &[("killed", None)]);
-    row.complete();
+    python_ends(&mut row, &site("setsid"), &[("killed", None)]);
 }

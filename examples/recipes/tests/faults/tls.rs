@@ -1,7 +1,7 @@
 //! TLS, against openssl's client, curl and rustls.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::matrix::Row;
-use crate::peer::{Peer, reset};
-use crate::site::{self, LONG, SHORT, Site, World, common_faults};
+use crate::peer::{Peer, reset, send_fin};
+use crate::site::{self, Act, LONG, SHORT, Site, World, check_faults};
 
 /// A record that nothing can decrypt.
 const FORGED: &[u8] = b"\x17\x03\x03\x00\x1420 bytes of rubbish.";
@@ -117,7 +117,6 @@ fn openssl(site: &Site, arguments: &[&str]) -> Peer {
 }
 
 type Client = StreamOwned<ClientConnection, TcpStream>;
-type Act = fn(&mut Client) -> io::Result<()>;
 
 impl site::Client for Client {
     fn reset(self) {
@@ -140,7 +139,12 @@ fn client(site: &Site) -> Client {
 
 /// The faults that both ways meet.
 fn both_ways_meet(row: &mut Row, tracked: Tracked) {
-    common_faults(row, |idle| serve(tracked, idle).with(client));
+    let by_rustls: [(_, Act<Client>); 3] = [
+        ("cut without close_notify", |_, client| send_fin(&client.sock)),
+        ("panic", |_, client| client.write_all(b"panic").expect("sent")),
+        ("a record that is forged", |_, client| client.sock.write_all(FORGED).expect("sent")),
+    ];
+    check_faults(row, |idle| serve(tracked, idle).with(client), &by_rustls);
     let site = serve(tracked, LONG);
     if row.has_program("openssl", &["clean close", "killed"]) {
         for (fault, end) in [("clean close", Peer::close_input as fn(&mut Peer)), ("killed", Peer::kill)] {
@@ -150,16 +154,6 @@ fn both_ways_meet(row: &mut Row, tracked: Tracked) {
             end(&mut client);
             row.check(fault, &site.wait());
         }
-    }
-    let by_hand: [(_, Act); 3] = [
-        ("cut without close_notify", |client| client.sock.shutdown(Shutdown::Write)),
-        ("panic", |client| client.write_all(b"panic")),
-        ("a record that is forged", |client| client.sock.write_all(FORGED)),
-    ];
-    for (fault, act) in by_hand {
-        let mut client = client(&site);
-        act(&mut client).expect("sent");
-        row.check(fault, &site.wait());
     }
 }
 
@@ -191,12 +185,10 @@ async fn tls_over_a_tracked_stream_ends_as_its_row_records() {
     let site = serve(Tracked::Socket, SHORT);
     let _silent = site.connect();
     row.check("no handshake, silence", &site.wait());
-    row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_under_a_tracked_stream_ends_as_its_row_records() {
     let mut row = Row::of("TLS under a tracked stream");
     both_ways_meet(&mut row, Tracked::Tls);
-    row.complete();
 }

@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
 use crate::matrix::Row;
-use crate::peer::{Peer, listen, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
+use crate::peer::{Peer, listen, reset, send_fin};
+use crate::site::{Act, Client, LONG, SHORT, Site, World, check_faults, patient, serve};
 
 pub(crate) const SERVER: Sides = Sides {
     layer: AgentToClient,
@@ -132,21 +132,22 @@ pub(crate) fn read(socket: &mut Socket) -> Message {
     }
 }
 
-pub(crate) fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
+pub(crate) fn close(socket: &mut Socket, code: Option<(u16, &'static str)>) {
     let frame = code.map(|(code, reason)| CloseFrame { code: code.into(), reason: reason.into() });
     socket.close(frame).expect("sent");
-    while socket.read().is_ok() {}
+    leave(socket);
 }
 
-/// Sends a frame with reserved bits and a reserved opcode.
-pub(crate) fn send_a_bad_frame(socket: &mut Socket) {
-    socket.get_mut().write_all(&[0xff, 0x80, 0, 0, 0, 0]).expect("sent");
+/// Reads the rest, and closes: a client waits for its server to do that.
+fn leave(socket: &mut Socket) {
+    while socket.read().is_ok() {}
+    let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
 /// The code of this side's goodbye.
 fn goodbye(socket: &mut Socket) -> u16 {
     let Message::Close(Some(frame)) = read(socket) else { panic!("no goodbye") };
-    while socket.read().is_ok() {}
+    leave(socket);
     frame.code.into()
 }
 
@@ -157,40 +158,31 @@ impl Client for Socket {
 
     fn read_goodbye(&mut self, fault: &str) {
         assert_eq!(goodbye(self), if fault == "shutdown" { 1001 } else { 1000 });
-        // A client waits for its server to close.
-        let _ = self.get_ref().shutdown(Shutdown::Both);
     }
 }
 
+/// What a peer does to any WebSocket here.
+pub(crate) const FAULTS: [(&str, Act<Socket>); 4] = [
+    ("clean close", |_, socket| close(socket, Some((1000, "done")))),
+    ("close without a code", |_, socket| close(socket, None)),
+    ("panic", |_, socket| socket.send(Message::text("panic")).expect("sent")),
+    ("bad frame", |_, socket| {
+        // Reserved bits, and a reserved opcode.
+        socket.get_mut().write_all(&[0xff, 0x80, 0, 0, 0, 0]).expect("sent");
+        assert_eq!(goodbye(socket), 1002);
+    }),
+];
+
 /// The faults that both sides meet alike.
 fn both_sides_meet(row: &mut Row, sides: Sides, start: fn(Sides) -> (Site, Socket)) {
-    common_faults(row, |idle| start(Sides { idle, ..sides }));
-    for (fault, frame) in [
-        ("clean close", Some((1000, "done"))),
-        ("close 1001", Some((1001, "going away"))),
-        ("close 1008", Some((1008, "token expired"))),
-        ("close 1011", Some((1011, "database is down"))),
-        ("close 4321, unlisted", Some((4321, "quota\nINFO all is well"))),
-        ("close without a code", None),
-    ] {
-        let (site, socket) = start(sides);
-        close(socket, frame);
-        row.check(fault, &site.wait());
-    }
-
-    let (site, mut socket) = start(sides);
-    socket.send(Message::text("panic")).expect("sent");
-    row.check("panic", &site.wait());
-
-    let (site, socket) = start(sides);
-    drop(socket);
-    row.check("a FIN without a goodbye", &site.wait());
-
-    let (site, mut socket) = start(sides);
-    send_a_bad_frame(&mut socket);
-    assert_eq!(goodbye(&mut socket), 1002);
-    row.check("bad frame", &site.wait());
-
+    let others: [(_, Act<Socket>); 5] = [
+        ("close 1001", |_, socket| close(socket, Some((1001, "going away")))),
+        ("close 1008", |_, socket| close(socket, Some((1008, "token expired")))),
+        ("close 1011", |_, socket| close(socket, Some((1011, "database is down")))),
+        ("close 4321, unlisted", |_, socket| close(socket, Some((4321, "quota\nINFO all is well")))),
+        ("a FIN without a goodbye", |_, socket| send_fin(socket.get_ref())),
+    ];
+    check_faults(row, |idle| start(Sides { idle, ..sides }), &[&FAULTS[..], &others].concat());
     let (site, _socket) = start(Sides { patience: SHORT, ..sides });
     row.check("ping not answered", &site.wait());
 }
@@ -209,7 +201,6 @@ async fn a_servers_websocket_ends_as_its_row_records() {
     let site = server(Sides { patience: SHORT, ..SERVER });
     let _socket = site.connect();
     row.check("no handshake", &site.wait());
-    row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -226,5 +217,4 @@ async fn a_clients_websocket_ends_as_its_row_records() {
             row.check(fault, &site.wait());
         }
     }
-    row.complete();
 }

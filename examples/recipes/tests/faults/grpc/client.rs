@@ -33,7 +33,6 @@ async fn a_clients_stream_ends_as_its_row_records() {
     the_network_ends_it(&mut row).await;
     this_side_ends_it(&mut row, server.address).await;
     a_call_fails_before_there_is_a_stream(&mut row, server.address).await;
-    row.complete();
 }
 
 /// What the client's line reads after a fault.

@@ -13,8 +13,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use recipes::axum_listener::Connection;
 use recipes::tonic_client::connector;
 use recipes::tonic_server::attributed;
-use tokio::runtime::{Handle, Runtime};
-use tokio::task::block_in_place;
+use tokio::runtime::Runtime;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
@@ -27,7 +26,6 @@ use crate::raw_codec::Raw;
 use crate::respawned::{RESPAWNED, respawn};
 use crate::site::{LONG, SHORT, Site, World, serve_axum};
 
-mod both_ways;
 pub(crate) mod client;
 mod server;
 
@@ -110,11 +108,6 @@ async fn open(
     let up = call.responses.message().await.expect("a message");
     assert_eq!(up.as_deref(), Some(&b"up"[..]));
     call
-}
-
-/// Waits in code that is not async.
-fn wait<F: Future>(future: F) -> F::Output {
-    block_in_place(|| Handle::current().block_on(future))
 }
 
 pub(crate) const PROCESS: &str = "grpc::a_process_serves_or_calls_until_it_is_killed";
