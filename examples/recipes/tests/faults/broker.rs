@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{
-    CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream, Trigger,
-};
+use disconnect_attribution::{CloseCode, Disconnect, Evidence, Initiator, TrackedStream, Trigger};
 use recipes::broker::{self as recipe, Sessions, explain, lost};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use crate::matrix::Row;
 use crate::peer::Peer;
-use crate::site::{Act, LONG, SHORT, Site, World, check_faults, serve};
+use crate::site::{Act, LONG, SHORT, SSH_BANNER, Site, World, check_faults, serve};
 
 const LOGIN: &[u8] = b"\x01\x00\x05alice";
 const PING: &[u8] = b"\x0c\x00\x00";
@@ -33,7 +31,7 @@ async fn connection(
     sessions: Arc<Sessions>,
     keepalive: Duration,
 ) {
-    let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
+    let guard = world.guard(ClientToServer);
     let mut stream = guard.track(socket, Initiator::Client);
     tokio::select! {
         _ = session(&mut stream, &sessions, keepalive) => {}
@@ -122,7 +120,7 @@ async fn a_brokers_connection_ends_as_its_row_records() {
         ("a packet that is too large", &b"\x01\x00\x05alice\x03\xff\xff"[..]),
         ("an unknown packet", b"\x01\x00\x05alice\x0f\x00\x00"),
         ("bad login", b"\x01\x00\x03eve"),
-        ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n"),
+        ("an SSH banner", SSH_BANNER),
         ("an HTTP request", b"GET / HTTP/1.1\r\n\r\n"),
     ] {
         let site = run(LONG);

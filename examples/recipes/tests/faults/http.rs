@@ -25,7 +25,7 @@ use crate::axum_websocket::session;
 use crate::lines::Lines;
 use crate::matrix::Row;
 use crate::peer::{Peer, reset, send_fin};
-use crate::site::{Act, LONG, SHORT, Site, World, check_faults};
+use crate::site::{Act, LONG, SHORT, Site, TLS_HELLO, World, check_faults};
 use crate::websockets;
 use crate::words::words;
 
@@ -184,13 +184,10 @@ fn this_side_ends_a_connection(row: &mut Row, site: &Site) {
     let _client = ask(site, "/bug");
     row.check("panic", &site.wait());
 
-    let mut answer = String::new();
-    let mut client = site.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
-    client.read_to_string(&mut answer).expect("answered");
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    site.send_banner();
     row.check("our own 400", &site.wait());
 
-    let _client = site.send(&[&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat());
+    let _client = site.send(TLS_HELLO);
     row.check("a TLS hello", &site.wait());
 
     let site = serve_lines(LONG);

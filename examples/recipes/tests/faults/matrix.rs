@@ -106,7 +106,7 @@ impl Pair {
     /// Holds both lines of a site against their cells.
     #[track_caller]
     pub(crate) fn check(&mut self, fault: &'static str, site: &Site) {
-        self.connection.check(fault, &site.world.connection.wait());
+        self.connection.check(fault, &site.connection());
         self.over_it.check(fault, &site.wait());
     }
 }

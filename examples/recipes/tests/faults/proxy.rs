@@ -10,9 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{
-    Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
-};
+use disconnect_attribution::{Disconnect, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger};
 use recipes::proxy::{pass_on_a_break, proxy};
 use tokio::time::sleep;
 
@@ -55,14 +53,13 @@ fn with_policy<P: Future<Output = Disconnect> + Send + 'static>(
 ) -> Site {
     serve(move |socket, world| async move {
         let server = tokio::net::TcpStream::connect(upstream).await.expect("accepted");
-        let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
-        proxy(socket, server, guard, &world.agent, idle, policy()).await;
+        proxy(socket, server, world.guard(ClientToServer), &world.agent, idle, policy()).await;
     })
 }
 
 /// The loop of the guard's page, which looks up at times: it has an idle policy, and hears of a shutdown.
 fn copy_on_threads(client: &TcpStream, server: &TcpStream, world: &World, idle: Duration) {
-    let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
+    let guard = world.guard(ClientToServer);
     let (cause, heard, has_panicked) = (guard.cause(), Mutex::new(Instant::now()), AtomicBool::new(false));
     let track = |socket, peer| guard.track(socket, peer).with_half_close();
     let [from_client, to_client] = [(); 2].map(|()| track(client, Initiator::Client));

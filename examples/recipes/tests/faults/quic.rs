@@ -197,7 +197,7 @@ fn the_client_is_gone(rows: &mut Pair) {
 
     let server = serve(LONG);
     let _restarted = restart(server.address);
-    rows.connection.check("reset", &server.world.connection.wait());
+    rows.connection.check("reset", &server.connection());
     rows.over_it.check("the connection is reset", &server.wait());
 }
 
@@ -206,7 +206,7 @@ async fn one_of_both_ends(rows: &mut Pair) {
     let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
     let connecting = endpoint.connect_with(config(None), server.address, "localhost");
     connecting.expect("started").await.expect_err("refused");
-    rows.connection.check("a refused certificate", &server.world.connection.wait());
+    rows.connection.check("a refused certificate", &server.connection());
 
     let server = serve(LONG);
     let mut held = client(&server).await;
@@ -230,7 +230,7 @@ async fn a_bug_ends_one_of_both(rows: &mut Pair) {
     let server = serve_up_to(1, LONG);
     let held = client(&server).await;
     let _second = held.connection.open_bi().await.expect("opened").0.write_all(b"hello").await;
-    rows.connection.check("panic", &server.world.connection.wait());
+    rows.connection.check("panic", &server.connection());
     let ends = server.world.lines.wait_for(2);
     rows.over_it.check("panic", &ends[0]);
     rows.over_it.check("the connection's task panics", &ends[1]);
@@ -253,7 +253,7 @@ async fn streams_of_a_closed_connection_never_guess() {
         }
         client.connection.close(VarInt::from_u32(16), b"expired");
         let expected = "client_to_server ended by client: rejected (quic_app:16)";
-        assert_eq!(words(&server.world.connection.wait()), format!("{expected}: expired"), "{run}");
+        assert_eq!(words(&server.connection()), format!("{expected}: expired"), "{run}");
         for end in server.world.lines.wait_for(5) {
             let expected =
                 "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";

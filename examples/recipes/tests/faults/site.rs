@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::Router;
-use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
 use recipes::axum_listener::{Attributed, Connection};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -17,6 +17,9 @@ use crate::peer::{listen, reset};
 
 pub(crate) const LONG: Duration = Duration::from_secs(1000);
 pub(crate) const SHORT: Duration = Duration::from_millis(100);
+pub(crate) const SSH_BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n\r\n";
+/// The head of one, which is enough for a server of another protocol.
+pub(crate) const TLS_HELLO: &[u8] = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03";
 
 /// What a recipe is served with: the cause of its process, the lines of the row, and those of the connection that may be
 /// under it.
@@ -25,6 +28,13 @@ pub(crate) struct World {
     pub(crate) agent: Cause,
     pub(crate) lines: Lines,
     pub(crate) connection: Lines,
+}
+
+impl World {
+    /// The guard of a connection whose line is the row's.
+    pub(crate) fn guard(&self, layer: ConnectType) -> DisconnectGuard {
+        DisconnectGuard::boxed(layer, self.lines.emit()).with_cause(self.agent.child())
+    }
 }
 
 /// A server that runs.
@@ -101,6 +111,20 @@ impl Site {
     pub(crate) fn with<C>(self, connect: impl FnOnce(&Self) -> C) -> (Self, C) {
         let client = connect(&self);
         (self, client)
+    }
+
+    /// Waits for the one line of the connection that is under the row's.
+    #[track_caller]
+    pub(crate) fn connection(&self) -> Disconnect {
+        self.world.connection.wait()
+    }
+
+    /// Sends what is no HTTP, and reads that it is answered so.
+    #[track_caller]
+    pub(crate) fn send_banner(&self) {
+        let mut answer = String::new();
+        self.send(SSH_BANNER).read_to_string(&mut answer).expect("answered");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     }
 
     /// Waits for the one line of the row.

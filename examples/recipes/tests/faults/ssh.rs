@@ -170,17 +170,17 @@ fn one_of_both_ends(rows: &mut Pair) {
     let server = start();
     let _client = server.session(STAY);
     server.site.task.abort();
-    rows.connection.check("aborted", &server.site.world.connection.wait());
+    rows.connection.check("aborted", &server.site.connection());
 
     let server = start();
     let _client = server.ssh("client", &["-s", "127.0.0.1", "panic"]);
-    rows.connection.check("panic", &server.site.world.connection.wait());
+    rows.connection.check("panic", &server.site.connection());
 }
 
 fn there_never_was_a_session(row: &mut Row) {
     let server = start();
     let site = &server.site;
-    let mut check = |fault| row.check(fault, &site.world.connection.wait());
+    let mut check = |fault| row.check(fault, &site.connection());
 
     let mut client = server.ssh("stranger", &["127.0.0.1", "exit 0"]);
     assert_eq!(client.wait(), Some(255));
@@ -246,7 +246,7 @@ async fn sessions_of_a_dropped_handler_never_guess() {
         }
         for server in servers {
             let expected = "agent_to_client ended by client: client_closed";
-            assert_eq!(words(&server.site.world.connection.wait()), expected, "{run}");
+            assert_eq!(words(&server.site.connection()), expected, "{run}");
             let session = words(&server.site.wait());
             assert_eq!(session, format!("{expected} (exit code 255, from agent_to_client)"), "{run}");
         }

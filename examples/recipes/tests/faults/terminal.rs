@@ -64,7 +64,7 @@ async fn a_terminal_ends_as_its_row_records() {
 
     let (closed, mut socket) = shell();
     close(&mut socket, None);
-    row.check("its connection, closed", &closed.world.connection.wait());
+    row.check("its connection, closed", &closed.connection());
 
     python_ends(&mut row, &site("setsid"), &[("killed", None)]);
 }

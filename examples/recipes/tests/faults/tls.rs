@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard, Evidence, Initiator, Trigger};
+use disconnect_attribution::{Cause, Disconnect, Evidence, Initiator, Trigger};
 use rcgen::{CertifiedKey, KeyPair};
 use recipes::tls::{explain, handshake};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -66,15 +66,14 @@ async fn connection(
     tracked: Tracked,
     idle: Duration,
 ) {
-    let guard = || DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
     if tracked == Tracked::Socket {
-        let guard = guard();
+        let guard = world.guard(ClientToServer);
         let Some(mut tls) = handshake(socket, &acceptor, idle * 3, &guard).await else { return };
         let ended = session(&mut tls, &guard.cause(), idle).await;
         explain(&guard.cause(), &ended);
         let _ = timeout(SHORT, tls.shutdown()).await;
     } else if let Ok(tls) = acceptor.accept(socket).await {
-        let guard = guard();
+        let guard = world.guard(ClientToServer);
         let mut tls = guard.track(tls, Initiator::Client).with_goodbye();
         let _ = session(&mut tls, &guard.cause(), idle).await;
         let _ = timeout(SHORT, tls.shutdown()).await;

@@ -1,6 +1,6 @@
 //! WebSockets, against tungstenite and Python's websockets.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
 use crate::matrix::Row;
 use crate::peer::{Peer, listen, reset, send_fin};
-use crate::site::{Act, Client, LONG, SHORT, Site, World, check_faults, patient, serve};
+use crate::site::{Act, Client, LONG, SHORT, SSH_BANNER, Site, World, check_faults, patient, serve};
 
 pub(crate) const SERVER: Sides = Sides {
     layer: AgentToClient,
@@ -194,8 +194,7 @@ async fn a_servers_websocket_ends_as_its_row_records() {
     let site = server(SERVER);
     python_ends(&mut row, &site, &[("killed", None), ("close 3008 by Python", Some("3008"))]);
 
-    let mut socket = site.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
-    let _ = socket.read(&mut [0]);
+    let _client = site.send(SSH_BANNER);
     row.check("no WebSocket", &site.wait());
 
     let site = server(Sides { patience: SHORT, ..SERVER });

@@ -17,11 +17,10 @@ use tokio::sync::oneshot;
 use tonic::{Response, Status, Streaming};
 use tower::service_fn;
 
-use super::{Call, client_process, one, open, serve};
+use super::{Call, Raw, client_process, one, open, serve};
 use crate::matrix::Row;
 use crate::peer::{listen, reset};
-use crate::raw_codec::Raw;
-use crate::site::{self, Client, LONG, SHORT, Site, check_faults, spawner, wait};
+use crate::site::{self, Client, LONG, SHORT, SSH_BANNER, Site, TLS_HELLO, check_faults, spawner, wait};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_servers_stream_ends_as_its_row_records() {
@@ -29,30 +28,27 @@ async fn a_servers_stream_ends_as_its_row_records() {
     check_faults(&mut row, |_| serve().with(|site| relayed(site, one(), true)), &[]);
 
     let site = serve();
-    let mut client = client_process("one", &site);
-    client.kill();
+    client_process("one", &site).kill();
     row.check("killed", &site.wait());
-    row.check("its connection, killed", &site.world.connection.wait());
+    row.check("its connection, killed", &site.connection());
 
     for _ in 0..10 {
         drop(open(site.address, "/site/stay", one()).await);
         row.check("the client leaves with the stream open", &site.wait());
-        let end = site.world.connection.wait();
-        row.check("its connection, left with the stream open", &end);
+        row.check("its connection, left with the stream open", &site.connection());
     }
 
     let held = open(site.address, "/site/stay", one()).await;
     drop(held.responses);
     row.check("the client cancels", &site.wait());
     drop(held.channel);
-    site.world.connection.wait();
+    site.connection();
 
     let mut held = open(site.address, "/site/finish", one()).await;
     assert!(held.responses.message().await.expect("OK").is_none());
     row.check("clean close", &site.wait());
     drop(held);
-    let end = site.world.connection.wait();
-    row.check("its connection, when the channel is dropped", &end);
+    row.check("its connection, when the channel is dropped", &site.connection());
 
     for (fault, path) in [("panic", "/site/panic"), ("PERMISSION_DENIED", "/site/fail")] {
         let _held = open(site.address, path, one()).await;
@@ -146,26 +142,25 @@ async fn a_stream_that_goes_both_ways_ends_as_its_row_records() {
         let held = open(site.address, "/site/stay", stream::pending().take_until(dropped)).await;
         drop((sender, held));
         row.check("the client leaves with the stream open", &site.wait());
-        let end = site.world.connection.wait();
-        row.check("its connection, left with the stream open", &end);
+        row.check("its connection, left with the stream open", &site.connection());
     }
     for _ in 0..5 {
         client_process("both", &site).kill();
         row.check("killed", &site.wait());
-        row.check("its connection, killed", &site.world.connection.wait());
+        row.check("its connection, killed", &site.connection());
     }
     for (fault, bytes) in [
-        ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()),
-        ("a TLS hello", [&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat()),
-        ("a frame that is too large", [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[255; 200]].concat()),
+        ("an SSH banner", SSH_BANNER),
+        ("a TLS hello", TLS_HELLO),
+        ("a frame that is too large", &[&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[255; 200]].concat()),
     ] {
-        let _client = site.send(&bytes);
-        row.check(fault, &site.world.connection.wait());
+        let _client = site.send(bytes);
+        row.check(fault, &site.connection());
     }
 
     let site = serve_both_ways(LONG, SHORT);
     let peer = client_process("both", &site);
     peer.signal(Signal::SIGSTOP);
     row.check("ping not answered", &site.wait());
-    row.check("its connection, ping not answered", &site.world.connection.wait());
+    row.check("its connection, ping not answered", &site.connection());
 }
