@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::matrix::Row;
 use crate::peer::Peer;
-use crate::site::{Act, LONG, SHORT, SSH_BANNER, Site, World, check_faults, serve};
+use crate::site::{Act, LONG, SHORT, SSH_BANNER, Site, check_faults, serve};
 
 const LOGIN: &[u8] = b"\x01\x00\x05alice";
 const PING: &[u8] = b"\x0c\x00\x00";
@@ -22,21 +22,17 @@ type Stream = TrackedStream<tokio::net::TcpStream>;
 
 fn run(keepalive: Duration) -> Site {
     let sessions = Arc::<Sessions>::default();
-    serve(move |socket, world| connection(socket, world, Arc::clone(&sessions), keepalive))
-}
-
-async fn connection(
-    socket: tokio::net::TcpStream,
-    world: World,
-    sessions: Arc<Sessions>,
-    keepalive: Duration,
-) {
-    let guard = world.guard(ClientToServer);
-    let mut stream = guard.track(socket, Initiator::Client);
-    tokio::select! {
-        _ = session(&mut stream, &sessions, keepalive) => {}
-        _ = guard.cause().ended() => {}
-    }
+    serve(move |socket, world| {
+        let sessions = Arc::clone(&sessions);
+        async move {
+            let guard = world.guard(ClientToServer);
+            let mut stream = guard.track(socket, Initiator::Client);
+            tokio::select! {
+                _ = session(&mut stream, &sessions, keepalive) => {}
+                _ = guard.cause().ended() => {}
+            }
+        }
+    })
 }
 
 /// Reads packets until there is a reason to end, which is recorded.

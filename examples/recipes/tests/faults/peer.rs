@@ -1,4 +1,4 @@
-//! Peers that are not ours.
+//! Peers that are not ours, and how a socket ends.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 //! QUIC, against a quinn client.
 
 use std::future::pending;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,7 +111,8 @@ async fn client(server: &Site) -> Client {
 fn a_client_process_stays_until_it_is_killed() {
     let Ok(address) = std::env::var(RESPAWNED) else { return };
     let address = address.parse().expect("an address");
-    let certificate = std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
+    let mut certificate = Vec::new();
+    io::stdin().read_to_end(&mut certificate).expect("its server's");
     Runtime::new().expect("a runtime").block_on(async {
         let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
         let _client = open(endpoint, address, &certificate.into()).await;
@@ -121,13 +122,10 @@ fn a_client_process_stays_until_it_is_killed() {
 }
 
 fn client_process(server: &Site) -> Peer {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(&file, certificate()).expect("written");
-    let mut client = Peer::spawn(
-        respawn("quic::a_client_process_stays_until_it_is_killed")
-            .env(RESPAWNED, server.address.to_string())
-            .env("CERTIFICATE", file.path()),
-    );
+    let mut command = respawn("quic::a_client_process_stays_until_it_is_killed");
+    let mut client = Peer::spawn(command.env(RESPAWNED, server.address.to_string()));
+    client.type_bytes(certificate()).expect("read");
+    client.close_input();
     client.read_until("up");
     client
 }

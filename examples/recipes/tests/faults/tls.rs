@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::matrix::Row;
 use crate::peer::{Peer, reset, send_fin};
-use crate::site::{self, Act, LONG, SHORT, Site, World, check_faults};
+use crate::site::{self, Act, LONG, SHORT, Site, check_faults};
 
 /// A record that nothing can decrypt.
 const FORGED: &[u8] = b"\x17\x03\x03\x00\x1420 bytes of rubbish.";
@@ -56,28 +56,23 @@ fn serve(tracked: Tracked, idle: Duration) -> Site {
     let certificates = vec![certificate().clone()];
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, key());
     let acceptor = TlsAcceptor::from(Arc::new(config.expect("a config")));
-    site::serve(move |socket, world| connection(socket, world, acceptor.clone(), tracked, idle))
-}
-
-async fn connection(
-    socket: tokio::net::TcpStream,
-    world: World,
-    acceptor: TlsAcceptor,
-    tracked: Tracked,
-    idle: Duration,
-) {
-    if tracked == Tracked::Socket {
-        let guard = world.guard(ClientToServer);
-        let Some(mut tls) = handshake(socket, &acceptor, idle * 3, &guard).await else { return };
-        let ended = session(&mut tls, &guard.cause(), idle).await;
-        explain(&guard.cause(), &ended);
-        let _ = timeout(SHORT, tls.shutdown()).await;
-    } else if let Ok(tls) = acceptor.accept(socket).await {
-        let guard = world.guard(ClientToServer);
-        let mut tls = guard.track(tls, Initiator::Client).with_goodbye();
-        let _ = session(&mut tls, &guard.cause(), idle).await;
-        let _ = timeout(SHORT, tls.shutdown()).await;
-    }
+    site::serve(move |socket, world| {
+        let acceptor = acceptor.clone();
+        async move {
+            if tracked == Tracked::Socket {
+                let guard = world.guard(ClientToServer);
+                let Some(mut tls) = handshake(socket, &acceptor, idle * 3, &guard).await else { return };
+                let ended = session(&mut tls, &guard.cause(), idle).await;
+                explain(&guard.cause(), &ended);
+                let _ = timeout(SHORT, tls.shutdown()).await;
+            } else if let Ok(tls) = acceptor.accept(socket).await {
+                let guard = world.guard(ClientToServer);
+                let mut tls = guard.track(tls, Initiator::Client).with_goodbye();
+                let _ = session(&mut tls, &guard.cause(), idle).await;
+                let _ = timeout(SHORT, tls.shutdown()).await;
+            }
+        }
+    })
 }
 
 /// Echoes until the stream ends, or this side ends it, which it has recorded then.
