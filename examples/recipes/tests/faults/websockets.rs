@@ -183,6 +183,7 @@ fn both_sides_meet(row: &mut Row, sides: Sides, start: fn(Sides) -> (Site, Socke
         ("a FIN without a goodbye", |_, socket| send_fin(socket.get_ref())),
     ];
     check_faults(row, |idle| start(Sides { idle, ..sides }), &[&FAULTS[..], &others].concat());
+
     let (site, _socket) = start(Sides { patience: SHORT, ..sides });
     row.check("ping not answered", &site.wait());
 }
