@@ -103,6 +103,11 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    /// Whether a program is there that all faults of both need. If it is not, they are skipped.
+    pub(crate) fn have_program(&mut self, program: &str) -> bool {
+        [&mut self.connection, &mut self.over_it].map(|row| row.has_program(program, &[])) == [true; 2]
+    }
+
     /// Holds both lines of a site against their cells.
     #[track_caller]
     pub(crate) fn check(&mut self, fault: &'static str, site: &Site) {
