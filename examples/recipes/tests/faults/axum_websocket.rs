@@ -12,19 +12,12 @@ use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator
 use recipes::axum_listener::{self, Connection};
 use recipes::websocket::{self, Site as Sides};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite;
 
 use crate::matrix::Row;
-use crate::site::{LONG, Site, World, common_faults, kill_python, serve_axum};
-use crate::websockets::{PYTHON_CLIENT, close, connect, send_a_bad_frame};
+use crate::site::{LONG, Site, World, check_faults, serve_axum};
+use crate::websockets::{FAULTS, SERVER, connect, python_ends};
 
-const SIDES: Sides = Sides {
-    layer: ConnectType::ClientToServer,
-    this_side: Initiator::Server,
-    peer: Initiator::Client,
-    patience: LONG,
-    idle: LONG,
-};
+const SIDES: Sides = Sides { layer: ConnectType::ClientToServer, this_side: Initiator::Server, ..SERVER };
 
 /// Echoes, and has a bug.
 pub(crate) async fn session(mut socket: WebSocket, cause: Cause, idle: Duration) {
@@ -78,26 +71,9 @@ fn serve(idle: Duration) -> Site {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_of_axum_ends_as_its_row_records() {
     let mut row = Row::of("axum WebSocket");
-    common_faults(&mut row, |idle| {
-        let site = serve(idle);
-        let socket = connect(&site, "/");
-        (site, socket)
-    });
+    check_faults(&mut row, |idle| serve(idle).with(|site| connect(site, "/")), &FAULTS);
     let site = serve(LONG);
-    for (fault, frame) in [("clean close", Some((1000, "done"))), ("close without a code", None)] {
-        close(connect(&site, "/"), frame);
-        row.check(fault, &site.wait());
-    }
-
-    kill_python(&mut row, &site, PYTHON_CLIENT);
-
-    let mut socket = connect(&site, "/");
-    send_a_bad_frame(&mut socket);
-    row.check("bad frame", &site.wait());
-
-    let mut socket = connect(&site, "/");
-    socket.send(tungstenite::Message::text("panic")).expect("sent");
-    row.check("panic", &site.wait());
+    python_ends(&mut row, &site, &[("killed", None)]);
 
     let mut plain = site.send(b"GET /hello HTTP/1.1\r\nHost: server\r\n\r\n");
     let mut answer = [0; 512];
@@ -106,10 +82,6 @@ async fn a_websocket_of_axum_ends_as_its_row_records() {
     drop(plain);
     row.check("plain HTTP, kept alive, closed by the client", &site.wait());
 
-    let mut answer = String::new();
-    let mut banner = site.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
-    banner.read_to_string(&mut answer).expect("answered");
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    site.send_banner();
     row.check("an SSH banner, which axum hides", &site.wait());
-    row.complete();
 }

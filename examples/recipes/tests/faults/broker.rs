@@ -6,46 +6,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{
-    CloseCode, Disconnect, DisconnectGuard, Evidence, Initiator, TrackedStream, Trigger,
-};
+use disconnect_attribution::{CloseCode, Disconnect, Evidence, Initiator, TrackedStream, Trigger};
 use recipes::broker::{self as recipe, Sessions, explain, lost};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use crate::matrix::Row;
-use crate::site::{LONG, SHORT, Site, World, common_faults, kill_python, serve};
+use crate::peer::Peer;
+use crate::site::{Act, LONG, SHORT, SSH_BANNER, Site, check_faults, serve};
 
 const LOGIN: &[u8] = b"\x01\x00\x05alice";
 const PING: &[u8] = b"\x0c\x00\x00";
-
-const CLIENT: &str = "
-import socket, sys, time
-socket = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
-socket.sendall(b'\\x01\\x00\\x05alice\\x0c\\x00\\x00')
-print(socket.recv(3))
-time.sleep(600)
-";
 
 type Stream = TrackedStream<tokio::net::TcpStream>;
 
 fn run(keepalive: Duration) -> Site {
     let sessions = Arc::<Sessions>::default();
-    serve(move |socket, world| connection(socket, world, Arc::clone(&sessions), keepalive))
-}
-
-async fn connection(
-    socket: tokio::net::TcpStream,
-    world: World,
-    sessions: Arc<Sessions>,
-    keepalive: Duration,
-) {
-    let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
-    let mut stream = guard.track(socket, Initiator::Client);
-    tokio::select! {
-        _ = session(&mut stream, &sessions, keepalive) => {}
-        _ = guard.cause().ended() => {}
-    }
+    serve(move |socket, world| {
+        let sessions = Arc::clone(&sessions);
+        async move {
+            let guard = world.guard(ClientToServer);
+            let mut stream = guard.track(socket, Initiator::Client);
+            tokio::select! {
+                _ = session(&mut stream, &sessions, keepalive) => {}
+                _ = guard.cause().ended() => {}
+            }
+        }
+    })
 }
 
 /// Reads packets until there is a reason to end, which is recorded.
@@ -108,16 +95,15 @@ fn client(site: &Site) -> TcpStream {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_brokers_connection_ends_as_its_row_records() {
     let mut row = Row::of("broker");
-    common_faults(&mut row, |keepalive| {
-        let site = run(keepalive);
-        let client = client(&site);
-        (site, client)
-    });
-    let site = run(LONG);
-    client(&site).write_all(b"\x0e\x00\x00").expect("sent");
-    row.check("clean close", &site.wait());
+    let others: [(_, Act<TcpStream>); 2] = [
+        ("clean close", |_, client| client.write_all(b"\x0e\x00\x00").expect("sent")),
+        ("panic", |_, client| client.write_all(b"\x03\x00\x05panic").expect("sent")),
+    ];
+    check_faults(&mut row, |keepalive| run(keepalive).with(client), &others);
 
-    kill_python(&mut row, &site, CLIENT);
+    let site = run(LONG);
+    Peer::served(site.address, &[LOGIN, PING].concat()).kill();
+    row.check("killed", &site.wait());
 
     drop(site.send(&[LOGIN, b"\x0c\x00"].concat()));
     row.check("cut in a packet", &site.wait());
@@ -130,8 +116,7 @@ async fn a_brokers_connection_ends_as_its_row_records() {
         ("a packet that is too large", &b"\x01\x00\x05alice\x03\xff\xff"[..]),
         ("an unknown packet", b"\x01\x00\x05alice\x0f\x00\x00"),
         ("bad login", b"\x01\x00\x03eve"),
-        ("panic", b"\x01\x00\x05alice\x03\x00\x05panic"),
-        ("an SSH banner", b"SSH-2.0-OpenSSH_9.2\r\n"),
+        ("an SSH banner", SSH_BANNER),
         ("an HTTP request", b"GET / HTTP/1.1\r\n\r\n"),
     ] {
         let site = run(LONG);
@@ -148,5 +133,4 @@ async fn a_brokers_connection_ends_as_its_row_records() {
     std::thread::sleep(SHORT * 2);
     let _new = client(&site);
     row.check("taken over after a silence", &site.wait());
-    row.complete();
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiato
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
 
+use crate::peer::{listen, reset};
 use crate::tls::client_config;
 
 #[track_caller]
@@ -27,15 +27,16 @@ fn check(error: &(dyn Error + 'static), (reason, trigger): (DisconnectReason, Op
 
 /// A connection to a peer that answers what it is sent, and ends with a FIN or a reset.
 fn connect(answer: &'static [u8], is_reset: bool) -> io::Result<TcpStream> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let client = TcpStream::connect(listener.local_addr()?)?;
+    let (listener, address) = listen();
+    let client = TcpStream::connect(address)?;
     let (mut peer, _) = listener.accept()?;
     thread::spawn(move || {
         assert_ne!(peer.read(&mut [0; 4096]).expect("asked"), 0);
         peer.write_all(answer).expect("answered");
         thread::sleep(Duration::from_millis(20)); // a reset discards what was not read
-        let linger = is_reset.then_some(Duration::ZERO);
-        SockRef::from(&peer).set_linger(linger).expect("set");
+        if is_reset {
+            reset(peer);
+        }
     });
     Ok(client)
 }

@@ -1,7 +1,7 @@
 //! A client that keeps its connection's future, against h2 and a server that is no HTTP/2.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use recipes::http2::record_end;
 use crate::grpc::{self, client::goes_away};
 use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, reset};
+use crate::peer::{Peer, listen, reset};
 use crate::site::{LONG, SHORT, shutdown};
 
 /// What requests are sent over; its drop is this side's close.
@@ -60,8 +60,8 @@ async fn server_process(pings: Duration) -> (Peer, Client) {
 
 /// The line of a client after what is done to its server's socket.
 async fn server_that(ends: fn(TcpStream) -> Option<TcpStream>) -> Disconnect {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let client = dial(listener.local_addr().expect("bound"), LONG).await;
+    let (listener, address) = listen();
+    let client = dial(address, LONG).await;
     let (mut socket, _) = listener.accept().expect("a client");
     socket.read_exact(&mut [0; 24]).expect("a preface");
     let _held = ends(socket);
@@ -89,7 +89,7 @@ async fn a_client_that_keeps_its_connection_ends_as_its_row_records() {
     row.check("ping not answered", &client.lines.wait());
 
     let end = server_that(|socket| {
-        reset(&socket);
+        reset(socket);
         None
     });
     row.check("reset", &end.await);
@@ -109,7 +109,6 @@ async fn a_client_that_keeps_its_connection_ends_as_its_row_records() {
         drop(client);
         row.check(fault, &lines.wait());
     }
-    row.complete();
 }
 
 /// hyper's task may learn that the connection is gone before it learns why.

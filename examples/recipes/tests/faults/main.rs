@@ -18,7 +18,6 @@ mod metrics;
 mod peer;
 mod proxy;
 mod quic;
-mod raw_codec;
 #[path = "../../../../tests/support/respawned.rs"]
 mod respawned;
 mod site;

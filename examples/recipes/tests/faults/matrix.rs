@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::thread::panicking;
 use std::time::Duration;
 
 use disconnect_attribution::Disconnect;
 
 use crate::lines::Lines;
+use crate::peer::has;
+use crate::site::Site;
 use crate::words::words;
 
 const PAGE: &str = include_str!("../../../../src/pages/faults.md");
@@ -71,24 +74,45 @@ impl Row {
         self.checked.insert(fault);
     }
 
-    /// Notes that a program is missing that some faults need.
-    pub(crate) fn skip(&mut self, faults: &[&'static str], program: &str) {
-        eprintln!("{}, {faults:?}: skipped, needs {program}", self.recipe);
-        assert!(std::env::var_os("ALL_PEERS").is_none(), "{program} is missing");
-        self.checked.extend(faults);
+    /// Whether a program is there that some faults need, or all if none is named. If it is not, they are skipped.
+    pub(crate) fn has_program(&mut self, program: &str, faults: &[&'static str]) -> bool {
+        let has_program = has(program);
+        if !has_program {
+            eprintln!("{}, {faults:?}: skipped, needs {program}", self.recipe);
+            assert!(std::env::var_os("ALL_PEERS").is_none(), "{program} is missing");
+            self.checked.extend(faults);
+            self.cells.retain(|_| !faults.is_empty());
+        }
+        has_program
     }
+}
 
-    /// Notes that a program is missing that all faults need.
-    pub(crate) fn skip_all(mut self, program: &str) {
-        let faults: Vec<_> = self.cells.iter().map(|(fault, _)| *fault).collect();
-        self.skip(&faults, program);
-    }
-
-    /// Fails if a cell was not run.
-    #[track_caller]
-    pub(crate) fn complete(self) {
+/// Fails if a cell was not run.
+impl Drop for Row {
+    fn drop(&mut self) {
         let left: Vec<_> = self.cells.iter().filter(|(fault, _)| !self.checked.contains(fault)).collect();
-        assert!(left.is_empty(), "{}: not run: {left:#?}", self.recipe);
+        assert!(left.is_empty() || panicking(), "{}: not run: {left:#?}", self.recipe);
+    }
+}
+
+/// The rows of a connection and of what runs over it.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) connection: Row,
+    pub(crate) over_it: Row,
+}
+
+impl Pair {
+    /// Whether a program is there that all faults of both need. If it is not, they are skipped.
+    pub(crate) fn have_program(&mut self, program: &str) -> bool {
+        [&mut self.connection, &mut self.over_it].map(|row| row.has_program(program, &[])) == [true; 2]
+    }
+
+    /// Holds both lines of a site against their cells.
+    #[track_caller]
+    pub(crate) fn check(&mut self, fault: &'static str, site: &Site) {
+        self.connection.check(fault, &site.connection());
+        self.over_it.check(fault, &site.wait());
     }
 }
 
@@ -117,7 +141,7 @@ impl Lines {
 
 #[test]
 fn every_recipe_of_the_page_is_opened_by_a_test() {
-    let files = ["", "grpc", "http"].into_iter().flat_map(|folder| {
+    let files = ["", "grpc"].into_iter().flat_map(|folder| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(folder);
         std::fs::read_dir(folder).expect("tests").flatten()
     });

@@ -1,7 +1,7 @@
-//! Peers that are not ours.
+//! Peers that are not ours, and how a socket ends.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -14,18 +14,23 @@ use crate::respawned::{RESPAWNED, respawn};
 /// Debian's Python, which has the packages that `.ci/run` installs.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// Whether this machine's Python has a module.
-pub(crate) fn has_python(module: &str) -> bool {
-    Command::new(PYTHON)
-        .args(["-c", &format!("import {module}")])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
+/// A client of Python's that sends its standard input, prints what begins the answer, and stays.
+const RAW_CLIENT: &str = "
+import socket, sys, time
+socket = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+socket.sendall(sys.stdin.buffer.read())
+print(socket.recv(5))
+time.sleep(600)
+";
 
-/// Whether a program can be started.
-pub(crate) fn has(program: &str, version: &str) -> bool {
-    Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+/// Whether this machine has a program, or its Python the module `websockets`.
+pub(crate) fn has(program: &str) -> bool {
+    let (interpreter, question) = match program {
+        "websockets" => (PYTHON, "import websockets".to_owned()),
+        _ => ("sh", format!("command -v {program}")),
+    };
+    let answer = Command::new(interpreter).args(["-c", &question]).output();
+    answer.is_ok_and(|answer| answer.status.success())
 }
 
 /// A program that is killed with the test, at the latest.
@@ -46,6 +51,15 @@ impl Peer {
 
     pub(crate) fn python(script: &str, arguments: &[&str]) -> Self {
         Self::spawn(Command::new(PYTHON).args(["-u", "-c", script]).args(arguments))
+    }
+
+    /// A client whose bytes are answered.
+    pub(crate) fn served(address: SocketAddr, bytes: &[u8]) -> Self {
+        let mut client = Self::python(RAW_CLIENT, &[&address.port().to_string()]);
+        client.type_bytes(bytes).expect("sent");
+        client.close_input();
+        client.line();
+        client
     }
 
     /// A test of this binary in a process of its own, once it has printed where it listens.
@@ -114,14 +128,20 @@ impl Drop for Peer {
     }
 }
 
-/// Resets without a goodbye, as a host that has lost its state does.
-pub(crate) fn reset(socket: &TcpStream) {
-    let socket = SockRef::from(socket);
-    socket.set_linger(Some(Duration::ZERO)).expect("set");
+/// A port of its own.
+pub(crate) fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
 }
 
-/// For tokio.
-pub(crate) fn asynchronous(socket: TcpStream) -> tokio::net::TcpStream {
-    socket.set_nonblocking(true).expect("set");
-    tokio::net::TcpStream::from_std(socket).expect("in a runtime")
+/// Sends nothing more.
+pub(crate) fn send_fin(socket: &TcpStream) {
+    socket.shutdown(Shutdown::Write).expect("connected");
+}
+
+/// Ends a connection without a goodbye, as a host that has lost its state does.
+pub(crate) fn reset(socket: TcpStream) {
+    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("set");
+    drop(socket);
 }

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,15 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use disconnect_attribution::ConnectType::ClientToServer;
-use disconnect_attribution::{
-    Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
-};
+use disconnect_attribution::{Disconnect, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger};
 use recipes::proxy::{pass_on_a_break, proxy};
 use tokio::time::sleep;
 
 use crate::matrix::Row;
-use crate::peer::{Peer, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, patient, serve};
+use crate::peer::{Peer, listen, reset, send_fin};
+use crate::site::{Act, Client, LONG, SHORT, Site, World, check_faults, patient, serve};
 
 /// A server of its own that echoes, and is killed.
 const ECHO: &str = "
@@ -55,14 +53,13 @@ fn with_policy<P: Future<Output = Disconnect> + Send + 'static>(
 ) -> Site {
     serve(move |socket, world| async move {
         let server = tokio::net::TcpStream::connect(upstream).await.expect("accepted");
-        let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
-        proxy(socket, server, guard, &world.agent, idle, policy()).await;
+        proxy(socket, server, world.guard(ClientToServer), &world.agent, idle, policy()).await;
     })
 }
 
 /// The loop of the guard's page, which looks up at times: it has an idle policy, and hears of a shutdown.
 fn copy_on_threads(client: &TcpStream, server: &TcpStream, world: &World, idle: Duration) {
-    let guard = DisconnectGuard::new(ClientToServer, world.lines.emit()).with_cause(world.agent.child());
+    let guard = world.guard(ClientToServer);
     let (cause, heard, has_panicked) = (guard.cause(), Mutex::new(Instant::now()), AtomicBool::new(false));
     let track = |socket, peer| guard.track(socket, peer).with_half_close();
     let [from_client, to_client] = [(); 2].map(|()| track(client, Initiator::Client));
@@ -110,8 +107,8 @@ struct Peers {
 
 /// A proxy, and peers that have heard of each other.
 fn up(start: impl FnOnce(SocketAddr) -> Site) -> (Site, Peers) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let site = start(listener.local_addr().expect("bound"));
+    let (listener, address) = listen();
+    let site = start(address);
     let mut client = site.send(b"?");
     let mut server = patient(listener.accept().expect("dialled").0);
     server.read_exact(&mut [0]).expect("passed on");
@@ -122,8 +119,7 @@ fn up(start: impl FnOnce(SocketAddr) -> Site) -> (Site, Peers) {
 
 impl Client for Peers {
     fn reset(self) {
-        reset(&self.server);
-        drop(self.server);
+        reset(self.server);
         assert!(is_reset(&self.client), "passed on");
     }
 
@@ -140,12 +136,25 @@ fn is_reset(mut socket: &TcpStream) -> bool {
 
 /// The faults that either proxy meets alike.
 fn both_proxies_meet(row: &mut Row, start: Start) {
-    common_faults(row, |idle| up(|upstream| start(upstream, idle)));
+    let others: [(_, Act<Peers>); 2] = [
+        ("the server stops first", |_, peers| {
+            send_fin(&peers.server);
+            assert_eq!(peers.client.read_to_end(&mut Vec::new()).expect("all"), 0);
+            send_fin(&peers.client);
+        }),
+        ("shutdown after a half close", |site, peers| {
+            send_fin(&peers.client);
+            peers.server.read_to_end(&mut Vec::new()).expect("all");
+            site.shut_down();
+            peers.read_goodbye("shutdown");
+        }),
+    ];
+    check_faults(row, |idle| up(|upstream| start(upstream, idle)), &others);
     let start = |upstream| start(upstream, LONG);
 
     let (site, mut peers) = up(start);
     peers.client.write_all(b"all").expect("sent");
-    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    send_fin(&peers.client);
     peers.server.read_to_end(&mut Vec::new()).expect("all");
     peers.server.write_all(b"an answer").expect("sent");
     drop(peers.server);
@@ -153,12 +162,6 @@ fn both_proxies_meet(row: &mut Row, start: Start) {
     let end = site.wait();
     assert_eq!((end.bytes_received(), end.bytes_sent()), (Some(4), Some(10)));
     row.check("clean close", &end);
-
-    let (site, mut peers) = up(start);
-    drop(peers.server);
-    assert_eq!(peers.client.read_to_end(&mut Vec::new()).expect("all"), 0);
-    drop(peers.client);
-    row.check("the server stops first", &site.wait());
 
     let mut server = Peer::python(ECHO, &[]);
     let site = start(format!("127.0.0.1:{}", server.line()).parse().expect("an address"));
@@ -170,17 +173,9 @@ fn both_proxies_meet(row: &mut Row, start: Start) {
     row.check("killed", &site.wait());
 
     let (site, peers) = up(start);
-    reset(&peers.client);
-    drop(peers.client);
+    reset(peers.client);
     assert!(is_reset(&peers.server), "passed on");
     row.check("the client's leg is reset", &site.wait());
-
-    let (site, mut peers) = up(start);
-    peers.client.shutdown(Shutdown::Write).expect("half closed");
-    peers.server.read_to_end(&mut Vec::new()).expect("all");
-    site.shut_down();
-    peers.read_goodbye("shutdown");
-    row.check("shutdown after a half close", &site.wait());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -192,7 +187,6 @@ async fn a_proxy_on_threads_ends_as_its_row_records() {
     peers.client.write_all(b"panic").expect("sent");
     assert!(is_reset(&peers.server), "cut");
     row.check("panic", &site.wait());
-    row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,7 +210,7 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
         refused.with_initiator(Initiator::Agent)
     };
     let (site, mut peers) = up(|upstream| with_policy(upstream, LONG, refuses));
-    peers.client.shutdown(Shutdown::Write).expect("half closed");
+    send_fin(&peers.client);
     peers.read_goodbye("policy");
     row.check("policy after a half close", &site.wait());
 
@@ -226,5 +220,4 @@ async fn a_proxy_on_tokio_ends_as_its_row_records() {
     };
     let (site, _peers) = up(|upstream| with_policy(upstream, LONG, panics));
     row.check("panic", &site.wait());
-    row.complete();
 }

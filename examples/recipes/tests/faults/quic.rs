@@ -1,10 +1,9 @@
 //! QUIC, against a quinn client.
 
 use std::future::pending;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::quinn::crypto::rustls::QuicClientConfig;
@@ -19,13 +18,13 @@ use futures_util::FutureExt;
 use quinn_proto::RandomConnectionIdGenerator;
 use recipes::quic;
 use tokio::runtime::Runtime;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::block_in_place;
 
-use crate::matrix::Row;
+use crate::matrix::{Pair, Row};
 use crate::peer::Peer;
 use crate::respawned::{RESPAWNED, respawn};
-use crate::site::{LONG, SHORT, World, shutdown};
-use crate::tls;
+use crate::site::{Act, LONG, SHORT, Site, World, wait};
+use crate::tls::{self, certificate};
 use crate::words::words;
 
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -45,19 +44,15 @@ async fn echo(mut send: SendStream, mut receive: RecvStream, cause: Cause, idle:
     }
 }
 
-struct Server {
-    address: SocketAddr,
-    certificate: CertificateDer<'static>,
-    /// Its lines are the streams'.
-    world: World,
-    task: JoinHandle<()>,
-    /// Whether the connection's task panics at its next stream.
-    has_bug: Arc<AtomicBool>,
+/// A site whose lines are the streams'.
+fn serve(idle: Duration) -> Site {
+    serve_up_to(u64::MAX, idle)
 }
 
-fn serve(idle: Duration) -> Server {
-    let (certificate, key) = tls::certificate();
-    let mut config = ServerConfig::with_single_cert(vec![certificate.clone()], key).expect("a config");
+/// At the stream of a number, the connection's task panics.
+fn serve_up_to(bug: u64, idle: Duration) -> Site {
+    let certificates = vec![certificate().clone()];
+    let mut config = ServerConfig::with_single_cert(certificates, tls::key()).expect("a config");
     let mut transport = TransportConfig::default();
     // Short, so that the tests need not wait; pings keep a connection open that is not dead.
     transport.max_idle_timeout(Some(Duration::from_secs(1).try_into().expect("in range")));
@@ -65,18 +60,18 @@ fn serve(idle: Duration) -> Server {
     config.transport_config(Arc::new(transport));
     let endpoint = Endpoint::server(config, ADDRESS.into()).expect("a free port");
     let address = endpoint.local_addr().expect("bound");
-    let (world, has_bug) = (World::default(), Arc::<AtomicBool>::default());
-    let (World { agent, lines, connection }, is_wrong) = (world.clone(), Arc::clone(&has_bug));
+    let world = World::default();
+    let World { agent, lines, connection } = world.clone();
     let task = tokio::spawn(async move {
         let incoming = endpoint.accept().await.expect("a client");
-        let echo = move |send, receive, cause| {
-            assert!(!is_wrong.load(Relaxed), "a bug");
+        let echo = move |send: SendStream, receive, cause| {
+            assert_ne!(send.id().index(), bug, "a bug");
             echo(send, receive, cause, idle)
         };
         quic::serve(incoming, &agent, idle, echo, move |end| lines.emit()(end), connection.emit()).await;
         endpoint.wait_idle().await;
     });
-    Server { address, certificate, world, task, has_bug }
+    Site { world, address, task }
 }
 
 fn config(certificate: Option<&CertificateDer<'static>>) -> ClientConfig {
@@ -106,9 +101,9 @@ async fn stream(connection: &Connection) -> (SendStream, RecvStream) {
     (send, receive)
 }
 
-async fn client(server: &Server) -> Client {
+async fn client(server: &Site) -> Client {
     let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
-    open(endpoint, server.address, &server.certificate).await
+    open(endpoint, server.address, certificate()).await
 }
 
 /// A client in a process of its own, so that it can be killed.
@@ -116,7 +111,8 @@ async fn client(server: &Server) -> Client {
 fn a_client_process_stays_until_it_is_killed() {
     let Ok(address) = std::env::var(RESPAWNED) else { return };
     let address = address.parse().expect("an address");
-    let certificate = std::fs::read(std::env::var_os("CERTIFICATE").expect("a path")).expect("readable");
+    let mut certificate = Vec::new();
+    io::stdin().read_to_end(&mut certificate).expect("its server's");
     Runtime::new().expect("a runtime").block_on(async {
         let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
         let _client = open(endpoint, address, &certificate.into()).await;
@@ -125,20 +121,17 @@ fn a_client_process_stays_until_it_is_killed() {
     });
 }
 
-fn client_process(server: &Server) -> Peer {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(&file, &server.certificate).expect("written");
-    let mut client = Peer::spawn(
-        respawn("quic::a_client_process_stays_until_it_is_killed")
-            .env(RESPAWNED, server.address.to_string())
-            .env("CERTIFICATE", file.path()),
-    );
+fn client_process(server: &Site) -> Peer {
+    let mut command = respawn("quic::a_client_process_stays_until_it_is_killed");
+    let mut client = Peer::spawn(command.env(RESPAWNED, server.address.to_string()));
+    client.type_bytes(certificate()).expect("read");
+    client.close_input();
     client.read_until("up");
     client
 }
 
 /// A client whose host restarts: it has lost its state, but not the key that its resets are made with.
-fn restart(server: &Server) -> (Runtime, Endpoint) {
+fn restart(address: SocketAddr) -> Endpoint {
     let socket = UdpSocket::bind(ADDRESS).expect("a free port");
     let mut config = EndpointConfig::default();
     // With quinn's own, the packets after the restart would be a stranger's, and get no answer.
@@ -146,94 +139,77 @@ fn restart(server: &Server) -> (Runtime, Endpoint) {
     let endpoint = |socket: UdpSocket| {
         Endpoint::new(config.clone(), None, socket, Arc::new(TokioRuntime)).expect("an endpoint")
     };
-    let (address, certificate) = (server.address, server.certificate.clone());
     let first = Runtime::new().expect("a runtime");
-    first.block_on(async {
-        let client = open(endpoint(socket.try_clone().expect("cloned")), address, &certificate).await;
+    let opening = async {
+        let client = open(endpoint(socket.try_clone().expect("cloned")), address, certificate()).await;
         std::mem::forget(client); // no close is sent
-    });
+    };
+    block_in_place(|| first.block_on(opening));
     first.shutdown_background();
-    let second = Runtime::new().expect("a runtime");
-    let guard = second.enter();
-    let endpoint = endpoint(socket);
-    drop(guard);
-    (second, endpoint)
-}
-
-/// The rows of a connection and of the stream that runs over it.
-struct Rows {
-    connections: Row,
-    streams: Row,
-}
-
-impl Rows {
-    fn check(&mut self, fault: &'static str, server: &Server) {
-        self.connections.check(fault, &server.world.connection.wait());
-        self.streams.check(fault, &server.world.lines.wait());
-    }
+    endpoint(socket)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_connection_and_its_stream_end_as_their_rows_record() {
-    let mut rows = Rows { connections: Row::of("QUIC connection"), streams: Row::of("QUIC stream") };
-    the_client_closes_the_connection(&mut rows).await;
-    the_client_is_gone(&mut rows).await;
-    the_client_ends_its_stream(&mut rows.streams).await;
-    this_side_ends_both(&mut rows).await;
+    let mut rows = Pair { connection: Row::of("QUIC connection"), over_it: Row::of("QUIC stream") };
+    both_end(&mut rows).await;
+    the_client_is_gone(&mut rows);
+    one_of_both_ends(&mut rows).await;
     a_bug_ends_one_of_both(&mut rows).await;
-    rows.connections.complete();
-    rows.streams.complete();
 }
 
-async fn the_client_closes_the_connection(rows: &mut Rows) {
-    let server = serve(LONG);
-    let mut held = client(&server).await;
-    held.send.finish().expect("open");
-    assert_eq!(held.receive.read_to_end(9).await.expect("finished"), b"");
-    held.connection.close(VarInt::from_u32(0), b"done");
-    held.endpoint.wait_idle().await;
-    rows.check("clean close", &server);
-
-    for (fault, code) in [("close 7, not taught", 7), ("close 16, taught by the site", 16)] {
-        let server = serve(LONG);
-        let held = client(&server).await;
-        held.connection.close(VarInt::from_u32(code), b"as asked");
+async fn both_end(rows: &mut Pair) {
+    let faults: [(_, _, Act<Client>); 6] = [
+        ("clean close", LONG, |_, client| {
+            client.send.finish().expect("open");
+            assert_eq!(wait(client.receive.read_to_end(9)).expect("finished"), b"");
+            client.connection.close(VarInt::from_u32(0), b"done");
+            wait(client.endpoint.wait_idle());
+        }),
+        ("close 7, not taught", LONG, |_, client| {
+            client.connection.close(VarInt::from_u32(7), b"as asked");
+        }),
+        ("close 16, taught by the site", LONG, |_, client| {
+            client.connection.close(VarInt::from_u32(16), b"as asked");
+        }),
+        ("idle timeout", SHORT, |_, _| {}),
+        ("shutdown", LONG, |server, client| {
+            server.shut_down();
+            let reason = wait(client.connection.closed()).to_string();
+            assert!(reason.starts_with("closed by peer"), "{reason}");
+        }),
+        ("aborted", LONG, |server, _| server.task.abort()),
+    ];
+    for (fault, idle, act) in faults {
+        let server = serve(idle);
+        let mut client = client(&server).await;
+        act(&server, &mut client);
         rows.check(fault, &server);
     }
-
-    let server = serve(LONG);
-    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
-    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
-    connecting.expect("started").await.expect_err("refused");
-    let end = server.world.connection.wait();
-    rows.connections.check("a refused certificate", &end);
 }
 
-async fn the_client_is_gone(rows: &mut Rows) {
+fn the_client_is_gone(rows: &mut Pair) {
     let server = serve(LONG);
     client_process(&server).kill();
     rows.check("killed", &server);
 
-    let server = Arc::new(serve(LONG));
-    let restarted = Arc::clone(&server);
-    // A runtime can be neither run nor dropped within another.
-    let restarted = spawn_blocking(move || restart(&restarted)).await;
-    let (runtime, endpoint) = restarted.expect("no panic");
-    rows.connections.check("reset", &server.world.connection.wait());
-    let end = server.world.lines.wait();
-    rows.streams.check("the connection is reset", &end);
-    let stopped = spawn_blocking(|| {
-        drop(endpoint);
-        runtime.shutdown_background();
-    });
-    stopped.await.expect("no panic");
+    let server = serve(LONG);
+    let _restarted = restart(server.address);
+    rows.connection.check("reset", &server.connection());
+    rows.over_it.check("the connection is reset", &server.wait());
 }
 
-async fn the_client_ends_its_stream(row: &mut Row) {
+async fn one_of_both_ends(rows: &mut Pair) {
+    let server = serve(LONG);
+    let endpoint = Endpoint::client(ADDRESS.into()).expect("a free port");
+    let connecting = endpoint.connect_with(config(None), server.address, "localhost");
+    connecting.expect("started").await.expect_err("refused");
+    rows.connection.check("a refused certificate", &server.connection());
+
     let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.reset(VarInt::from_u32(5)).expect("open");
-    row.check("reset", &server.world.lines.wait());
+    rows.over_it.check("reset", &server.wait());
 
     let server = serve(LONG);
     let mut held = client(&server).await;
@@ -245,41 +221,22 @@ async fn the_client_ends_its_stream(row: &mut Row) {
             break;
         }
     }
-    row.check("STOP_SENDING 6", &server.world.lines.wait());
+    rows.over_it.check("STOP_SENDING 6", &server.wait());
 }
 
-async fn this_side_ends_both(rows: &mut Rows) {
-    let server = serve(SHORT);
-    let _held = client(&server).await;
-    rows.check("idle timeout", &server);
-
-    let server = serve(LONG);
+async fn a_bug_ends_one_of_both(rows: &mut Pair) {
+    let server = serve_up_to(1, LONG);
     let held = client(&server).await;
-    server.world.agent.record(Evidence::Local, shutdown());
-    rows.check("shutdown", &server);
-    let reason = held.connection.closed().await.to_string();
-    assert!(reason.starts_with("closed by peer"), "{reason}");
-
-    let server = serve(LONG);
-    let _held = client(&server).await;
-    server.task.abort();
-    rows.check("aborted", &server);
-}
-
-async fn a_bug_ends_one_of_both(rows: &mut Rows) {
-    let server = serve(LONG);
-    let held = client(&server).await;
-    server.has_bug.store(true, Relaxed);
     let _second = held.connection.open_bi().await.expect("opened").0.write_all(b"hello").await;
-    rows.connections.check("panic", &server.world.connection.wait());
+    rows.connection.check("panic", &server.connection());
     let ends = server.world.lines.wait_for(2);
-    rows.streams.check("panic", &ends[0]);
-    rows.streams.check("the connection's task panics", &ends[1]);
+    rows.over_it.check("panic", &ends[0]);
+    rows.over_it.check("the connection's task panics", &ends[1]);
 
     let server = serve(LONG);
     let mut held = client(&server).await;
     held.send.write_all(b"panic").await.expect("sent");
-    rows.streams.check("panic", &server.world.lines.wait());
+    rows.over_it.check("panic", &server.wait());
 }
 
 /// Each stream's task and the connection's meet the close at the same time, and all of them know it.
@@ -294,7 +251,7 @@ async fn streams_of_a_closed_connection_never_guess() {
         }
         client.connection.close(VarInt::from_u32(16), b"expired");
         let expected = "client_to_server ended by client: rejected (quic_app:16)";
-        assert_eq!(words(&server.world.connection.wait()), format!("{expected}: expired"), "{run}");
+        assert_eq!(words(&server.connection()), format!("{expected}: expired"), "{run}");
         for end in server.world.lines.wait_for(5) {
             let expected =
                 "client_to_server ended by client: rejected (quic_app:16, from client_to_server): expired";

@@ -1,21 +1,25 @@
 //! What the tests of a server need: the server, in tasks that can be aborted, and the faults that all of them meet.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::Router;
-use disconnect_attribution::{Cause, ConnectType, Disconnect, Evidence, Initiator};
+use disconnect_attribution::{Cause, ConnectType, Disconnect, DisconnectGuard, Evidence, Initiator};
 use recipes::axum_listener::{Attributed, Connection};
-use tokio::runtime::Runtime;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::{JoinHandle, JoinSet, block_in_place};
 
 use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, has_python, reset};
+use crate::peer::{listen, reset};
 
 pub(crate) const LONG: Duration = Duration::from_secs(1000);
 pub(crate) const SHORT: Duration = Duration::from_millis(100);
+pub(crate) const SSH_BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n\r\n";
+/// The head of one, which is enough for a server of another protocol.
+pub(crate) const TLS_HELLO: &[u8] = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03";
 
 /// What a recipe is served with: the cause of its process, the lines of the row, and those of the connection that may be
 /// under it.
@@ -26,6 +30,13 @@ pub(crate) struct World {
     pub(crate) connection: Lines,
 }
 
+impl World {
+    /// The guard of a connection whose line is the row's.
+    pub(crate) fn guard(&self, layer: ConnectType) -> DisconnectGuard {
+        DisconnectGuard::boxed(layer, self.lines.emit()).with_cause(self.agent.child())
+    }
+}
+
 /// A server that runs.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -34,12 +45,9 @@ pub(crate) struct Site {
     pub(crate) task: JoinHandle<()>,
 }
 
-/// A port of its own.
-pub(crate) fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
+fn asynchronous(listener: std::net::TcpListener) -> tokio::net::TcpListener {
     listener.set_nonblocking(true).expect("set");
-    (listener, address)
+    tokio::net::TcpListener::from_std(listener).expect("in a runtime")
 }
 
 /// Serves each of its clients with a recipe.
@@ -50,13 +58,25 @@ pub(crate) fn serve<S: Future<Output = ()> + Send + 'static>(
     let world = World::default();
     let of_clients = world.clone();
     let task = tokio::spawn(async move {
-        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        let listener = asynchronous(listener);
         let mut connections = JoinSet::new();
         while let Ok((socket, _)) = listener.accept().await {
             connections.spawn(recipe(socket, of_clients.clone()));
         }
     });
     Site { world, address, task }
+}
+
+/// Runs what it is sent, each in a task that is aborted with the one that is returned.
+pub(crate) fn spawner<T: Future<Output = ()> + Send + 'static>() -> (UnboundedSender<T>, JoinHandle<()>) {
+    let (sender, mut receiver) = unbounded_channel();
+    let running = tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        while let Some(task) = receiver.recv().await {
+            tasks.spawn(task);
+        }
+    });
+    (sender, running)
 }
 
 /// A runtime that can be dropped in another one.
@@ -74,7 +94,7 @@ pub(crate) fn serve_axum(is_http2: bool, world: World, router: Router) -> Site {
     let runtime = Background(Some(Runtime::new().expect("a runtime")));
     let (agent, lines) = (world.agent.clone(), world.connection.clone());
     let serving = async move {
-        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        let listener = asynchronous(listener);
         let listener = Attributed { listener, agent, is_http2, log: move |end| lines.emit()(end) };
         axum::serve(listener, router.into_make_service_with_connect_info::<Connection>()).await
     };
@@ -87,6 +107,26 @@ pub(crate) fn serve_axum(is_http2: bool, world: World, router: Router) -> Site {
 }
 
 impl Site {
+    /// With a client of it.
+    pub(crate) fn with<C>(self, connect: impl FnOnce(&Self) -> C) -> (Self, C) {
+        let client = connect(&self);
+        (self, client)
+    }
+
+    /// Waits for the one line of the connection that is under the row's.
+    #[track_caller]
+    pub(crate) fn connection(&self) -> Disconnect {
+        self.world.connection.wait()
+    }
+
+    /// Sends what is no HTTP, and reads that it is answered so.
+    #[track_caller]
+    pub(crate) fn send_banner(&self) {
+        let mut answer = String::new();
+        self.send(SSH_BANNER).read_to_string(&mut answer).expect("answered");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+
     /// Waits for the one line of the row.
     #[track_caller]
     pub(crate) fn wait(&self) -> Disconnect {
@@ -117,6 +157,11 @@ pub(crate) fn shutdown() -> Disconnect {
     Disconnect::shutdown(ConnectType::AgentToClient, Initiator::Agent)
 }
 
+/// Waits in code that is not async.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    block_in_place(|| Handle::current().block_on(future))
+}
+
 /// Bounds how long a test waits for bytes.
 pub(crate) fn patient(socket: TcpStream) -> TcpStream {
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
@@ -131,33 +176,40 @@ pub(crate) trait Client {
     fn read_goodbye(&mut self, fault: &str);
 }
 
-/// The faults that a server meets whatever it speaks. `start` serves with an idle policy, and connects a client.
-pub(crate) fn common_faults<C: Client>(row: &mut Row, start: impl Fn(Duration) -> (Site, C)) {
+/// What a client does, or its site, so that the connection ends.
+pub(crate) type Act<C> = fn(&Site, &mut C);
+
+/// Checks the faults that a site meets whatever it speaks, and others, each at a new site. `start` serves with an idle
+/// policy, and connects a client.
+pub(crate) fn check_faults<C: Client>(
+    row: &mut Row,
+    start: impl Fn(Duration) -> (Site, C),
+    others: &[(&'static str, Act<C>)],
+) {
     let (site, client) = start(LONG);
     client.reset();
     row.check("reset", &site.wait());
 
-    if row.has("idle timeout") {
-        let (site, mut client) = start(SHORT);
-        client.read_goodbye("idle timeout");
-        row.check("idle timeout", &site.wait());
-    }
-
-    let (site, mut client) = start(LONG);
-    site.shut_down();
-    client.read_goodbye("shutdown");
-    row.check("shutdown", &site.wait());
-
-    if row.has("aborted") {
-        let (site, _client) = start(LONG);
-        site.task.abort();
-        row.check("aborted", &site.wait());
+    let mut faults: Vec<(_, _, Act<C>)> = vec![
+        ("idle timeout", SHORT, |_, client| client.read_goodbye("idle timeout")),
+        ("shutdown", LONG, |site, client| {
+            site.shut_down();
+            client.read_goodbye("shutdown");
+        }),
+        ("aborted", LONG, |site, _| site.task.abort()),
+    ];
+    faults.retain(|(fault, ..)| row.has(fault));
+    faults.extend(others.iter().map(|(fault, act)| (*fault, LONG, *act)));
+    for (fault, idle, act) in faults {
+        let (site, mut client) = start(idle);
+        act(&site, &mut client);
+        row.check(fault, &site.wait());
     }
 }
 
 impl Client for TcpStream {
     fn reset(self) {
-        reset(&self);
+        reset(self);
     }
 
     fn read_goodbye(&mut self, _: &str) {
@@ -165,15 +217,4 @@ impl Client for TcpStream {
         self.read_to_end(&mut rest).expect("a FIN");
         assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "a body that is whole");
     }
-}
-
-/// Serves a process of Python's that is killed once it has said that it is served.
-pub(crate) fn kill_python(row: &mut Row, site: &Site, script: &str) {
-    if script.contains("websockets") && !has_python("websockets") {
-        return row.skip(&["killed"], "Python's websockets");
-    }
-    let mut client = Peer::python(script, &[&site.port()]);
-    client.line();
-    client.kill();
-    row.check("killed", &site.wait());
 }

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use crate::matrix::Row;
 use crate::peer::{Peer, reset};
 use crate::respawned::{RESPAWNED, is_respawned};
-use crate::site::{LONG, SHORT};
+use crate::site::{Client, LONG, SHORT};
 use crate::words::words;
 
 /// Serves each client until the program is stopped, and returns those that are left.
@@ -110,15 +110,6 @@ fn run(program: impl Future<Output = ()>) {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(program);
 }
 
-/// A client of its own, that is killed.
-const CLIENT: &str = "
-import socket, sys, time
-socket = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
-socket.sendall(b'hello')
-print(socket.recv(5))
-time.sleep(600)
-";
-
 /// One of the two programs, as a process.
 struct Program {
     process: Peer,
@@ -145,25 +136,17 @@ impl Program {
     }
 
     fn check_what_clients_do(&mut self, row: &mut Row) {
-        drop(self.client());
-        row.check("clean close", &self.end());
-
-        let mut client = Peer::python(CLIENT, &[&self.address.port().to_string()]);
-        client.line();
-        client.kill();
-        row.check("killed", &self.end());
-
-        let client = self.client();
-        reset(&client);
-        drop(client);
-        row.check("reset", &self.end());
-
-        let _client = self.client();
-        row.check("idle timeout", &self.end());
-
-        let mut client = self.client();
-        client.write_all(b"panic").expect("sent");
-        row.check("panic", &self.end());
+        let faults: [(_, fn(&Self)); 5] = [
+            ("clean close", |program| drop(program.client())),
+            ("killed", |program| Peer::served(program.address, b"hello").kill()),
+            ("reset", |program| reset(program.client())),
+            ("idle timeout", |program| program.client().read_goodbye("idle timeout")),
+            ("panic", |program| program.client().write_all(b"panic").expect("sent")),
+        ];
+        for (fault, act) in faults {
+            act(self);
+            row.check(fault, &self.end());
+        }
     }
 
     /// Stops it under 300 connections, and returns one of as many equal lines.
@@ -195,7 +178,6 @@ fn a_server_that_logs_through_slog_async_and_drains_ends_as_its_row_records() {
     assert_eq!(program.process.wait(), Some(0));
 
     row.check("shutdown", &Program::start(test, "patient").stop_under_many(Signal::SIGHUP));
-    row.complete();
 }
 
 #[test]
@@ -207,5 +189,4 @@ fn a_server_that_logs_through_tracing_appender_ends_as_its_row_records() {
     let test = "teardown::a_server_that_logs_through_tracing_appender_ends_as_its_row_records";
     Program::start(test, "brief").check_what_clients_do(&mut row);
     row.check("shutdown", &Program::start(test, "patient").stop_under_many(Signal::SIGINT));
-    row.complete();
 }

@@ -3,33 +3,14 @@
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{DisconnectGuard, Initiator};
 use recipes::terminal;
-use recipes::websocket::Site as Sides;
 use tokio::process::Command;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, client};
 
 use crate::matrix::Row;
-use crate::site::{LONG, Site, common_faults, kill_python, serve};
-use crate::websockets::Socket;
-
-const SIDES: Sides = Sides {
-    layer: AgentToClient,
-    this_side: Initiator::Agent,
-    peer: Initiator::Client,
-    patience: LONG,
-    idle: LONG,
-};
-
-const PYTHON: &str = "
-import asyncio, sys, websockets
-async def main():
-    socket = await websockets.connect('ws://127.0.0.1:' + sys.argv[1] + '/')
-    await socket.send('echo up\\n')
-    print(await socket.recv())
-    await asyncio.sleep(600)
-asyncio.run(main())
-";
+use crate::site::{Act, Site, check_faults, serve};
+use crate::websockets::{SERVER, Socket, close, python_ends};
 
 fn site(shell: &'static str) -> Site {
     serve(move |socket, world| async move {
@@ -39,7 +20,7 @@ fn site(shell: &'static str) -> Site {
         let mut client = accept_async(stream).await.expect("a WebSocket");
         let mut shell = Command::new(shell);
         shell.args(["--wait", "--ctty", "sh"]);
-        terminal::run(&mut client, shell, &guard.cause(), SIDES, world.lines.emit()).await;
+        terminal::run(&mut client, shell, &guard.cause(), SERVER, world.lines.emit()).await;
         let farewell = CloseFrame { code: 1001.into(), reason: "".into() };
         let _ = client.close(Some(farewell)).await;
     })
@@ -70,25 +51,20 @@ fn shell() -> (Site, Socket) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_ends_as_its_row_records() {
     let mut row = Row::of("web terminal");
-    common_faults(&mut row, |_| shell());
-    for (fault, line) in
-        [("exit 0", "exit 0"), ("exit 7", "exit 7"), ("the shell is killed", "kill -KILL $$")]
-    {
-        let (site, mut socket) = shell();
-        type_line(&mut socket, line);
-        row.check(fault, &site.wait());
-    }
+    let others: [(_, Act<Socket>); 4] = [
+        ("exit 0", |_, socket| type_line(socket, "exit 0")),
+        ("exit 7", |_, socket| type_line(socket, "exit 7")),
+        ("the shell is killed", |_, socket| type_line(socket, "kill -KILL $$")),
+        ("clean close", |_, socket| socket.close(None).expect("sent")),
+    ];
+    check_faults(&mut row, |_| shell(), &others);
     let missing = site("no-such-shell");
     let _socket = dial(&missing);
     row.check("the shell is missing", &missing.wait());
 
-    let (site, mut socket) = shell();
-    socket.close(None).expect("sent");
-    row.check("clean close", &site.wait());
-    while socket.read().is_ok() {}
-    row.check("its connection, closed", &site.world.connection.wait());
+    let (closed, mut socket) = shell();
+    close(&mut socket, None);
+    row.check("its connection, closed", &closed.connection());
 
-    kill_python(&mut row, &site, PYTHON);
-
-    row.complete();
+    python_ends(&mut row, &site("setsid"), &[("killed", None)]);
 }

@@ -1,6 +1,6 @@
 //! WebSockets, against tungstenite and Python's websockets.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use disconnect_attribution::ConnectType::{AgentToClient, ServerToAgent};
@@ -11,10 +11,10 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept, client};
 
 use crate::matrix::Row;
-use crate::peer::{Peer, has_python, reset};
-use crate::site::{Client, LONG, SHORT, Site, World, common_faults, kill_python, patient, serve};
+use crate::peer::{Peer, listen, reset, send_fin};
+use crate::site::{Act, Client, LONG, SHORT, SSH_BANNER, Site, World, check_faults, patient, serve};
 
-const SERVER: Sides = Sides {
+pub(crate) const SERVER: Sides = Sides {
     layer: AgentToClient,
     this_side: Initiator::Agent,
     peer: Initiator::Client,
@@ -24,16 +24,14 @@ const SERVER: Sides = Sides {
 const CLIENT: Sides = Sides { layer: ServerToAgent, peer: Initiator::Server, ..SERVER };
 
 /// Python's client: greets, then does what standard input asks for.
-pub(crate) const PYTHON_CLIENT: &str = "
+const PYTHON_CLIENT: &str = "
 import asyncio, sys, websockets
 async def main():
     socket = await websockets.connect('ws://127.0.0.1:' + sys.argv[1] + '/', close_timeout=1)
     await socket.send('hello')
     print(await socket.recv())
     order = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    if order.strip():
-        await socket.close(int(order), 'as asked')
-    print('closed')
+    await socket.close(int(order), 'as asked')
 asyncio.run(main())
 ";
 
@@ -93,18 +91,35 @@ pub(crate) fn connect(site: &Site, path: &str) -> Socket {
 }
 
 fn client_of_server(sides: Sides) -> (Site, Socket) {
-    let site = server(sides);
-    let socket = connect(&site, "/");
-    (site, socket)
+    server(sides).with(|site| connect(site, "/"))
 }
 
 fn server_of_client(sides: Sides) -> (Site, Socket) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let site = dial(listener.local_addr().expect("bound"), sides);
+    let (listener, address) = listen();
+    let site = dial(address, sides);
     let mut socket = accept(patient(listener.accept().expect("dialled").0)).expect("upgraded");
     socket.send(Message::text("who are you?")).expect("sent");
     assert_eq!(read(&mut socket), Message::text("hello"));
     (site, socket)
+}
+
+/// Kills a client of Python's, or orders it to close with a code.
+pub(crate) fn python_ends(row: &mut Row, site: &Site, ends: &[(&'static str, Option<&str>)]) {
+    for (fault, order) in ends {
+        if row.has_program("websockets", &[fault]) {
+            let mut client = Peer::python(PYTHON_CLIENT, &[&site.port()]);
+            client.line();
+            obey(&mut client, *order);
+            row.check(fault, &site.wait());
+        }
+    }
+}
+
+fn obey(peer: &mut Peer, order: Option<&str>) {
+    match order {
+        Some(code) => peer.type_line(code),
+        None => peer.kill(),
+    }
 }
 
 /// The next message that is data.
@@ -117,64 +132,57 @@ pub(crate) fn read(socket: &mut Socket) -> Message {
     }
 }
 
-pub(crate) fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
+pub(crate) fn close(socket: &mut Socket, code: Option<(u16, &'static str)>) {
     let frame = code.map(|(code, reason)| CloseFrame { code: code.into(), reason: reason.into() });
     socket.close(frame).expect("sent");
-    while socket.read().is_ok() {}
+    leave(socket);
 }
 
-/// Sends a frame with reserved bits and a reserved opcode.
-pub(crate) fn send_a_bad_frame(socket: &mut Socket) {
-    socket.get_mut().write_all(&[0xff, 0x80, 0, 0, 0, 0]).expect("sent");
+/// Reads the rest, and closes: a client waits for its server to do that.
+fn leave(socket: &mut Socket) {
+    while socket.read().is_ok() {}
+    let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
 /// The code of this side's goodbye.
 fn goodbye(socket: &mut Socket) -> u16 {
     let Message::Close(Some(frame)) = read(socket) else { panic!("no goodbye") };
-    while socket.read().is_ok() {}
+    leave(socket);
     frame.code.into()
 }
 
 impl Client for Socket {
     fn reset(self) {
-        reset(self.get_ref());
+        reset(self.into_inner());
     }
 
     fn read_goodbye(&mut self, fault: &str) {
         assert_eq!(goodbye(self), if fault == "shutdown" { 1001 } else { 1000 });
-        // A client waits for its server to close.
-        let _ = self.get_ref().shutdown(Shutdown::Both);
     }
 }
 
+/// What a peer does to any WebSocket here.
+pub(crate) const FAULTS: [(&str, Act<Socket>); 4] = [
+    ("clean close", |_, socket| close(socket, Some((1000, "done")))),
+    ("close without a code", |_, socket| close(socket, None)),
+    ("panic", |_, socket| socket.send(Message::text("panic")).expect("sent")),
+    ("bad frame", |_, socket| {
+        // Reserved bits, and a reserved opcode.
+        socket.get_mut().write_all(&[0xff, 0x80, 0, 0, 0, 0]).expect("sent");
+        assert_eq!(goodbye(socket), 1002);
+    }),
+];
+
 /// The faults that both sides meet alike.
 fn both_sides_meet(row: &mut Row, sides: Sides, start: fn(Sides) -> (Site, Socket)) {
-    common_faults(row, |idle| start(Sides { idle, ..sides }));
-    for (fault, frame) in [
-        ("clean close", Some((1000, "done"))),
-        ("close 1001", Some((1001, "going away"))),
-        ("close 1008", Some((1008, "token expired"))),
-        ("close 1011", Some((1011, "database is down"))),
-        ("close 4321, unlisted", Some((4321, "quota\nINFO all is well"))),
-        ("close without a code", None),
-    ] {
-        let (site, socket) = start(sides);
-        close(socket, frame);
-        row.check(fault, &site.wait());
-    }
-
-    let (site, mut socket) = start(sides);
-    socket.send(Message::text("panic")).expect("sent");
-    row.check("panic", &site.wait());
-
-    let (site, socket) = start(sides);
-    drop(socket);
-    row.check("a FIN without a goodbye", &site.wait());
-
-    let (site, mut socket) = start(sides);
-    send_a_bad_frame(&mut socket);
-    assert_eq!(goodbye(&mut socket), 1002);
-    row.check("bad frame", &site.wait());
+    let others: [(_, Act<Socket>); 5] = [
+        ("close 1001", |_, socket| close(socket, Some((1001, "going away")))),
+        ("close 1008", |_, socket| close(socket, Some((1008, "token expired")))),
+        ("close 1011", |_, socket| close(socket, Some((1011, "database is down")))),
+        ("close 4321, unlisted", |_, socket| close(socket, Some((4321, "quota\nINFO all is well")))),
+        ("a FIN without a goodbye", |_, socket| send_fin(socket.get_ref())),
+    ];
+    check_faults(row, |idle| start(Sides { idle, ..sides }), &[&FAULTS[..], &others].concat());
 
     let (site, _socket) = start(Sides { patience: SHORT, ..sides });
     row.check("ping not answered", &site.wait());
@@ -185,45 +193,28 @@ async fn a_servers_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket server");
     both_sides_meet(&mut row, SERVER, client_of_server);
     let site = server(SERVER);
-    kill_python(&mut row, &site, PYTHON_CLIENT);
-    if has_python("websockets") {
-        let mut client = Peer::python(PYTHON_CLIENT, &[&site.port()]);
-        client.line();
-        client.type_line("3008");
-        client.read_until("closed");
-        row.check("close 3008 by Python", &site.wait());
-    } else {
-        row.skip(&["close 3008 by Python"], "Python's websockets");
-    }
+    python_ends(&mut row, &site, &[("killed", None), ("close 3008 by Python", Some("3008"))]);
 
-    let mut socket = site.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
-    let _ = socket.read(&mut [0]);
+    let _client = site.send(SSH_BANNER);
     row.check("no WebSocket", &site.wait());
 
     let site = server(Sides { patience: SHORT, ..SERVER });
     let _socket = site.connect();
     row.check("no handshake", &site.wait());
-    row.complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clients_websocket_ends_as_its_row_records() {
     let mut row = Row::of("WebSocket client");
     both_sides_meet(&mut row, CLIENT, server_of_client);
-    if has_python("websockets") {
-        for (fault, order) in [("killed", None), ("close 1012 by Python", Some("1012"))] {
+    for (fault, order) in [("killed", None), ("close 1012 by Python", Some("1012"))] {
+        if row.has_program("websockets", &[fault]) {
             let mut server = Peer::python(PYTHON_SERVER, &[]);
             let address = format!("127.0.0.1:{}", server.line());
             let site = dial(address.parse().expect("an address"), CLIENT);
             server.read_until("up");
-            match order {
-                Some(code) => server.type_line(code),
-                None => server.kill(),
-            }
+            obey(&mut server, order);
             row.check(fault, &site.wait());
         }
-    } else {
-        row.skip(&["killed", "close 1012 by Python"], "Python's websockets");
     }
-    row.complete();
 }

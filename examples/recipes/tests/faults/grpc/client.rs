@@ -1,7 +1,7 @@
 //! Streams that a client reads, and calls that fail before there is one.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use tonic::codegen::http;
 use super::{Call, PROCESS, call, one, open, serve};
 use crate::lines::Lines;
 use crate::matrix::Row;
-use crate::peer::{Peer, reset};
+use crate::peer::{Peer, listen, reset};
 use crate::site::{LONG, SHORT, shutdown};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -33,7 +33,6 @@ async fn a_clients_stream_ends_as_its_row_records() {
     the_network_ends_it(&mut row).await;
     this_side_ends_it(&mut row, server.address).await;
     a_call_fails_before_there_is_a_stream(&mut row, server.address).await;
-    row.complete();
 }
 
 /// What the client's line reads after a fault.
@@ -57,15 +56,13 @@ async fn the_network_ends_it(row: &mut Row) {
     row.check("GOAWAY, enhance your calm", &end_of(held, LONG).await);
 
     // A server that has accepted, answers no more, and resets.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    let (listener, address) = listen();
     let failed = tokio::spawn(call(address, "/site/stay", one(), None));
     let accepted = spawn_blocking(move || listener.accept()).await;
     let (socket, _) = accepted.expect("no panic").expect("a client");
     // It has sent its preface, so it is connected.
     block_in_place(|| (&socket).read_exact(&mut [0; 24])).expect("a preface");
-    reset(&socket);
-    drop(socket);
+    reset(socket);
     let Err((status, connection)) = failed.await.expect("no panic") else { panic!("accepted") };
     assert!(explain(&status, &connection).is_none(), "{status:?} {connection:?}");
     row.check("reset", &connection.get().expect("recorded"));
@@ -117,9 +114,7 @@ async fn this_side_ends_it(row: &mut Row, server: SocketAddr) {
 }
 
 async fn a_call_fails_before_there_is_a_stream(row: &mut Row, server: SocketAddr) {
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let nowhere = closed.local_addr().expect("bound");
-    drop(closed);
+    let (_, nowhere) = listen();
     for (fault, address, path, deadline) in [
         ("UNAVAILABLE from the wire", server, "/site/refuse", None),
         ("a dial that is refused", nowhere, "/site/stay", None),

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes};
 use disconnect_attribution::Cause;
 use futures_util::stream::{self, Stream, StreamExt};
 use recipes::axum_listener::Connection;
 use recipes::tonic_client::connector;
 use recipes::tonic_server::attributed;
-use tokio::runtime::{Handle, Runtime};
-use tokio::task::block_in_place;
+use tokio::runtime::Runtime;
 use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
@@ -23,11 +23,9 @@ use tower::service_fn;
 
 use crate::lines::Lines;
 use crate::peer::Peer;
-use crate::raw_codec::Raw;
 use crate::respawned::{RESPAWNED, respawn};
 use crate::site::{LONG, SHORT, Site, World, serve_axum};
 
-mod both_ways;
 pub(crate) mod client;
 mod server;
 
@@ -112,11 +110,6 @@ async fn open(
     call
 }
 
-/// Waits in code that is not async.
-fn wait<F: Future>(future: F) -> F::Output {
-    block_in_place(|| Handle::current().block_on(future))
-}
-
 pub(crate) const PROCESS: &str = "grpc::a_process_serves_or_calls_until_it_is_killed";
 
 /// A process that is killed: a server that prints its address, or a client of one, with a call that goes both ways or not.
@@ -145,4 +138,43 @@ fn client_process(kind: &str, site: &Site) -> Peer {
     let mut client = Peer::spawn(respawn(PROCESS).env(RESPAWNED, format!("{kind} {}", site.address)));
     client.read_until("up");
     client
+}
+
+/// Messages that are bytes, so that the tests need no compiler for them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let length = buffer.remaining();
+        Ok(Some(buffer.copy_to_bytes(length)))
+    }
 }

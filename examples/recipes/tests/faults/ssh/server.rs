@@ -1,63 +1,60 @@
 //! A small SSH server on the recipes: who may log in, and what may be asked for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, DisconnectGuard};
+use disconnect_attribution::{Disconnect, DisconnectGuard, classify_session_exit};
+use recipes::russh_channel::feed;
 use recipes::russh_connection::{self, Carrier};
 use recipes::russh_forward::{dial, forward};
 use recipes::russh_phase::Phases;
 use russh::keys::PublicKey;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, Error};
+use tokio::io::copy;
 use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::session::run_session;
+use crate::lines::Lines;
+use crate::site::World;
 
-/// The log statement: a message, and the end.
-pub(crate) type Log = Arc<dyn Fn(&'static str, Disconnect) + Send + Sync>;
+/// How long a client has to log in.
+const LOGIN_TIME: Duration = Duration::from_secs(1);
+
+/// A session, or a forwarded channel.
+pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What connections share.
 #[derive(Clone)]
-pub(crate) struct Site {
-    pub(crate) agent: Cause,
-    /// OpenSSH asks for the method `none` first, and russh answers each refusal after
-    /// `auth_rejection_time`, 1 s by default: set `auth_rejection_time_initial` to
-    /// `Some(Duration::ZERO)`.
-    pub(crate) config: Arc<Config>,
-    /// How long a client has to log in, with its passphrases: OpenSSH's server allows 120 s
-    /// (`LoginGraceTime`).
-    pub(crate) login_time: Duration,
-    pub(crate) client_key: PublicKey,
-    /// What a command becomes, such as `sh -c`.
-    pub(crate) command: fn(&str) -> Command,
-    /// Starts a subsystem, such as `sftp`; false if there is none of this name.
-    pub(crate) subsystem: fn(&str) -> bool,
-    /// Sessions and forwarded channels, so that a drain can wait for them.
-    pub(crate) tasks: Arc<Mutex<JoinSet<()>>>,
-    pub(crate) log: Log,
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) client_key: PublicKey,
+    pub(super) tasks: UnboundedSender<Task>,
 }
 
-fn guard(log: Log, message: &'static str, over: &Cause) -> DisconnectGuard<impl FnOnce(Disconnect) + use<>> {
-    // Many over one: a child.
-    DisconnectGuard::new(AgentToClient, move |end| log(message, end)).with_cause(over.child())
+pub(super) async fn serve(socket: TcpStream, world: World, shared: Shared) {
+    let guard = DisconnectGuard::new(AgentToClient, world.connection.emit());
+    let guard = guard.with_cause(world.agent.child());
+    let config = Arc::clone(&shared.config);
+    let handler = |carrier| Connection { lines: world.lines, shared, carrier, opened: HashMap::new() };
+    russh_connection::serve(socket, guard, config, LOGIN_TIME, handler, async {}).await;
 }
 
-pub(crate) async fn serve(socket: TcpStream, site: Site) {
-    let guard = guard(site.log.clone(), "ssh connection closed", &site.agent);
-    let (config, login_time) = (site.config.clone(), site.login_time);
-    let handler = |carrier| Connection { site, carrier, opened: HashMap::new() };
-    russh_connection::serve(socket, guard, config, login_time, handler, async {}).await;
+/// A guard of what runs over a connection. Many over one: a child.
+fn guard(lines: &Lines, carrier: &Carrier) -> DisconnectGuard<impl FnOnce(Disconnect) + Send + use<>> {
+    DisconnectGuard::new(AgentToClient, lines.emit()).with_cause(carrier.cause.child())
 }
 
-/// What russh calls for each request of one client. Its drop means nothing: it may come before
-/// the cause.
+/// What russh calls for each request of one client. Its drop means nothing: it may come before the cause.
 struct Connection {
-    site: Site,
+    /// Those of what runs over it.
+    lines: Lines,
+    shared: Shared,
     carrier: Carrier,
     /// Channels whose clients have not asked for a command yet.
     opened: HashMap<ChannelId, Channel<Msg>>,
@@ -66,12 +63,11 @@ struct Connection {
 impl Connection {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let open = Phases::open(&self.carrier.phases);
-        let mut tasks = self.site.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {} // what has ended takes no memory
-        tasks.spawn(async move {
+        let sent = self.shared.tasks.send(Box::pin(async move {
             let _open = open;
             task.await;
-        });
+        }));
+        assert!(sent.is_ok(), "nothing runs it");
     }
 }
 
@@ -84,11 +80,8 @@ impl Handler for Connection {
     }
 
     async fn auth_publickey(&mut self, _: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Error> {
-        Ok(if key.public_key.key_data() == self.site.client_key.key_data() {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        })
+        let is_known = key.public_key.key_data() == self.shared.client_key.key_data();
+        Ok(if is_known { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Error> {
@@ -111,35 +104,17 @@ impl Handler for Connection {
         Ok(())
     }
 
-    /// Nothing takes what comes before a command, and a full channel holds up the others.
-    async fn data(&mut self, id: ChannelId, _: &[u8], session: &mut Session) -> Result<(), Error> {
-        match self.opened.remove(&id) {
-            Some(_) => session.close(id),
-            None => Ok(()),
-        }
-    }
-
-    async fn channel_close(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Error> {
-        self.opened.remove(&id);
-        Ok(())
-    }
-
     async fn exec_request(
         &mut self,
         id: ChannelId,
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), Error> {
-        let Some(channel) = self.opened.remove(&id) else {
-            return session.channel_failure(id);
-        };
+        let Some(channel) = self.opened.remove(&id) else { return session.channel_failure(id) };
         session.channel_success(id)?;
-        let (new, text) = (self.site.command, String::from_utf8_lossy(command).into_owned());
-        let carrier = self.carrier.clone();
-        let guard = guard(self.site.log.clone(), "ssh session closed", &carrier.cause);
-        self.spawn(async move {
-            run_session(channel, move || new(&text), guard, &carrier).await;
-        });
+        let command = String::from_utf8_lossy(command).into_owned();
+        let (guard, carrier) = (guard(&self.lines, &self.carrier), self.carrier.clone());
+        self.spawn(async move { run_session(channel, &command, guard, &carrier).await });
         Ok(())
     }
 
@@ -149,7 +124,8 @@ impl Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Error> {
-        if (self.site.subsystem)(name) { session.channel_success(id) } else { session.channel_failure(id) }
+        assert_ne!(name, "panic", "a bug");
+        session.channel_failure(id)
     }
 
     async fn channel_open_direct_tcpip(
@@ -162,17 +138,46 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Error> {
-        let (carrier, log) = (self.carrier.clone(), self.site.log.clone());
-        let host = host.to_owned();
+        let (lines, carrier, host) = (self.lines.clone(), self.carrier.clone(), host.to_owned());
         self.spawn(async move {
             // A dial that fails ends nothing: the dropped reply refuses the channel.
-            let Some(target) = dial(host, port, &carrier).await else {
-                return;
-            };
+            let Some(target) = dial(host, port, &carrier).await else { return };
             reply.accept().await;
-            let guard = guard(log, "forwarded channel closed", &carrier.cause);
-            forward(channel, target, guard, &carrier).await;
+            forward(channel, target, guard(&lines, &carrier), &carrier).await;
         });
         Ok(())
     }
+}
+
+/// One command, until it ends, its client does, or the connection.
+async fn run_session<F: FnOnce(Disconnect)>(
+    channel: Channel<Msg>,
+    command: &str,
+    guard: DisconnectGuard<F>,
+    carrier: &Carrier,
+) {
+    assert_ne!(command, "panic", "a bug");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = shell.spawn().expect("started");
+    let (input, mut output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+    let (cause, (from_client, to_client)) = (guard.cause(), channel.split());
+    let mut writer = to_client.make_writer();
+    let finished = tokio::select! {
+        biased; // a connection that has ended explains what became of the command
+        _ = cause.ended() => None,
+        () = feed(from_client, input, carrier, &cause) => None,
+        (_, status) = async { tokio::join!(copy(&mut output, &mut writer), child.wait()) } => Some(status),
+    };
+    let status = if let Some(status) = finished {
+        status
+    } else {
+        child.start_kill().expect("its own");
+        child.wait().await
+    };
+    if let Some(code) = status.as_ref().ok().and_then(ExitStatus::code) {
+        let _ = to_client.exit_status(code.unsigned_abs()).await;
+    }
+    let _ = to_client.close().await;
+    guard.close(classify_session_exit(false, &status));
 }
