@@ -16,8 +16,7 @@ use crate::control::ControlPlane;
 use crate::coordinator::Coordinator;
 use crate::log::logger;
 use crate::login::{Login, new_key};
-use crate::paper::{bold, is_error_colourful};
-use crate::ssh::{Limits, SshServer};
+use crate::ssh::{SshServer, pause};
 
 /// How long the other side may take to answer a goodbye.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,8 +33,8 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
 
     let (client_key, host_key) = (new_key()?, new_key()?);
     let login = Login::write(&client_key, &host_key, listener.local_addr()?.port())?;
-    let limits = Limits { login: Duration::from_millis(arguments.login_time), ..Limits::default() };
-    let server = SshServer::new(&context, host_key, client_key.public_key().clone(), limits);
+    let login_time = Duration::from_millis(arguments.login_time);
+    let server = SshServer::new(&context, host_key, client_key.public_key().clone(), login_time);
     let sessions = tokio::spawn(server.serve(listener));
     print_welcome(&login);
 
@@ -69,7 +68,6 @@ async fn stay_connected(
     elsewhere: Option<String>,
     ping_interval: Duration,
 ) -> io::Result<()> {
-    const PAUSES: [u64; 6] = [50, 100, 200, 500, 1_000, 2_000];
     let mut failures = 0;
     loop {
         let own = match elsewhere {
@@ -93,10 +91,8 @@ async fn stay_connected(
             Err(error) => dial_failed(&context.log, &error),
         }
         drop(own);
-        let pause = PAUSES[failures.min(PAUSES.len() - 1)];
-        failures += 1;
         tokio::select! {
-            () = sleep(Duration::from_millis(pause)) => {}
+            () = sleep(pause(failures)) => failures += 1,
             _ = context.agent.ended() => return Ok(()),
         }
     }
@@ -108,7 +104,7 @@ pub(crate) fn dial_failed(log: &Logger, error: &dyn Error) {
 }
 
 fn print_welcome(login: &Login) {
-    let command = bold(&login.command(), is_error_colourful());
+    let command = login.command();
     eprintln!(
         "Log in from another terminal, and leave in any way you like: exit 7, ~., a\n\
          closed window, kill -KILL. Each way has a line here.\n\n    {command}\n\n\

@@ -5,6 +5,7 @@
 //! connection, a stop of the workspace and a shutdown of the agent are recorded where they happen, and
 //! explain every line below.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,20 +28,8 @@ mod handler;
 use crowd::Crowd;
 use handler::ClientHandler;
 
-/// What a client that has not logged in yet may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How long handshake and login may take together.
-    pub(crate) login: Duration,
-    /// How many connections may be in that state at once.
-    pub(crate) half_open: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { login: Duration::from_secs(30), half_open: 100 }
-    }
-}
+/// How many clients that have not logged in yet there may be.
+const HALF_OPEN: usize = 100;
 
 /// Lets in every client that holds the key.
 #[derive(Debug, Clone)]
@@ -58,7 +47,7 @@ impl SshServer {
         context: &Context,
         host_key: PrivateKey,
         client_key: PublicKey,
-        limits: Limits,
+        login_time: Duration,
     ) -> Self {
         let config = Arc::new(russh::server::Config {
             keys: vec![host_key],
@@ -73,8 +62,8 @@ impl SshServer {
             context: context.clone(),
             config,
             client_key,
-            login_time: limits.login,
-            crowd: Arc::new(Crowd::of(limits.half_open)),
+            login_time,
+            crowd: Arc::new(Crowd::of(HALF_OPEN)),
             connections: TaskTracker::new(),
         }
     }
@@ -124,8 +113,7 @@ impl SshServer {
 
     /// Waits until every connection has logged its end.
     pub(crate) async fn all_ended(&self) {
-        self.connections.close();
-        self.connections.wait().await;
+        drain(&self.connections).await;
         self.connections.reopen();
     }
 
@@ -141,18 +129,27 @@ impl SshServer {
         let half_open = Crowd::enter(&self.crowd, address, guard.cause());
         let sessions = TaskTracker::new();
         let over = sessions.clone();
-        let handler = |carrier| ClientHandler::new(log, carrier, over, self.client_key, half_open);
-        let drained = async {
-            sessions.close();
-            sessions.wait().await;
+        let handler = |carrier| ClientHandler {
+            log,
+            carrier,
+            sessions: over,
+            client_key: self.client_key,
+            half_open: Some(half_open),
+            opened: HashMap::new(),
         };
-        russh_connection::serve(socket, guard, self.config, self.login_time, handler, drained).await;
-        sessions.close();
-        sessions.wait().await;
+        let (config, login_time) = (self.config, self.login_time);
+        russh_connection::serve(socket, guard, config, login_time, handler, drain(&sessions)).await;
+        drain(&sessions).await;
     }
 }
 
+/// Waits until all that is tracked has ended.
+async fn drain(tasks: &TaskTracker) {
+    tasks.close();
+    tasks.wait().await;
+}
+
 /// How long to wait after an error in a row: a twentieth of a second at first, two seconds at most.
-fn pause(failures: u32) -> Duration {
+pub(crate) fn pause(failures: u32) -> Duration {
     Duration::from_millis(50 << failures.min(5)).min(Duration::from_secs(2))
 }

@@ -23,19 +23,19 @@ use super::crowd::HalfOpen;
 use crate::process::{CANNOT_RUN, Process, report};
 
 /// A session's channel before its client asks for a command.
-struct Opened {
+pub(super) struct Opened {
     channel: Channel<Msg>,
     terminal: Option<pty_process::Size>,
 }
 
 pub(super) struct ClientHandler {
-    log: Logger,
-    carrier: Carrier,
-    sessions: TaskTracker,
-    client_key: PublicKey,
+    pub(super) log: Logger,
+    pub(super) carrier: Carrier,
+    pub(super) sessions: TaskTracker,
+    pub(super) client_key: PublicKey,
     /// Given back when the client has logged in.
-    half_open: Option<HalfOpen>,
-    opened: HashMap<ChannelId, Opened>,
+    pub(super) half_open: Option<HalfOpen>,
+    pub(super) opened: HashMap<ChannelId, Opened>,
 }
 
 fn rejected(detail: String) -> Disconnect {
@@ -45,16 +45,6 @@ fn rejected(detail: String) -> Disconnect {
 }
 
 impl ClientHandler {
-    pub(super) fn new(
-        log: Logger,
-        carrier: Carrier,
-        sessions: TaskTracker,
-        client_key: PublicKey,
-        half_open: HalfOpen,
-    ) -> Self {
-        Self { log, carrier, sessions, client_key, half_open: Some(half_open), opened: HashMap::new() }
-    }
-
     fn judge(&self, key: &PublicKey) -> Auth {
         if key.key_data() == self.client_key.key_data() { Auth::Accept } else { Auth::reject() }
     }

@@ -10,10 +10,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::control::open;
-use super::world::{Network, Ssh, goodbye, running_command, terminal, until_closed};
+use super::world::{Ssh, goodbye, log_in, running_command, terminal, until_closed};
 use super::{PATIENCE, Result, Walk};
 use crate::login::new_key;
-use crate::ssh::Limits;
+
+/// How long a client may take to log in.
+const LOGIN_TIME: Duration = Duration::from_secs(30);
 
 impl Walk {
     /// A scene over SSH, which is over when the agent has logged every end.
@@ -21,10 +23,9 @@ impl Walk {
         &self,
         title: &'static str,
         sentence: &str,
-        limits: Limits,
         scene: impl AsyncFnOnce(&Ssh) -> Result,
     ) -> Result {
-        let ssh = Ssh::start(&self.scene(title, sentence), limits).await?;
+        let ssh = Ssh::start(self.scene(title, sentence), LOGIN_TIME).await?;
         scene(&ssh).await?;
         ssh.all_ended().await;
         Ok(())
@@ -37,7 +38,7 @@ impl Walk {
             ("command killed", "A command is killed by a signal.", "kill -KILL $$"),
         ] {
             let sentence = format!("{sentence} Its client leaves politely afterwards.");
-            self.over_ssh(title, &sentence, Limits::default(), async |ssh| {
+            self.over_ssh(title, &sentence, async |ssh| {
                 let client = ssh.connect().await?;
                 let channel = client.channel_open_session().await?;
                 channel.exec(true, command).await?;
@@ -48,7 +49,7 @@ impl Walk {
         }
 
         let sentence = "A client asks for file transfer (sftp), which this agent does not offer.";
-        self.over_ssh("no such subsystem", sentence, Limits::default(), async |ssh| {
+        self.over_ssh("no such subsystem", sentence, async |ssh| {
             let client = ssh.connect().await?;
             let mut channel = client.channel_open_session().await?;
             channel.request_subsystem(true, "sftp").await?;
@@ -60,8 +61,8 @@ impl Walk {
 
     pub(super) async fn nobody_logs_in(&self) -> Result {
         let sentence = "A client shows a key that the agent does not know, and hangs up.";
-        self.over_ssh("login refused", sentence, Limits::default(), async |ssh| {
-            match ssh.connect_with(new_key()?, &Network::new()).await {
+        self.over_ssh("login refused", sentence, async |ssh| {
+            match log_in(ssh.dial().await?, new_key()?).await {
                 Ok(_) => Err("a stranger was let in".into()),
                 Err(_) => Ok(()),
             }
@@ -69,17 +70,15 @@ impl Walk {
         .await?;
 
         let sentence = "A client connects and then sends nothing, longer than a login may take.";
-        let limits = Limits { login: PATIENCE, ..Limits::default() };
-        self.over_ssh("silent client", sentence, limits, async |ssh| {
-            let _ = ssh.dial().await?.read_to_end(&mut Vec::new()).await;
-            Ok(())
-        })
-        .await
+        let ssh = Ssh::start(self.scene("silent client", sentence), PATIENCE).await?;
+        let _ = ssh.dial().await?.read_to_end(&mut Vec::new()).await;
+        ssh.all_ended().await;
+        Ok(())
     }
 
     pub(super) async fn connections_end(&self) -> Result {
         let sentence = "A client leaves politely while its command runs; the command is hung up on.";
-        self.over_ssh("client leaves", sentence, Limits::default(), async |ssh| {
+        self.over_ssh("client leaves", sentence, async |ssh| {
             let client = ssh.connect().await?;
             let _channel = running_command(&client).await?;
             goodbye(&client).await
@@ -87,11 +86,10 @@ impl Walk {
         .await?;
 
         let sentence = "The network between client and agent loses its state and resets the connection.";
-        self.over_ssh("network resets", sentence, Limits::default(), async |ssh| {
-            let network = Network::new();
-            let client = ssh.connect_over(&network).await?;
+        self.over_ssh("network resets", sentence, async |ssh| {
+            let (client, network) = ssh.connect_over_a_network().await?;
             let _channel = running_command(&client).await?;
-            network.reset();
+            drop(network);
             ssh.all_ended().await; // before the client drops its end
             Ok(())
         })
@@ -99,14 +97,15 @@ impl Walk {
 
         let sentence = "A user with two tabs closes one; then the network resets the connection. The first \
             end does not explain the second, and the outage is one line without an origin.";
-        self.over_ssh("two tabs", sentence, Limits::default(), async |ssh| {
-            let network = Network::new();
-            let client = ssh.connect_over(&network).await?;
+        self.over_ssh("two tabs", sentence, async |ssh| {
+            let (client, network) = ssh.connect_over_a_network().await?;
             let one = running_command(&client).await?;
             let _other = running_command(&client).await?;
+            let mut logged = self.logged.clone();
+            logged.mark_unchanged();
             one.close().await?;
-            self.until_logged("ssh session closed", "two tabs").await;
-            network.reset();
+            logged.changed().await?; // its session has ended
+            drop(network);
             ssh.all_ended().await;
             Ok(())
         })
@@ -120,7 +119,7 @@ impl Walk {
             ("channel closed", "The target of a forwarded channel closes it.", false),
             ("channel reset", "The target of a forwarded channel resets its connection.", true),
         ] {
-            self.over_ssh(title, sentence, Limits::default(), async |ssh| {
+            self.over_ssh(title, sentence, async |ssh| {
                 let client = ssh.connect().await?;
                 let mut channel = client.channel_open_direct_tcpip("127.0.0.1", port, "127.0.0.1", 0).await?;
                 let (socket, _) = target.accept().await?;
@@ -141,7 +140,7 @@ impl Walk {
 
     pub(super) async fn this_side_ends_all(&self) -> Result {
         let sentence = "The server stops the workspace under an open SSH session; then the agent shuts down.";
-        self.over_ssh("workspace stopped", sentence, Limits::default(), async |ssh| {
+        self.over_ssh("workspace stopped", sentence, async |ssh| {
             let (coordinator, control) = open(&ssh.context).await?;
             let client = ssh.connect().await?;
             let channel = running_command(&client).await?;
@@ -155,7 +154,7 @@ impl Walk {
         .await?;
 
         let sentence = "The agent shuts down under an open SSH session, whose command is hung up on.";
-        self.over_ssh("agent shuts down", sentence, Limits::default(), async |ssh| {
+        self.over_ssh("agent shuts down", sentence, async |ssh| {
             let client = ssh.connect().await?;
             let channel = running_command(&client).await?;
             ssh.context.shut_down();

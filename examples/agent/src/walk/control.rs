@@ -35,34 +35,35 @@ impl Walk {
     }
 
     pub(super) async fn coordinator_ends_it(&self) -> Result {
-        let context = self.scene(
-            "calls finished",
-            "The coordinator finishes both calls, then closes the connection below them \
-             (WebSocket 1000).",
-        );
-        let (coordinator, mut control) = open(&context).await?;
-        coordinator.signal(Signal::SIGUSR2)?;
-        control.ended().await;
-
-        let context = self.scene(
-            "coordinator restarts",
-            "The coordinator gets a SIGTERM and announces that it goes away (WebSocket 1001). \
-             What ran over the connection has its cause from there, and carries an origin.",
-        );
-        let (coordinator, mut control) = open(&context).await?;
-        coordinator.end(Signal::SIGTERM).await?;
-        control.ended().await;
-
-        let context = self.scene(
-            "coordinator killed",
-            "The coordinator is killed (SIGKILL), and its kernel closes the connection without a \
-             word; then the agent shuts down.",
-        );
-        let (coordinator, mut control) = open(&context).await?;
-        coordinator.end(Signal::SIGKILL).await?;
-        control.ended().await;
-        context.shut_down();
-        control.close(PATIENCE).await;
+        for (title, sentence, signal) in [
+            (
+                "calls finished",
+                "The coordinator finishes both calls, then closes the connection below them \
+                 (WebSocket 1000).",
+                Signal::SIGUSR2,
+            ),
+            (
+                "coordinator restarts",
+                "The coordinator gets a SIGTERM and announces that it goes away (WebSocket 1001). \
+                 What ran over the connection has its cause from there, and carries an origin.",
+                Signal::SIGTERM,
+            ),
+            (
+                "coordinator killed",
+                "The coordinator is killed (SIGKILL), and its kernel closes the connection without a \
+                 word; then the agent shuts down.",
+                Signal::SIGKILL,
+            ),
+        ] {
+            let context = self.scene(title, sentence);
+            let (coordinator, mut control) = open(&context).await?;
+            coordinator.signal(signal)?;
+            control.ended().await;
+            if signal == Signal::SIGKILL {
+                context.shut_down();
+                control.close(PATIENCE).await;
+            }
+        }
         Ok(())
     }
 
@@ -78,7 +79,7 @@ impl Walk {
             let context = self.scene(title, sentence);
             let (coordinator, control) = open(&context).await?;
             if hangs {
-                coordinator.hang()?;
+                coordinator.signal(Signal::SIGSTOP)?;
             }
             context.shut_down();
             control.close(PATIENCE).await;
