@@ -29,11 +29,14 @@ type Requests = Arc<Mutex<SplitSink<Socket, Message>>>;
 
 /// The agent's run loop: listens for the server, and makes sure that it is there.
 ///
-/// What ends with it is dropped in this order: first the connection logs its line, then each call.
+/// What ends with it is dropped in this order: first the connection logs its line, then each call. That an
+/// agent has decided to shut down ends no call: they are there to announce it.
 struct RunLoop {
     guard: DisconnectGuard,
-    relay_map: Option<Call>,
-    coordination: Option<Call>,
+    relay_map: Option<DisconnectGuard>,
+    coordination: Option<DisconnectGuard>,
+    /// Dropped after that: who waits for it finds the line in the log.
+    coordination_open: Option<oneshot::Sender<()>>,
     site: Site,
     workspace: Cause,
     responses: SplitStream<Socket>,
@@ -83,7 +86,10 @@ impl RunLoop {
                     self.workspace.record(Evidence::Peer, end);
                 }
                 RELAY_MAP_FINISHED => finish(self.relay_map.take()),
-                COORDINATION_FINISHED => finish(self.coordination.take()),
+                COORDINATION_FINISHED => {
+                    finish(self.coordination.take());
+                    self.coordination_open = None;
+                }
                 _ => {}
             },
             _ => {}
@@ -91,28 +97,11 @@ impl RunLoop {
     }
 }
 
-/// A call over the connection: open until the server finishes it, or the connection is gone.
-///
-/// Its cause does not end it: a call outlives the agent's decision to shut down, which it is there to
-/// announce.
-struct Call {
-    guard: DisconnectGuard,
-    /// Dropped after the guard: who waits for that finds the call's line in the log.
-    _open: oneshot::Sender<()>,
-}
-
-impl Call {
-    fn start(guard: DisconnectGuard, connection: &Cause) -> (Self, oneshot::Receiver<()>) {
-        let (open, ended) = oneshot::channel();
-        (Self { guard: guard.with_cause(connection.child()), _open: open }, ended)
-    }
-}
-
 /// Ends a call that the server has finished.
-fn finish(call: Option<Call>) {
-    if let Some(call) = call {
+fn finish(call: Option<DisconnectGuard>) {
+    if let Some(guard) = call {
         let end = classify_coordinator_rpc_exit(false, &Ok::<_, Error>(()));
-        call.guard.cause().record(Evidence::Peer, end);
+        guard.cause().record(Evidence::Peer, end);
     }
 }
 
@@ -163,13 +152,13 @@ impl ControlPlane {
         let retrying = DisconnectGuard::boxed(ServerToAgent, move |end| {
             warn!(log, "control plane connection closed, retrying"; end);
         });
-        let (relay_map, _) = Call::start(relay_map, &cause);
-        let (coordination, coordination_ended) = Call::start(coordination, &cause);
         let retrying = Some(retrying.with_cause(cause.child()));
+        let (coordination_open, coordination_ended) = oneshot::channel();
         let run_loop = RunLoop {
+            relay_map: Some(relay_map.with_cause(cause.child())),
+            coordination: Some(coordination.with_cause(cause.child())),
             guard: guard.with_cause(cause),
-            relay_map: Some(relay_map),
-            coordination: Some(coordination),
+            coordination_open: Some(coordination_open),
             site,
             workspace: context.workspace.clone(),
             responses,

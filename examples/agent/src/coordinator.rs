@@ -4,7 +4,6 @@
 //! `SIGUSR2` finish every call (1000), `SIGSTOP` hang, `SIGKILL` crash. It ends with its parent process.
 
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::process::Stdio;
 
 use futures_util::{SinkExt, StreamExt};
@@ -39,7 +38,7 @@ pub(crate) const COORDINATION_FINISHED: &str = "coordination finished";
 pub(crate) struct Coordinator {
     /// It ends when its standard input closes, with this process at the latest.
     process: Child,
-    address: SocketAddr,
+    pub(crate) address: String,
 }
 
 impl Coordinator {
@@ -54,12 +53,7 @@ impl Coordinator {
         let stdout = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut address = String::new();
         BufReader::new(stdout).read_line(&mut address).await?;
-        let address = address.trim().parse().map_err(io::Error::other)?;
-        Ok(Self { process, address })
-    }
-
-    pub(crate) fn address(&self) -> String {
-        self.address.to_string()
+        Ok(Self { process, address: address.trim().to_owned() })
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -5,9 +5,9 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use recipes::teardown::stopped;
 use slog::{Logger, warn};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::arguments::ServeArguments;
@@ -23,9 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Box<dyn Error>> {
     // From the first moment on, so that an early Ctrl-C is a shutdown too.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+    let stop = tokio::spawn(stopped());
     let context = Context::new(logger(json));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port))
         .await
@@ -44,18 +42,19 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
         Duration::from_millis(arguments.ping_interval),
     ));
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
+        stopped = stop => stopped??,
         ended = &mut control => return Ok(ended??),
     }
     context.shut_down();
-    // A second Ctrl-C, or patience at its end, leaves at once.
+    // A second signal, or patience at its end, leaves at once.
     let (control, sessions) = tokio::select! {
         ended = async { timeout(PATIENCE * 3, async { tokio::join!(control, sessions) }).await } => {
             ended.map_err(|_| "gave up waiting for open connections")?
         }
-        _ = interrupt.recv() => return Err("interrupted twice".into()),
+        stopped = stopped() => {
+            stopped?;
+            return Err("interrupted twice".into());
+        }
     };
     control??;
     sessions?;
@@ -70,13 +69,13 @@ async fn stay_connected(
 ) -> io::Result<()> {
     let mut failures = 0;
     loop {
-        let own = match elsewhere {
-            Some(_) => None,
-            None => Some(Coordinator::start().await?),
+        let (address, own) = if let Some(address) = &elsewhere {
+            (address.clone(), None)
+        } else {
+            let own = Coordinator::start().await?;
+            print_signals(&own);
+            (own.address.clone(), Some(own))
         };
-        let address = own.as_ref().map(Coordinator::address).or_else(|| elsewhere.clone());
-        let address = address.unwrap_or_default();
-        own.iter().for_each(print_signals);
         match ControlPlane::open(&context, &address, ping_interval).await {
             Ok(mut control) => {
                 failures = 0;

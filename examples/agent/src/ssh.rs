@@ -17,7 +17,7 @@ use russh::keys::{PrivateKey, PublicKey};
 use russh::{MethodKind, MethodSet};
 use slog::{info, warn};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
@@ -25,11 +25,8 @@ use crate::context::Context;
 mod crowd;
 mod handler;
 
-use crowd::Crowd;
+use crowd::{Crowd, refusal};
 use handler::ClientHandler;
-
-/// How many clients that have not logged in yet there may be.
-const HALF_OPEN: usize = 100;
 
 /// Lets in every client that holds the key.
 #[derive(Debug, Clone)]
@@ -63,51 +60,52 @@ impl SshServer {
             config,
             client_key,
             login_time,
-            crowd: Arc::new(Crowd::of(HALF_OPEN)),
+            crowd: Arc::default(),
             connections: TaskTracker::new(),
         }
     }
 
     /// Accepts until the agent shuts down, then waits until every connection has logged its end.
     pub(crate) async fn serve(self, listener: TcpListener) {
-        let mut shutdown = self.context.agent.ended();
-        let mut second = interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::select! {
+            () = self.accept(&listener) => {}
+            () = self.count_refused() => {}
+            _ = self.context.agent.ended() => {}
+        }
+        self.all_ended().await;
+        self.log_refused();
+    }
+
+    async fn accept(&self, listener: &TcpListener) {
         let mut failures = 0;
         loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = second.tick() => {
-                    self.log_refused();
-                    continue;
-                }
-                _ = &mut shutdown => break,
-            };
-            match accepted {
+            match listener.accept().await {
                 Ok((socket, client)) => {
                     failures = 0;
-                    let connection = self.clone().connection(socket, client.ip());
-                    self.connections.spawn(connection);
+                    self.connections.spawn(self.clone().connection(socket, client.ip()));
                 }
                 // Such as too many open files. What is open lives on, and an end of it makes room.
                 Err(error) => {
                     warn!(self.context.log, "failed to accept"; "error" => %error);
-                    tokio::select! {
-                        () = sleep(pause(failures)) => failures += 1,
-                        _ = &mut shutdown => break,
-                    }
+                    sleep(pause(failures)).await;
+                    failures += 1;
                 }
             }
         }
-        self.all_ended().await;
-        self.log_refused();
+    }
+
+    async fn count_refused(&self) {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            self.log_refused();
+        }
     }
 
     /// One line a second for all that were refused, whatever their number.
     fn log_refused(&self) {
         let refused = self.crowd.take_refused();
         if refused > 0 {
-            info!(self.context.log, "ssh connections refused"; "connections" => refused, crowd::refusal());
+            info!(self.context.log, "ssh connections refused"; "connections" => refused, refusal());
         }
     }
 

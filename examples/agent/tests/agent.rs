@@ -22,15 +22,7 @@ fn without_numbers(text: &str) -> Value {
     let mut line: Value = serde_json::from_str(text).expect("a JSON line");
     let fields = line.as_object_mut().expect("an object");
     fields.remove("ts").expect("a time");
-    for number in [
-        keys::CONNECTION_DURATION_MS,
-        keys::PEER_SILENCE_MS,
-        keys::BYTES_RECEIVED,
-        keys::BYTES_SENT,
-        keys::CLOCK_JUMP_MS,
-    ] {
-        fields.remove(number);
-    }
+    fields.retain(|key, value| !value.is_number() || key == keys::EXIT_CODE);
     line
 }
 
@@ -55,20 +47,6 @@ fn the_walk_logs_the_golden_log() {
         assert_eq!(logged, golden);
     }
     assert_eq!(logged.lines().count(), GOLDEN.lines().count());
-}
-
-#[test]
-fn an_outage_is_one_line_without_an_origin() {
-    for scene in ["coordinator killed", "network resets", "two tabs"] {
-        let lines = GOLDEN
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
-            .filter(|line| line["scene"] == scene && line[keys::DISCONNECT_INITIATOR] == "network");
-        let (inherited, seen): (Vec<Value>, Vec<Value>) =
-            lines.partition(|line| line.get(keys::DISCONNECT_ORIGIN).is_some());
-        assert_eq!(seen.len(), 1, "{scene}");
-        assert!(!inherited.is_empty(), "{scene}");
-    }
 }
 
 #[test]

@@ -11,9 +11,7 @@ use recipes::russh_connection::{Carrier, PATIENCE};
 use recipes::russh_forward::{dial, forward};
 use recipes::russh_phase::Phases;
 use russh::keys::PublicKey;
-use russh::server::{
-    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
-};
+use russh::server::{Auth, ChannelOpenHandle, Handle, Handler, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Error};
 use slog::{Logger, debug, info};
 use tokio::time::timeout;
@@ -38,17 +36,13 @@ pub(super) struct ClientHandler {
     pub(super) opened: HashMap<ChannelId, Opened>,
 }
 
-fn rejected(detail: String) -> Disconnect {
+pub(super) fn rejected(detail: String) -> Disconnect {
     Disconnect::new(AgentToClient, DisconnectReason::Rejected)
         .with_initiator(Initiator::Agent)
         .with_detail(detail)
 }
 
 impl ClientHandler {
-    fn judge(&self, key: &PublicKey) -> Auth {
-        if key.key_data() == self.client_key.key_data() { Auth::Accept } else { Auth::reject() }
-    }
-
     /// Starts a session, or a channel, as a task.
     fn spawn<F>(&self, task: impl FnOnce(Logger, Carrier) -> F)
     where
@@ -112,16 +106,9 @@ impl Handler for ClientHandler {
         Ok(None)
     }
 
-    async fn auth_publickey_offered(
-        &mut self,
-        _user: &str,
-        offer: PublicKeyOffer<'_>,
-    ) -> Result<Auth, Error> {
-        Ok(self.judge(offer.public_key))
-    }
-
     async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Error> {
-        Ok(self.judge(key.public_key))
+        let is_known = key.public_key.key_data() == self.client_key.key_data();
+        Ok(if is_known { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Error> {
