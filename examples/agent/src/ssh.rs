@@ -67,9 +67,15 @@ impl SshServer {
 
     /// Accepts until the agent shuts down, then waits until every connection has logged its end.
     pub(crate) async fn serve(self, listener: TcpListener) {
+        let log_refused = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                self.log_refused();
+            }
+        };
         tokio::select! {
             () = self.accept(&listener) => {}
-            () = self.count_refused() => {}
+            () = log_refused => {}
             _ = self.context.agent.ended() => {}
         }
         self.all_ended().await;
@@ -91,13 +97,6 @@ impl SshServer {
                     failures += 1;
                 }
             }
-        }
-    }
-
-    async fn count_refused(&self) {
-        loop {
-            sleep(Duration::from_secs(1)).await;
-            self.log_refused();
         }
     }
 

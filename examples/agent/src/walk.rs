@@ -61,14 +61,10 @@ struct Walk {
 impl Walk {
     async fn all(&self) -> Result {
         self.no_coordinator().await?;
-        self.coordinator_ends_it().await?;
-        self.agent_leaves().await?;
-        self.sessions_end().await?;
-        self.nobody_logs_in().await?;
-        self.connections_end().await?;
-        self.channels_close().await?;
-        self.this_side_ends_all().await?;
-        self.terminals().await
+        self.connections_to_the_coordinator().await?;
+        self.sessions_and_logins().await?;
+        self.connections_and_channels().await?;
+        self.this_side_and_terminals().await
     }
 
     /// Prints for people.

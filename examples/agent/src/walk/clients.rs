@@ -23,7 +23,7 @@ impl Walk {
         Ssh::start(self.scene(title, sentence), LOGIN_TIME).await
     }
 
-    pub(super) async fn sessions_end(&self) -> Result {
+    pub(super) async fn sessions_and_logins(&self) -> Result {
         for (title, sentence, command) in [
             ("exit 0", "A command ends with status 0.", "exit 0"),
             ("exit 7", "A command ends with status 7.", "exit 7"),
@@ -47,10 +47,7 @@ impl Walk {
         while !matches!(channel.wait().await, Some(ChannelMsg::Failure) | None) {}
         goodbye(&client).await?;
         ssh.all_ended().await;
-        Ok(())
-    }
 
-    pub(super) async fn nobody_logs_in(&self) -> Result {
         let sentence = "A client shows a key that the agent does not know, and hangs up.";
         let ssh = self.ssh("login refused", sentence).await?;
         if log_in(ssh.dial().await?, new_key()?).await.is_ok() {
@@ -65,7 +62,7 @@ impl Walk {
         Ok(())
     }
 
-    pub(super) async fn connections_end(&self) -> Result {
+    pub(super) async fn connections_and_channels(&self) -> Result {
         let sentence = "A client leaves politely while its command runs; the command is hung up on.";
         let ssh = self.ssh("client leaves", sentence).await?;
         let client = ssh.connect().await?;
@@ -92,10 +89,7 @@ impl Walk {
         logged.changed().await?; // its session has ended
         drop(network);
         ssh.all_ended().await;
-        Ok(())
-    }
 
-    pub(super) async fn channels_close(&self) -> Result {
         let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = u32::from(target.local_addr()?.port());
         for (title, sentence, is_reset) in [
@@ -120,7 +114,7 @@ impl Walk {
         Ok(())
     }
 
-    pub(super) async fn this_side_ends_all(&self) -> Result {
+    pub(super) async fn this_side_and_terminals(&self) -> Result {
         let sentence = "The server stops the workspace under an open SSH session; then the agent shuts down.";
         let ssh = self.ssh("workspace stopped", sentence).await?;
         let (coordinator, control) = open(&ssh.context).await?;
@@ -139,10 +133,7 @@ impl Walk {
         ssh.context.shut_down();
         until_closed(channel).await;
         ssh.all_ended().await;
-        Ok(())
-    }
 
-    pub(super) async fn terminals(&self) -> Result {
         let context = self.scene("terminal's shell exits", "The shell of a reconnecting terminal exits.");
         let (mut client, serving) = terminal(&context).await?;
         client.write_all(b"exit\n").await?;

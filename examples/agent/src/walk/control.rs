@@ -39,7 +39,7 @@ impl Walk {
         Ok((context, coordinator, control))
     }
 
-    pub(super) async fn coordinator_ends_it(&self) -> Result {
+    pub(super) async fn connections_to_the_coordinator(&self) -> Result {
         let sentence = "The coordinator finishes both calls, then closes the connection below them \
             (WebSocket 1000).";
         let (_, coordinator, mut control) = self.reporting("calls finished", sentence).await?;
@@ -59,10 +59,7 @@ impl Walk {
         control.ended().await;
         context.shut_down();
         control.close(PATIENCE).await;
-        Ok(())
-    }
 
-    pub(super) async fn agent_leaves(&self) -> Result {
         let sentence = "The agent shuts down, and the coordinator answers its goodbye.";
         let (context, _coordinator, control) = self.reporting("agent leaves", sentence).await?;
         context.shut_down();

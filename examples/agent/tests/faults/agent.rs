@@ -91,14 +91,12 @@ impl Agent {
         end(&self.line(message))
     }
 
-    /// The memory that it holds, in kB.
+    /// How many pages of memory it holds.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
-        let status = status.expect("Linux has one");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.expect("a line").parse().expect("a number")
+        let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.process.id()));
+        let pages = pages.expect("Linux has one");
+        pages.split(' ').nth(1).expect("a number").parse().expect("a number")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

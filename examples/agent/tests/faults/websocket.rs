@@ -54,31 +54,23 @@ fn a_close_code_means_what_its_standard_lists() {
 }
 
 #[test]
-fn a_bad_frame_is_a_protocol_error() {
-    let end = end_after(QUIET, |mut socket| {
-        // Reserved bits and a reserved opcode.
-        socket.get_mut().write_all(&[0xff, 0x00]).expect("sent");
-        while socket.read().is_ok() {}
-    });
-    check("WebSocket bad frame", &end);
-}
-
-#[test]
-fn a_reset_in_the_middle_of_a_frame_is_a_network_error() {
-    let end = end_after(QUIET, |mut socket| {
-        let stream = socket.get_mut();
-        // A text frame of 100 bytes, of which 7 come.
-        stream.write_all(&[0x81, 100]).expect("sent");
-        stream.write_all(b"partial").expect("sent");
-        reset_when_dropped(stream);
-    });
-    check("TCP reset in the middle of a WebSocket frame", &end);
-}
-
-#[test]
-fn a_server_that_hangs_answers_no_ping() {
-    let end = end_after("50", |socket| socket);
-    check("WebSocket ping timeout", &end);
+fn a_server_may_send_nonsense_reset_in_the_middle_of_a_frame_or_hang() {
+    let reserved_bits_and_opcode = [0xff, 0x00].as_slice();
+    let seven_bytes_of_100 = b"\x81\x64partial";
+    for (fault, ping_interval, bytes, resets) in [
+        ("WebSocket bad frame", QUIET, reserved_bits_and_opcode, false),
+        ("TCP reset in the middle of a WebSocket frame", QUIET, seven_bytes_of_100, true),
+        ("WebSocket ping timeout", "50", &[], false),
+    ] {
+        let end = end_after(ping_interval, |mut socket| {
+            socket.get_mut().write_all(bytes).expect("sent");
+            if resets {
+                reset_when_dropped(socket.get_ref());
+            }
+            (!resets).then_some(socket)
+        });
+        check(fault, &end);
+    }
 }
 
 #[test]
