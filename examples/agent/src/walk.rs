@@ -60,7 +60,6 @@ struct Walk {
 
 impl Walk {
     async fn all(&self) -> Result {
-        self.no_coordinator().await?;
         self.connections_to_the_coordinator().await?;
         self.sessions_and_logins().await?;
         self.connections_and_channels().await?;

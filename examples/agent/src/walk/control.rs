@@ -13,21 +13,6 @@ use crate::serve::dial_failed;
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Walk {
-    pub(super) async fn no_coordinator(&self) -> Result {
-        let context = self.scene(
-            "no coordinator",
-            "The agent dials a coordinator that is not there: nothing is established, so nothing \
-             ends, and the line carries no disconnect fields.",
-        );
-        match ControlPlane::open(&context, "127.0.0.1:1", PING_INTERVAL).await {
-            Ok(_) => Err("the port was taken".into()),
-            Err(error) => {
-                dial_failed(&context.log, &error);
-                Ok(())
-            }
-        }
-    }
-
     /// A scene of an agent that reports to a coordinator.
     async fn reporting(
         &self,
@@ -40,6 +25,14 @@ impl Walk {
     }
 
     pub(super) async fn connections_to_the_coordinator(&self) -> Result {
+        let sentence = "The agent dials a coordinator that is not there: nothing is established, so nothing \
+            ends, and the line carries no disconnect fields.";
+        let context = self.scene("no coordinator", sentence);
+        let Err(error) = ControlPlane::open(&context, "127.0.0.1:1", PING_INTERVAL).await else {
+            return Err("a server listens on port 1".into());
+        };
+        dial_failed(&context.log, &error);
+
         let sentence = "The coordinator finishes both calls, then closes the connection below them \
             (WebSocket 1000).";
         let (_, coordinator, mut control) = self.reporting("calls finished", sentence).await?;

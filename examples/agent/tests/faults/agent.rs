@@ -64,7 +64,7 @@ impl Agent {
     /// The config that lets `ssh` in.
     pub(crate) fn config(&self) -> PathBuf {
         let config = self.login.strip_prefix("ssh -F ").expect("a config");
-        PathBuf::from(config.strip_suffix(" agent").expect("a host"))
+        PathBuf::from(config.strip_suffix(" agent").expect("a host").trim_matches('\''))
     }
 
     /// Where its SSH server listens.
