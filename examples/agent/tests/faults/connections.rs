@@ -110,10 +110,3 @@ fn a_client_may_leave_without_a_word_after_its_session() {
     kill(Pid::from_raw(digits.parse().expect("an id")), Signal::SIGKILL).expect("killed");
     check("SSH client leaves with a FIN after its session", &agent.end(CONNECTION));
 }
-
-#[test]
-fn a_client_may_leave_with_a_goodbye_after_its_session() {
-    let Some(mut agent) = agent_for_openssh() else { return };
-    assert_eq!(agent.run(&["agent", "exit 0"]), Some(0));
-    check("SSH client leaves politely after its session", &agent.end(CONNECTION));
-}

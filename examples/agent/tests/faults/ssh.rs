@@ -15,7 +15,7 @@ use crate::{check, check_any};
 const KILLED: [&str; 2] = ["SSH client killed with SIGKILL", "SSH client killed with bytes unread"];
 
 #[test]
-fn a_session_ends_as_its_command_did() {
+fn a_session_ends_as_its_command_did_and_its_client_leaves_politely() {
     let Some(mut agent) = agent_for_openssh() else { return };
     for (fault, command, status) in [
         ("SSH exit 0", "exit 0", 0),
@@ -24,6 +24,7 @@ fn a_session_ends_as_its_command_did() {
     ] {
         assert_eq!(agent.run(&["agent", command]), Some(status), "{fault}");
         check(fault, &agent.end(SESSION));
+        check("SSH client leaves politely after its session", &agent.end(CONNECTION));
     }
 }
 
