@@ -50,8 +50,8 @@ pub(crate) struct ServeArguments {
     pub(crate) ping_interval: u64,
 }
 
-#[tokio::main]
-pub(crate) async fn run() -> ExitCode {
+/// Does what the command line asks for.
+pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result: Result<(), Box<dyn Error>> = match arguments.command {
         None => walk::run(arguments.json).await,

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::ServerToAgent;
 use disconnect_attribution::{
-    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream,
-    Trigger, classify_coordination_close, classify_coordinator_rpc_exit,
+    Cause, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, TrackedStream, Trigger,
+    classify_coordination_close, classify_coordinator_rpc_exit,
 };
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use recipes::websocket::{Site, broke, goodbye};
 use slog::{Logger, debug, info, warn};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, interval_at, timeout};
-use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::task::AbortOnDropHandle;
@@ -28,38 +28,46 @@ type Socket = WebSocketStream<TrackedStream<TcpStream>>;
 type Requests = Arc<Mutex<SplitSink<Socket, Message>>>;
 
 /// The agent's run loop: listens for the server, and makes sure that it is there.
+///
+/// What ends with it is dropped in this order: first the connection logs its line, then each call. That an
+/// agent has decided to shut down ends no call: they are there to announce it.
 struct RunLoop {
     guard: DisconnectGuard,
+    relay_map: Option<DisconnectGuard>,
+    coordination: Option<DisconnectGuard>,
+    /// Dropped after that: who waits for it finds the line in the log.
+    coordination_open: Option<oneshot::Sender<()>>,
+    site: Site,
     workspace: Cause,
     responses: SplitStream<Socket>,
     requests: Requests,
-    relay_map: Option<Call>,
-    coordination: Option<Call>,
 }
 
 impl RunLoop {
-    /// Runs until the connection ends. The guard logs the line, and both calls end after it.
-    async fn run(mut self, ping_interval: Duration) -> Result<(), Error> {
+    /// Runs until the connection ends.
+    async fn run(mut self) {
+        let ping_interval = self.site.patience;
         let mut pings = interval_at(Instant::now() + ping_interval, ping_interval);
         let mut answered = true;
         loop {
             tokio::select! {
-                message = self.responses.next() => {
-                    let Some(message) = message else { return Ok(()) };
-                    let message = message.inspect_err(|error| self.failed(error))?;
-                    answered = true;
-                    self.heard(&message);
-                }
+                message = self.responses.next() => match message {
+                    Some(Ok(message)) => {
+                        answered = true;
+                        self.heard(&message);
+                    }
+                    Some(Err(error)) => return broke(&self.guard.cause(), self.site, &error),
+                    None => return,
+                },
                 _ = pings.tick() => {
                     if !answered {
                         let end = Disconnect::network_error(ServerToAgent, Trigger::KeepaliveTimeout);
                         self.guard.cause().record(Evidence::Transport, end);
-                        return Ok(());
+                        return;
                     }
                     answered = false;
-                    let ping = Message::Ping(Bytes::new());
-                    let sent = self.requests.lock().await.send(ping).await;
-                    sent.inspect_err(|error| self.failed(error))?;
+                    // If this fails, the tracked stream has recorded it, and the next read ends.
+                    let _ = self.requests.lock().await.send(Message::Ping(Bytes::new())).await;
                 }
             }
         }
@@ -68,14 +76,8 @@ impl RunLoop {
     fn heard(&mut self, message: &Message) {
         match message {
             Message::Close(frame) => {
-                // A frame without a code reads as 1005 (RFC 6455, section 7.1.5).
-                let code = frame.as_ref().map_or(1005, |frame| frame.code.into());
-                let code = CloseCode::WebSocket(code);
-                let mut end = Disconnect::from_close_code(ServerToAgent, code, Initiator::Server);
-                if let Some(frame) = frame {
-                    end = end.with_detail(frame.reason.as_str().to_owned());
-                }
-                self.guard.cause().record(Evidence::Peer, end);
+                let frame = frame.as_ref().map(|frame| (frame.code.into(), frame.reason.as_str()));
+                goodbye(&self.guard.cause(), self.site, frame);
             }
             Message::Text(text) => match text.as_str() {
                 WORKSPACE_STOPPED => {
@@ -83,55 +85,23 @@ impl RunLoop {
                         .with_initiator(Initiator::Server);
                     self.workspace.record(Evidence::Peer, end);
                 }
-                RELAY_MAP_FINISHED => drop(self.relay_map.take().map(Call::finish)),
-                COORDINATION_FINISHED => drop(self.coordination.take().map(Call::finish)),
+                RELAY_MAP_FINISHED => finish(self.relay_map.take()),
+                COORDINATION_FINISHED => {
+                    finish(self.coordination.take());
+                    self.coordination_open = None;
+                }
                 _ => {}
             },
             _ => {}
         }
     }
-
-    fn failed(&self, error: &Error) {
-        match error {
-            // The tracked stream has seen the end of file below.
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {}
-            Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) => {
-                let end = Disconnect::from_error(ServerToAgent, error)
-                    .with_reason(DisconnectReason::ProtocolError)
-                    .with_initiator(Initiator::Server);
-                self.guard.cause().record(Evidence::Local, end);
-            }
-            _ => self.guard.record_error(error),
-        }
-    }
 }
 
-/// A call over the connection: open until the server finishes it, or the connection is gone.
-struct Call {
-    cause: Cause,
-    _open: oneshot::Sender<()>,
-}
-
-impl Call {
-    fn start(
-        connection: &Cause,
-        emit: impl FnOnce(Disconnect) + Send + Sync + 'static,
-    ) -> (Self, AbortOnDropHandle<()>) {
-        let guard = DisconnectGuard::new(ServerToAgent, emit).with_cause(connection.child());
-        let cause = guard.cause();
-        let (open, closed) = oneshot::channel();
-        // Not woken by the cause: a call outlives the agent's decision to shut down, which it is there
-        // to announce.
-        let task = tokio::spawn(async move {
-            let _ = closed.await;
-            drop(guard);
-        });
-        (Self { cause, _open: open }, AbortOnDropHandle::new(task))
-    }
-
-    fn finish(self) {
+/// Ends a call that the server has finished.
+fn finish(call: Option<DisconnectGuard>) {
+    if let Some(guard) = call {
         let end = classify_coordinator_rpc_exit(false, &Ok::<_, Error>(()));
-        self.cause.record(Evidence::Peer, end);
+        guard.cause().record(Evidence::Peer, end);
     }
 }
 
@@ -139,9 +109,8 @@ impl Call {
 pub(crate) struct ControlPlane {
     log: Logger,
     requests: Requests,
-    run_loop: AbortOnDropHandle<Result<(), Error>>,
-    relay_map: AbortOnDropHandle<()>,
-    coordination: AbortOnDropHandle<()>,
+    run_loop: AbortOnDropHandle<()>,
+    coordination_ended: oneshot::Receiver<()>,
     /// Logs that the agent dials again, and why it has to.
     retrying: Option<DisconnectGuard>,
 }
@@ -153,9 +122,16 @@ impl ControlPlane {
         coordinator: &str,
         ping_interval: Duration,
     ) -> Result<Self, Error> {
+        let site = Site {
+            layer: ServerToAgent,
+            this_side: Initiator::Agent,
+            peer: Initiator::Server,
+            patience: ping_interval,
+            idle: Duration::MAX,
+        };
         let cause = context.agent.child();
         let stream = TcpStream::connect(coordinator).await?;
-        let stream = TrackedStream::new(stream, ServerToAgent, Initiator::Server, cause.clone());
+        let stream = TrackedStream::new(stream, site.layer, site.peer, cause.clone());
         let (socket, _) = client_async(format!("ws://{coordinator}/agent"), stream).await?;
         let (requests, responses) = socket.split();
         let requests = Arc::new(Mutex::new(requests));
@@ -165,40 +141,38 @@ impl ControlPlane {
             info!(log, "disconnected from coderd"; end);
         });
         let log = context.log.clone();
-        let (relay_map_call, relay_map) = Call::start(&cause, move |end| {
+        let relay_map = DisconnectGuard::boxed(ServerToAgent, move |end| {
             debug!(log, "disconnected from derp map RPC"; end);
         });
         let log = context.log.clone();
-        let (coordination_call, coordination) = Call::start(&cause, move |end| {
+        let coordination = DisconnectGuard::boxed(ServerToAgent, move |end| {
             debug!(log, "disconnected from coordination RPC"; end);
         });
         let log = context.log.clone();
         let retrying = DisconnectGuard::boxed(ServerToAgent, move |end| {
             warn!(log, "control plane connection closed, retrying"; end);
         });
+        let retrying = Some(retrying.with_cause(cause.child()));
+        let (coordination_open, coordination_ended) = oneshot::channel();
         let run_loop = RunLoop {
-            guard: guard.with_cause(cause.clone()),
+            relay_map: Some(relay_map.with_cause(cause.child())),
+            coordination: Some(coordination.with_cause(cause.child())),
+            guard: guard.with_cause(cause),
+            coordination_open: Some(coordination_open),
+            site,
             workspace: context.workspace.clone(),
             responses,
             requests: Arc::clone(&requests),
-            relay_map: Some(relay_map_call),
-            coordination: Some(coordination_call),
         };
-        Ok(Self {
-            log: context.log.clone(),
-            requests,
-            run_loop: AbortOnDropHandle::new(tokio::spawn(run_loop.run(ping_interval))),
-            relay_map,
-            coordination,
-            retrying: Some(retrying.with_cause(cause.child())),
-        })
+        let run_loop = AbortOnDropHandle::new(tokio::spawn(run_loop.run()));
+        Ok(Self { log: context.log.clone(), requests, run_loop, coordination_ended, retrying })
     }
 
     /// Waits until the server, or the network, has ended it.
     pub(crate) async fn ended(&mut self) {
-        finished(&mut self.run_loop).await;
-        finished(&mut self.relay_map).await;
-        finished(&mut self.coordination).await;
+        if !self.run_loop.is_finished() {
+            let _ = (&mut self.run_loop).await;
+        }
         self.retrying = None;
     }
 
@@ -208,18 +182,18 @@ impl ControlPlane {
             retrying.finish();
         }
         let log = self.log.clone();
-        let mut goodbye = Box::pin(self.end_coordination(patience * 2));
-        if timeout(patience, &mut goodbye).await.is_ok() {
+        let mut leaving = Box::pin(self.end_coordination(patience * 2));
+        if timeout(patience, &mut leaving).await.is_ok() {
             debug!(log, "coordinator RPC disconnected"; shutdown());
         } else {
             let end = shutdown().with_detail("timed out waiting for coordinator RPC to disconnect");
             warn!(log, "timed out waiting for Coordinator RPC disconnect"; end);
-            (&mut goodbye).await;
+            (&mut leaving).await;
         }
-        drop(goodbye);
+        drop(leaving);
         let closed = async {
             let _ = self.requests.lock().await.close().await;
-            finished(&mut self.run_loop).await;
+            self.ended().await;
         };
         if timeout(patience, closed).await.is_err() {
             self.run_loop.abort();
@@ -238,7 +212,7 @@ impl ControlPlane {
             return;
         }
         debug!(log, "sent disconnect"; &end);
-        if timeout(patience, finished(&mut self.coordination)).await.is_ok() {
+        if timeout(patience, &mut self.coordination_ended).await.is_ok() {
             debug!(log, "responses closed after disconnect"; end);
         } else {
             let end = end
@@ -246,12 +220,5 @@ impl ControlPlane {
                 .with_detail("context expired before coordinator hung up");
             warn!(log, "context expired while waiting for coordinate responses to close"; end);
         }
-    }
-}
-
-/// Waits for a task; one whose result was taken already has finished too.
-async fn finished<T>(task: &mut AbortOnDropHandle<T>) {
-    if !task.is_finished() {
-        let _ = task.await;
     }
 }

@@ -4,7 +4,6 @@
 //! `SIGUSR2` finish every call (1000), `SIGSTOP` hang, `SIGKILL` crash. It ends with its parent process.
 
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::process::Stdio;
 
 use futures_util::{SinkExt, StreamExt};
@@ -13,7 +12,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
@@ -37,17 +36,16 @@ pub(crate) const COORDINATION_FINISHED: &str = "coordination finished";
 /// A coordinator that this process started.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
+    /// It ends when its standard input closes, with this process at the latest.
     process: Child,
-    /// The process ends when this closes, and `Child::wait` would close it too early.
-    _stdin: Option<ChildStdin>,
-    address: SocketAddr,
+    pub(crate) address: String,
 }
 
 impl Coordinator {
     pub(crate) async fn start() -> io::Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg("coordinator")
-            .stdin(Stdio::piped()) // closes with this process, however that ends
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0) // Ctrl-C is for the agent alone
             .kill_on_drop(true)
@@ -55,13 +53,7 @@ impl Coordinator {
         let stdout = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut address = String::new();
         BufReader::new(stdout).read_line(&mut address).await?;
-        let address = address.trim().parse().map_err(io::Error::other)?;
-        let stdin = process.stdin.take();
-        Ok(Self { process, _stdin: stdin, address })
-    }
-
-    pub(crate) fn address(&self) -> String {
-        self.address.to_string()
+        Ok(Self { process, address: address.trim().to_owned() })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -70,34 +62,17 @@ impl Coordinator {
 
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         let id = i32::try_from(self.id()).map_err(io::Error::other)?;
-        Ok(kill(Pid::from_raw(id), signal)?)
-    }
-
-    /// Stops it where it stands, and returns when it has stopped.
-    pub(crate) fn hang(&self) -> io::Result<()> {
-        self.signal(Signal::SIGSTOP)?;
-        let id = i32::try_from(self.id()).map_err(io::Error::other)?;
-        waitpid(Pid::from_raw(id), Some(WaitPidFlag::WUNTRACED))?;
-        Ok(())
-    }
-
-    /// Sends a signal that ends it, and waits until it has ended.
-    pub(crate) async fn end(mut self, signal: Signal) -> io::Result<()> {
-        self.signal(signal)?;
-        self.process.wait().await?;
+        let process = Pid::from_raw(id);
+        kill(process, signal)?;
+        if signal == Signal::SIGSTOP {
+            waitpid(process, Some(WaitPidFlag::WUNTRACED))?; // until it has stopped
+        }
         Ok(())
     }
 }
 
-#[derive(Debug, Clone)]
-enum Order {
-    Send(&'static str),
-    Close(CloseFrame),
-}
-
-fn close(code: CloseCode, reason: &'static str) -> Order {
-    let reason = reason.into();
-    Order::Close(CloseFrame { code, reason })
+fn close(code: CloseCode, reason: &'static str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }
 
 /// The process itself.
@@ -114,29 +89,29 @@ pub(crate) async fn run() -> io::Result<()> {
     });
     println!("{}", listener.local_addr()?);
     loop {
-        // An order without a listener is no fault: no agent is connected.
-        let order = tokio::select! {
+        let messages = tokio::select! {
             accepted = listener.accept() => {
                 agents.spawn(serve(accepted?.0, orders.subscribe()));
                 continue;
             }
-            _ = stop_workspace.recv() => Order::Send(WORKSPACE_STOPPED),
-            _ = end_calls.recv() => {
-                let _ = orders.send(Order::Send(RELAY_MAP_FINISHED));
-                let _ = orders.send(Order::Send(COORDINATION_FINISHED));
-                close(CloseCode::Normal, "calls finished")
-            }
-            _ = terminate.recv() => {
-                let _ = orders.send(close(CloseCode::Away, "server is restarting"));
-                agents.join_all().await;
-                return Ok(());
-            }
+            _ = stop_workspace.recv() => vec![Message::text(WORKSPACE_STOPPED)],
+            _ = end_calls.recv() => vec![
+                Message::text(RELAY_MAP_FINISHED),
+                Message::text(COORDINATION_FINISHED),
+                close(CloseCode::Normal, "calls finished"),
+            ],
+            _ = terminate.recv() => break,
         };
-        let _ = orders.send(order);
+        for message in messages {
+            let _ = orders.send(message); // without a listener, no agent is connected
+        }
     }
+    let _ = orders.send(close(CloseCode::Away, "server is restarting"));
+    agents.join_all().await;
+    Ok(())
 }
 
-async fn serve(socket: TcpStream, mut orders: broadcast::Receiver<Order>) -> Result<()> {
+async fn serve(socket: TcpStream, mut orders: broadcast::Receiver<Message>) -> Result<()> {
     let mut socket = accept_async(socket).await?;
     loop {
         tokio::select! {
@@ -148,8 +123,7 @@ async fn serve(socket: TcpStream, mut orders: broadcast::Receiver<Order>) -> Res
                 None => return Ok(()),
             },
             order = orders.recv() => match order {
-                Ok(Order::Send(text)) => socket.send(Message::text(text)).await?,
-                Ok(Order::Close(frame)) => socket.close(Some(frame)).await?,
+                Ok(message) => socket.send(message).await?,
                 Err(_) => return Ok(()),
             },
         }

@@ -66,9 +66,5 @@ fn in_config(path: &str) -> String {
 
 /// A path as one word for a shell.
 fn in_shell(path: &str) -> String {
-    if path.contains(|c: char| !c.is_ascii_alphanumeric() && !"/._-+".contains(c)) {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    } else {
-        path.to_owned()
-    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }

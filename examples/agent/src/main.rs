@@ -1,44 +1,9 @@
-//! A small agent and its coordinator on loopback, as a sample of how to record why a connection ended.
-//!
-//! One file for each role; look for `guard`, `cause` and `classify_` to see the crate at work:
-//!
-//! - `context.rs`: the upper part of the tree of causes
-//! - `ssh.rs`: the SSH server; its connections are served as the recipes do
-//! - `control.rs`: the agent's control plane, a connection to its coordinator and two calls over it
-//! - `pty.rs`: the agent's reconnecting terminal
-//! - `ssh/`: answers russh, and knows who has not logged in yet; `process.rs`: what a session runs
-//! - `coordinator.rs`: the server, a process of its own that can be stopped, hung and killed
-//! - `walk.rs`, `serve.rs`: the two ways to run it
-//! - `login.rs`, `log.rs`, `paper.rs`, `arguments.rs`: keys, the agent's own logger and command line
+//! Runs the agent; see the library beside this.
 
 #[cfg(unix)]
-mod arguments;
-#[cfg(unix)]
-mod context;
-#[cfg(unix)]
-mod control;
-#[cfg(unix)]
-mod coordinator;
-#[cfg(unix)]
-mod log;
-#[cfg(unix)]
-mod login;
-#[cfg(unix)]
-mod paper;
-#[cfg(unix)]
-mod process;
-#[cfg(unix)]
-mod pty;
-#[cfg(unix)]
-mod serve;
-#[cfg(unix)]
-mod ssh;
-#[cfg(unix)]
-mod walk;
-
-#[cfg(unix)]
-fn main() -> std::process::ExitCode {
-    arguments::run()
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    agent::run().await
 }
 
 #[cfg(not(unix))]

@@ -18,7 +18,6 @@ use tokio::time::{sleep, timeout};
 /// How long a process may take to leave.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-type Output = Box<dyn AsyncRead + Send + Unpin>;
 type Input = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// What the client is told of a command that could not be started.
@@ -73,52 +72,30 @@ impl Process {
     ) -> io::Result<(Self, Input)> {
         let arguments = command.map(|command| vec!["-c".to_owned(), command]).unwrap_or_default();
         if arguments.iter().any(|argument| argument.contains('\0')) {
-            let error = (io::ErrorKind::InvalidInput, "a NUL in a command");
-            return Err(io::Error::new(error.0, error.1));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a NUL in a command"));
         }
-        match terminal {
-            Some(size) => Self::on_a_terminal(arguments, size, client).map_err(io::Error::other),
-            None => Self::on_pipes(arguments, client),
-        }
-    }
-
-    fn on_a_terminal(
-        arguments: Vec<String>,
-        size: pty_process::Size,
-        client: &ChannelWriteHalf<Msg>,
-    ) -> pty_process::Result<(Self, Input)> {
-        let (terminal, process_side) = pty_process::open()?;
-        terminal.resize(size)?;
-        let child = pty_process::Command::new("sh").args(arguments).spawn(process_side)?;
-        let (printed, typed) = terminal.into_split();
         let mut output = JoinSet::new();
-        output.spawn(print(Box::new(printed), Box::new(client.make_writer())));
-        Ok((Self::new(child, output), Box::new(typed)))
-    }
-
-    fn on_pipes(arguments: Vec<String>, client: &ChannelWriteHalf<Msg>) -> io::Result<(Self, Input)> {
-        let mut child = Command::new("sh")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
-        let mut output = JoinSet::new();
-        if let Some(pipe) = child.stdout.take() {
-            output.spawn(print(Box::new(pipe), Box::new(client.make_writer())));
-        }
-        if let Some(pipe) = child.stderr.take() {
-            let writer = client.make_writer_ext(Some(1));
-            output.spawn(print(Box::new(pipe), Box::new(writer)));
-        }
-        let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok((Self::new(child, output), Box::new(input)))
-    }
-
-    fn new(child: Child, output: JoinSet<()>) -> Self {
+        let (child, input): (Child, Input) = if let Some(size) = terminal {
+            let (terminal, child) = on_a_terminal(arguments, size).map_err(io::Error::other)?;
+            let (printed, typed) = terminal.into_split();
+            output.spawn(print(printed, client.make_writer()));
+            (child, Box::new(typed))
+        } else {
+            let mut child = Command::new("sh")
+                .args(arguments)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .process_group(0)
+                .spawn()?;
+            let missing = io::ErrorKind::BrokenPipe;
+            output.spawn(print(child.stdout.take().ok_or(missing)?, client.make_writer()));
+            output.spawn(print(child.stderr.take().ok_or(missing)?, client.make_writer_ext(Some(1))));
+            let input = child.stdin.take().ok_or(missing)?;
+            (child, Box::new(input))
+        };
         let group = Group::of(child.id());
-        Self { child, group, output }
+        Ok((Self { child, group, output }, input))
     }
 
     /// Waits for the process, and for its last words to reach the client.
@@ -144,11 +121,21 @@ impl Process {
     }
 }
 
+fn on_a_terminal(
+    arguments: Vec<String>,
+    size: pty_process::Size,
+) -> pty_process::Result<(pty_process::Pty, Child)> {
+    let (terminal, process_side) = pty_process::open()?;
+    terminal.resize(size)?;
+    let child = pty_process::Command::new("sh").args(arguments).spawn(process_side)?;
+    Ok((terminal, child))
+}
+
 /// Passes on what a process prints.
 ///
 /// Where the client is gone, the pipe stays open until the process has been hung up on: a pipe that
 /// closes would end it by SIGPIPE, and that would look like an end of its own.
-async fn print(mut from: Output, mut to: Input) {
+async fn print(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
     let mut buffer = [0; 8192];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if to.write_all(&buffer[..count]).await.is_err() {

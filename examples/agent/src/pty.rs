@@ -5,7 +5,7 @@ use std::io;
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{DisconnectGuard, Initiator, TrackedStream, classify_pty_exit};
 use slog::info;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{copy, split};
 use tokio::net::TcpStream;
 
 use crate::context::Context;
@@ -30,30 +30,19 @@ async fn bridge(socket: TrackedStream<TcpStream>) -> io::Result<()> {
     let mut shell =
         pty_process::Command::new("sh").kill_on_drop(true).spawn(shell_side).map_err(io::Error::other)?;
     let (mut output, mut input) = terminal.into_split();
-    let (mut from_client, mut to_client) = tokio::io::split(socket);
+    let (mut from_client, mut to_client) = split(socket);
     tokio::select! {
-        typed = pump(&mut from_client, &mut input) => {
+        typed = copy(&mut from_client, &mut input) => {
             typed?;
             Err(io::ErrorKind::UnexpectedEof.into())
         }
         // Linux ends a terminal that no process holds any more with EIO, so the shell's status counts.
-        printed = pump(&mut output, &mut to_client) => match shell.try_wait()? {
+        printed = copy(&mut output, &mut to_client) => match shell.try_wait()? {
             Some(_) => Ok(()),
             None => match printed {
                 Err(error) if error.raw_os_error() != Some(nix::libc::EIO) => Err(error),
-                Ok(()) | Err(_) => shell.wait().await.map(drop),
+                Ok(_) | Err(_) => shell.wait().await.map(drop),
             },
         },
-    }
-}
-
-/// Copies until the end of file.
-async fn pump(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-    let mut buffer = [0; 4096];
-    loop {
-        match from.read(&mut buffer).await? {
-            0 => return Ok(()),
-            count => to.write_all(&buffer[..count]).await?,
-        }
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use recipes::teardown::stopped;
 use slog::{Logger, warn};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::arguments::ServeArguments;
@@ -16,17 +16,14 @@ use crate::control::ControlPlane;
 use crate::coordinator::Coordinator;
 use crate::log::logger;
 use crate::login::{Login, new_key};
-use crate::paper::{bold, is_error_colourful};
-use crate::ssh::{Limits, SshServer};
+use crate::ssh::{SshServer, pause};
 
 /// How long the other side may take to answer a goodbye.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Box<dyn Error>> {
     // From the first moment on, so that an early Ctrl-C is a shutdown too.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+    let stop = tokio::spawn(stopped());
     let context = Context::new(logger(json));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port))
         .await
@@ -34,8 +31,8 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
 
     let (client_key, host_key) = (new_key()?, new_key()?);
     let login = Login::write(&client_key, &host_key, listener.local_addr()?.port())?;
-    let limits = Limits { login: Duration::from_millis(arguments.login_time), ..Limits::default() };
-    let server = SshServer::new(&context, host_key, client_key.public_key().clone(), limits);
+    let login_time = Duration::from_millis(arguments.login_time);
+    let server = SshServer::new(&context, host_key, client_key.public_key().clone(), login_time);
     let sessions = tokio::spawn(server.serve(listener));
     print_welcome(&login);
 
@@ -45,18 +42,19 @@ pub(crate) async fn run(arguments: &ServeArguments, json: bool) -> Result<(), Bo
         Duration::from_millis(arguments.ping_interval),
     ));
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
+        stopped = stop => stopped??,
         ended = &mut control => return Ok(ended??),
     }
     context.shut_down();
-    // A second Ctrl-C, or patience at its end, leaves at once.
+    // A second signal, or patience at its end, leaves at once.
     let (control, sessions) = tokio::select! {
         ended = async { timeout(PATIENCE * 3, async { tokio::join!(control, sessions) }).await } => {
             ended.map_err(|_| "gave up waiting for open connections")?
         }
-        _ = interrupt.recv() => return Err("interrupted twice".into()),
+        stopped = stopped() => {
+            stopped?;
+            return Err("interrupted twice".into());
+        }
     };
     control??;
     sessions?;
@@ -69,16 +67,15 @@ async fn stay_connected(
     elsewhere: Option<String>,
     ping_interval: Duration,
 ) -> io::Result<()> {
-    const PAUSES: [u64; 6] = [50, 100, 200, 500, 1_000, 2_000];
     let mut failures = 0;
     loop {
-        let own = match elsewhere {
-            Some(_) => None,
-            None => Some(Coordinator::start().await?),
+        let (address, own) = if let Some(address) = &elsewhere {
+            (address.clone(), None)
+        } else {
+            let own = Coordinator::start().await?;
+            print_signals(&own);
+            (own.address.clone(), Some(own))
         };
-        let address = own.as_ref().map(Coordinator::address).or_else(|| elsewhere.clone());
-        let address = address.unwrap_or_default();
-        own.iter().for_each(print_signals);
         match ControlPlane::open(&context, &address, ping_interval).await {
             Ok(mut control) => {
                 failures = 0;
@@ -93,10 +90,8 @@ async fn stay_connected(
             Err(error) => dial_failed(&context.log, &error),
         }
         drop(own);
-        let pause = PAUSES[failures.min(PAUSES.len() - 1)];
-        failures += 1;
         tokio::select! {
-            () = sleep(Duration::from_millis(pause)) => {}
+            () = sleep(pause(failures)) => failures += 1,
             _ = context.agent.ended() => return Ok(()),
         }
     }
@@ -108,7 +103,7 @@ pub(crate) fn dial_failed(log: &Logger, error: &dyn Error) {
 }
 
 fn print_welcome(login: &Login) {
-    let command = bold(&login.command(), is_error_colourful());
+    let command = login.command();
     eprintln!(
         "Log in from another terminal, and leave in any way you like: exit 7, ~., a\n\
          closed window, kill -KILL. Each way has a line here.\n\n    {command}\n\n\

@@ -5,6 +5,7 @@
 //! connection, a stop of the workspace and a shutdown of the agent are recorded where they happen, and
 //! explain every line below.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use russh::keys::{PrivateKey, PublicKey};
 use russh::{MethodKind, MethodSet};
 use slog::{info, warn};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
@@ -24,23 +25,8 @@ use crate::context::Context;
 mod crowd;
 mod handler;
 
-use crowd::Crowd;
+use crowd::{Crowd, refusal};
 use handler::ClientHandler;
-
-/// What a client that has not logged in yet may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How long handshake and login may take together.
-    pub(crate) login: Duration,
-    /// How many connections may be in that state at once.
-    pub(crate) half_open: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { login: Duration::from_secs(30), half_open: 100 }
-    }
-}
 
 /// Lets in every client that holds the key.
 #[derive(Debug, Clone)]
@@ -58,7 +44,7 @@ impl SshServer {
         context: &Context,
         host_key: PrivateKey,
         client_key: PublicKey,
-        limits: Limits,
+        login_time: Duration,
     ) -> Self {
         let config = Arc::new(russh::server::Config {
             keys: vec![host_key],
@@ -73,59 +59,58 @@ impl SshServer {
             context: context.clone(),
             config,
             client_key,
-            login_time: limits.login,
-            crowd: Arc::new(Crowd::of(limits.half_open)),
+            login_time,
+            crowd: Arc::default(),
             connections: TaskTracker::new(),
         }
     }
 
     /// Accepts until the agent shuts down, then waits until every connection has logged its end.
     pub(crate) async fn serve(self, listener: TcpListener) {
-        let mut shutdown = self.context.agent.ended();
-        let mut second = interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let log_refused = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                self.log_refused();
+            }
+        };
+        tokio::select! {
+            () = self.accept(&listener) => {}
+            () = log_refused => {}
+            _ = self.context.agent.ended() => {}
+        }
+        self.all_ended().await;
+        self.log_refused();
+    }
+
+    async fn accept(&self, listener: &TcpListener) {
         let mut failures = 0;
         loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = second.tick() => {
-                    self.log_refused();
-                    continue;
-                }
-                _ = &mut shutdown => break,
-            };
-            match accepted {
+            match listener.accept().await {
                 Ok((socket, client)) => {
                     failures = 0;
-                    let connection = self.clone().connection(socket, client.ip());
-                    self.connections.spawn(connection);
+                    self.connections.spawn(self.clone().connection(socket, client.ip()));
                 }
                 // Such as too many open files. What is open lives on, and an end of it makes room.
                 Err(error) => {
                     warn!(self.context.log, "failed to accept"; "error" => %error);
-                    tokio::select! {
-                        () = sleep(pause(failures)) => failures += 1,
-                        _ = &mut shutdown => break,
-                    }
+                    sleep(pause(failures)).await;
+                    failures += 1;
                 }
             }
         }
-        self.all_ended().await;
-        self.log_refused();
     }
 
     /// One line a second for all that were refused, whatever their number.
     fn log_refused(&self) {
         let refused = self.crowd.take_refused();
         if refused > 0 {
-            info!(self.context.log, "ssh connections refused"; "connections" => refused, crowd::refusal());
+            info!(self.context.log, "ssh connections refused"; "connections" => refused, refusal());
         }
     }
 
     /// Waits until every connection has logged its end.
     pub(crate) async fn all_ended(&self) {
-        self.connections.close();
-        self.connections.wait().await;
+        drain(&self.connections).await;
         self.connections.reopen();
     }
 
@@ -141,18 +126,27 @@ impl SshServer {
         let half_open = Crowd::enter(&self.crowd, address, guard.cause());
         let sessions = TaskTracker::new();
         let over = sessions.clone();
-        let handler = |carrier| ClientHandler::new(log, carrier, over, self.client_key, half_open);
-        let drained = async {
-            sessions.close();
-            sessions.wait().await;
+        let handler = |carrier| ClientHandler {
+            log,
+            carrier,
+            sessions: over,
+            client_key: self.client_key,
+            half_open: Some(half_open),
+            opened: HashMap::new(),
         };
-        russh_connection::serve(socket, guard, self.config, self.login_time, handler, drained).await;
-        sessions.close();
-        sessions.wait().await;
+        let (config, login_time) = (self.config, self.login_time);
+        russh_connection::serve(socket, guard, config, login_time, handler, drain(&sessions)).await;
+        drain(&sessions).await;
     }
 }
 
+/// Waits until all that is tracked has ended.
+async fn drain(tasks: &TaskTracker) {
+    tasks.close();
+    tasks.wait().await;
+}
+
 /// How long to wait after an error in a row: a twentieth of a second at first, two seconds at most.
-fn pause(failures: u32) -> Duration {
+pub(crate) fn pause(failures: u32) -> Duration {
     Duration::from_millis(50 << failures.min(5)).min(Duration::from_secs(2))
 }

@@ -1,37 +1,44 @@
 //! The walk: ends a connection at every site of the agent, in every way that the site knows.
 
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use slog::o;
-use tokio::time::sleep;
+use slog::{Drain, Logger, o};
+use tokio::sync::watch;
 
 use crate::context::Context;
-use crate::log::{Lines, SCENE, recording_logger};
-use crate::paper::{Paragraph, Style, is_colourful};
+use crate::log::logger;
 
 mod clients;
 mod control;
-mod summary;
 mod world;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 const PATIENCE: Duration = Duration::from_millis(200);
 
-const INTRODUCTION: &str = "Real sockets, processes and signals, all on this machine. In the lines, \
-    coderd is the server that agents report to (here: the coordinator); derp are its relays, for \
-    packets that find no direct way, and the agent follows their map; JetBrains is an IDE whose \
-    channels the agent forwards through SSH.";
+const INTRODUCTION: &str = "\
+Real sockets, processes and signals, all on this machine. In the lines, coderd
+is the server that agents report to (here: the coordinator); derp are its
+relays, for packets that find no direct way, and the agent follows their map;
+JetBrains is an IDE whose channels the agent forwards through SSH.";
 
-const NEXT: &str = "\nNext: `cargo run -p agent -- serve` is an agent that you can log in to and break \
-    by hand; `cargo run -p agent -- --json` prints the same lines for machines.";
+const NEXT: &str = "
+`cargo run -p agent -- --json | cargo run -p disconnect-report -- --by msg`
+counts these lines: which ends are unexpected, and which of them one outage.
+`cargo run -p agent -- serve` is an agent that you can log in to and break by
+hand.";
 
 pub(crate) async fn run(json: bool) -> Result {
-    let (log, lines) = recording_logger(json);
-    let walk = Walk { log, lines, json, scenes: Mutex::default() };
-    walk.print(INTRODUCTION, Style::Plain);
+    let (lines, logged) = watch::channel(());
+    let counting = logger(json).filter(move |_| {
+        lines.send_replace(());
+        true
+    });
+    let log = Logger::root(counting.ignore_res(), o!());
+    let walk = Walk { log, logged, json, scenes: AtomicUsize::new(0) };
+    walk.print(INTRODUCTION);
     tokio::select! {
         walked = walk.all() => walked?,
         interrupted = tokio::signal::ctrl_c() => {
@@ -39,65 +46,39 @@ pub(crate) async fn run(json: bool) -> Result {
             return Err("interrupted".into());
         }
     }
-    let scenes = walk.scenes.lock().unwrap_or_else(PoisonError::into_inner);
-    let table = summary::table(&walk.lines, &scenes);
-    if json {
-        eprintln!("{table}");
-    } else {
-        println!("\n{table}");
-    }
-    walk.print(summary::LEGEND, Style::Plain);
-    walk.print(NEXT, Style::Plain);
+    walk.print(NEXT);
     Ok(())
 }
 
 struct Walk {
-    log: slog::Logger,
-    lines: Lines,
+    log: Logger,
+    /// Changes with each line.
+    logged: watch::Receiver<()>,
     json: bool,
-    scenes: Mutex<Vec<&'static str>>,
+    scenes: AtomicUsize,
 }
 
 impl Walk {
     async fn all(&self) -> Result {
-        self.no_coordinator().await?;
-        self.coordinator_ends_it().await?;
-        self.agent_leaves().await?;
-        self.sessions_end().await?;
-        self.nobody_logs_in().await?;
-        self.connections_end().await?;
-        self.channels_close().await?;
-        self.this_side_ends_all().await?;
-        self.terminals().await
+        self.connections_to_the_coordinator().await?;
+        self.sessions_and_logins().await?;
+        self.connections_and_channels().await?;
+        self.this_side_and_terminals().await
     }
 
-    fn print(&self, text: &str, style: Style) {
+    /// Prints for people.
+    fn print(&self, text: &str) {
         if !self.json {
-            let paragraph = Paragraph::new(0, is_colourful()).add(text, style);
-            println!("{}", paragraph.into_text());
+            println!("{text}");
         }
     }
 
     /// Announces what happens next in the world, and returns an agent to which it happens.
     fn scene(&self, title: &'static str, sentence: &str) -> Context {
-        let number = {
-            let mut scenes = self.scenes.lock().unwrap_or_else(PoisonError::into_inner);
-            scenes.push(title);
-            scenes.len()
-        };
-        if !self.json {
-            println!();
-            self.print(&format!("{number}. {title}"), Style::Bold);
-            self.print(sentence, Style::Plain);
-            println!();
-        }
-        Context::new(self.log.new(o!(SCENE => title)))
-    }
-
-    async fn until_logged(&self, message: &str, scene: &str) {
-        let is_it = |line: &str| line.contains(message) && line.contains(scene);
-        while !self.lines.text().lines().any(is_it) {
-            sleep(Duration::from_millis(5)).await;
-        }
+        let number = self.scenes.fetch_add(1, Relaxed) + 1;
+        self.print(&format!("\n{number}. {title}\n{sentence}\n"));
+        // People read it above the lines.
+        let log = if self.json { self.log.new(o!("scene" => title)) } else { self.log.clone() };
+        Context::new(log)
     }
 }

@@ -5,20 +5,21 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use disconnect_attribution::ConnectType::AgentToClient;
-use disconnect_attribution::{Cause, Disconnect, DisconnectReason, Evidence, Initiator};
+use disconnect_attribution::{Cause, Disconnect, Evidence};
+
+use super::handler::rejected;
 
 const REFUSED: &str = "too many clients that have not logged in";
 
 pub(super) fn refusal() -> Disconnect {
-    Disconnect::new(AgentToClient, DisconnectReason::Rejected)
-        .with_initiator(Initiator::Agent)
-        .with_detail(REFUSED)
+    rejected(REFUSED.to_owned())
 }
 
-#[derive(Debug)]
+/// How many there may be.
+const CAP: usize = 100;
+
+#[derive(Debug, Default)]
 pub(super) struct Crowd {
-    cap: usize,
     /// By the order of their arrival.
     waiting: Mutex<BTreeMap<usize, (IpAddr, Cause)>>,
     arrivals: AtomicUsize,
@@ -26,10 +27,6 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn of(cap: usize) -> Self {
-        Self { cap, waiting: Mutex::default(), arrivals: AtomicUsize::new(0), refused: AtomicUsize::new(0) }
-    }
-
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<usize, (IpAddr, Cause)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -40,7 +37,7 @@ impl Crowd {
         let arrival = crowd.arrivals.fetch_add(1, Relaxed);
         let mut waiting = crowd.waiting();
         waiting.insert(arrival, (address, cause));
-        if waiting.len() > crowd.cap {
+        if waiting.len() > CAP {
             let share = |of: IpAddr| waiting.values().filter(|(other, _)| *other == of).count();
             // Of equals the last counts, which is the oldest in this order.
             let newest_first = waiting.iter().rev();

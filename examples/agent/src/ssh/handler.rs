@@ -11,9 +11,7 @@ use recipes::russh_connection::{Carrier, PATIENCE};
 use recipes::russh_forward::{dial, forward};
 use recipes::russh_phase::Phases;
 use russh::keys::PublicKey;
-use russh::server::{
-    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
-};
+use russh::server::{Auth, ChannelOpenHandle, Handle, Handler, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Error};
 use slog::{Logger, debug, info};
 use tokio::time::timeout;
@@ -23,42 +21,28 @@ use super::crowd::HalfOpen;
 use crate::process::{CANNOT_RUN, Process, report};
 
 /// A session's channel before its client asks for a command.
-struct Opened {
+pub(super) struct Opened {
     channel: Channel<Msg>,
     terminal: Option<pty_process::Size>,
 }
 
 pub(super) struct ClientHandler {
-    log: Logger,
-    carrier: Carrier,
-    sessions: TaskTracker,
-    client_key: PublicKey,
+    pub(super) log: Logger,
+    pub(super) carrier: Carrier,
+    pub(super) sessions: TaskTracker,
+    pub(super) client_key: PublicKey,
     /// Given back when the client has logged in.
-    half_open: Option<HalfOpen>,
-    opened: HashMap<ChannelId, Opened>,
+    pub(super) half_open: Option<HalfOpen>,
+    pub(super) opened: HashMap<ChannelId, Opened>,
 }
 
-fn rejected(detail: String) -> Disconnect {
+pub(super) fn rejected(detail: String) -> Disconnect {
     Disconnect::new(AgentToClient, DisconnectReason::Rejected)
         .with_initiator(Initiator::Agent)
         .with_detail(detail)
 }
 
 impl ClientHandler {
-    pub(super) fn new(
-        log: Logger,
-        carrier: Carrier,
-        sessions: TaskTracker,
-        client_key: PublicKey,
-        half_open: HalfOpen,
-    ) -> Self {
-        Self { log, carrier, sessions, client_key, half_open: Some(half_open), opened: HashMap::new() }
-    }
-
-    fn judge(&self, key: &PublicKey) -> Auth {
-        if key.key_data() == self.client_key.key_data() { Auth::Accept } else { Auth::reject() }
-    }
-
     /// Starts a session, or a channel, as a task.
     fn spawn<F>(&self, task: impl FnOnce(Logger, Carrier) -> F)
     where
@@ -122,16 +106,9 @@ impl Handler for ClientHandler {
         Ok(None)
     }
 
-    async fn auth_publickey_offered(
-        &mut self,
-        _user: &str,
-        offer: PublicKeyOffer<'_>,
-    ) -> Result<Auth, Error> {
-        Ok(self.judge(offer.public_key))
-    }
-
     async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Error> {
-        Ok(self.judge(key.public_key))
+        let is_known = key.public_key.key_data() == self.client_key.key_data();
+        Ok(if is_known { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The other side of the walk's connections.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,48 +9,21 @@ use russh::client;
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
 use russh::{ChannelMsg, Disconnect as Goodbye};
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, copy_bidirectional, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Result;
 use crate::context::Context;
 use crate::login::new_key;
 use crate::pty;
-use crate::ssh::{Limits, SshServer};
+use crate::ssh::SshServer;
 
 pub(super) type Client = client::Handle<TrustingClient>;
 
-/// A network that can lose its state, and then resets what runs over it.
-#[derive(Debug, Clone)]
-pub(super) struct Network(CancellationToken);
-
-impl Network {
-    pub(super) fn new() -> Self {
-        Self(CancellationToken::new())
-    }
-
-    pub(super) fn reset(&self) {
-        self.0.cancel();
-    }
-
-    /// The near side of a socket that leads over this network.
-    fn lead(&self, mut socket: TcpStream) -> tokio::io::DuplexStream {
-        let (near, mut far) = tokio::io::duplex(64 * 1024);
-        let Self(lost) = self.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = copy_bidirectional(&mut far, &mut socket) => {}
-                () = lost.cancelled() => {
-                    let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-                }
-            }
-        });
-        near
-    }
-}
+/// A network that loses its state when this is dropped, and resets what runs over it.
+pub(super) type Network = AbortOnDropHandle<io::Result<(u64, u64)>>;
 
 /// The agent's SSH server, and the way in.
 pub(super) struct Ssh {
@@ -61,13 +35,13 @@ pub(super) struct Ssh {
 }
 
 impl Ssh {
-    pub(super) async fn start(context: &Context, limits: Limits) -> Result<Self> {
+    pub(super) async fn start(context: Context, login_time: Duration) -> Result<Self> {
         let (client_key, host_key) = (new_key()?, new_key()?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let server = SshServer::new(context, host_key, client_key.public_key().clone(), limits);
+        let server = SshServer::new(&context, host_key, client_key.public_key().clone(), login_time);
         let serving = AbortOnDropHandle::new(tokio::spawn(server.clone().serve(listener)));
-        Ok(Self { context: context.clone(), server, _serving: serving, address, client_key })
+        Ok(Self { context, server, _serving: serving, address, client_key })
     }
 
     pub(super) async fn dial(&self) -> Result<TcpStream> {
@@ -75,27 +49,33 @@ impl Ssh {
     }
 
     pub(super) async fn connect(&self) -> Result<Client> {
-        self.connect_over(&Network::new()).await
+        log_in(self.dial().await?, self.client_key.clone()).await
     }
 
-    pub(super) async fn connect_over(&self, network: &Network) -> Result<Client> {
-        self.connect_with(self.client_key.clone(), network).await
-    }
-
-    pub(super) async fn connect_with(&self, key: PrivateKey, network: &Network) -> Result<Client> {
-        let stream = network.lead(self.dial().await?);
-        let mut client = client::connect_stream(Arc::default(), stream, TrustingClient).await?;
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
-        if client.authenticate_publickey("agent", key).await?.success() {
-            Ok(client)
-        } else {
-            Err("login refused".into())
-        }
+    pub(super) async fn connect_over_a_network(&self) -> Result<(Client, Network)> {
+        let mut socket = self.dial().await?;
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
+        let (near, mut far) = duplex(64 * 1024);
+        let network = tokio::spawn(async move { copy_bidirectional(&mut far, &mut socket).await });
+        Ok((log_in(near, self.client_key.clone()).await?, AbortOnDropHandle::new(network)))
     }
 
     /// Waits until the agent has logged every end.
     pub(super) async fn all_ended(&self) {
         self.server.all_ended().await;
+    }
+}
+
+pub(super) async fn log_in(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    key: PrivateKey,
+) -> Result<Client> {
+    let mut client = client::connect_stream(Arc::default(), stream, TrustingClient).await?;
+    let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
+    if client.authenticate_publickey("agent", key).await?.success() {
+        Ok(client)
+    } else {
+        Err("login refused".into())
     }
 }
 

@@ -8,7 +8,13 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use disconnect_attribution::Disconnect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use tempfile::TempDir;
+
+// The messages of its lines.
+pub(crate) const SESSION: &str = "ssh session closed";
+pub(crate) const CONNECTION: &str = "ssh connection closed";
+pub(crate) const CHANNEL: &str = "JetBrains channel closed";
 
 /// An agent that ends with the test, however that ends.
 pub(crate) struct Agent {
@@ -16,7 +22,9 @@ pub(crate) struct Agent {
     /// Where it keeps its key: what a killed agent leaves there goes with the test.
     pub(crate) temporary: TempDir,
     log: Lines<BufReader<ChildStdout>>,
-    words: Lines<BufReader<ChildStderr>>,
+    _words: Lines<BufReader<ChildStderr>>,
+    /// The command that logs in, as the agent prints it.
+    pub(crate) login: String,
 }
 
 impl Agent {
@@ -47,62 +55,48 @@ impl Agent {
             .spawn()
             .expect("started");
         let log = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let words = BufReader::new(process.stderr.take().expect("piped")).lines();
-        Self { process, temporary, log, words }
-    }
-
-    /// The command that logs in, as the agent prints it.
-    pub(crate) fn login_command(&mut self) -> String {
-        let mut lines = self.words.by_ref().map(|line| line.expect("UTF-8"));
-        let line = lines.find(|line| line.trim_start().starts_with("ssh -F "));
-        line.expect("how to log in").trim().to_owned()
+        let mut words = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let mut printed = words.by_ref().map(|line| line.expect("UTF-8").trim().to_owned());
+        let login = printed.find(|line| line.starts_with("ssh -F ")).expect("how to log in");
+        Self { process, temporary, log, _words: words, login }
     }
 
     /// The config that lets `ssh` in.
-    pub(crate) fn ssh_config(&mut self) -> PathBuf {
-        let command = self.login_command();
-        let config = command.strip_prefix("ssh -F ").expect("a config");
-        PathBuf::from(config.strip_suffix(" agent").expect("a host"))
+    pub(crate) fn config(&self) -> PathBuf {
+        let config = self.login.strip_prefix("ssh -F ").expect("a config");
+        PathBuf::from(config.strip_suffix(" agent").expect("a host").trim_matches('\''))
+    }
+
+    /// Where its SSH server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let config = std::fs::read_to_string(self.config()).expect("written");
+        let port = config.lines().find_map(|line| line.strip_prefix("Port ")).expect("a port");
+        format!("127.0.0.1:{port}").parse().expect("an address")
+    }
+
+    /// The lines that it logs from now on, until it ends.
+    pub(crate) fn lines(&mut self) -> impl Iterator<Item = Value> {
+        let lines = self.log.by_ref().map(|line| line.expect("UTF-8"));
+        lines.map(|line| serde_json::from_str(&line).expect("JSON"))
     }
 
     /// The next line with a message, however long that takes.
-    pub(crate) fn line(&mut self, message: &str) -> serde_json::Value {
-        self.log
-            .by_ref()
-            .map(|line| serde_json::from_str(&line.expect("UTF-8")).expect("JSON"))
-            .find(|line: &serde_json::Value| line["msg"] == message)
-            .unwrap_or_else(|| panic!("the agent ended without a line {message:?}"))
+    pub(crate) fn line(&mut self, message: &str) -> Value {
+        let line = self.lines().find(|line| line["msg"] == message);
+        line.unwrap_or_else(|| panic!("the agent ended without a line {message:?}"))
     }
 
     /// The next end that the agent logs with a message, however long that takes.
     pub(crate) fn end(&mut self, message: &str) -> Disconnect {
-        serde_json::from_value(self.line(message)).expect("a disconnect")
+        end(&self.line(message))
     }
 
-    /// As many ends as there should be, with their messages.
-    pub(crate) fn ends(&mut self, count: usize) -> Vec<(String, Disconnect)> {
-        let end = |line: std::io::Result<String>| {
-            let line: serde_json::Value = serde_json::from_str(&line.expect("UTF-8")).expect("JSON");
-            let message = line["msg"].as_str().expect("a message").to_owned();
-            Some((message, serde_json::from_value(line).ok()?))
-        };
-        self.log.by_ref().filter_map(end).take(count).collect()
-    }
-
-    /// All that the agent still logs, until it ends.
-    pub(crate) fn rest(&mut self) -> Vec<serde_json::Value> {
-        let lines = self.log.by_ref().map(|line| line.expect("UTF-8"));
-        lines.map(|line| serde_json::from_str(&line).expect("JSON")).collect()
-    }
-
-    /// The memory that it holds, in kB.
+    /// How many pages of memory it holds.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
-        let status = status.expect("Linux has one");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.expect("a line").parse().expect("a number")
+        let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.process.id()));
+        let pages = pages.expect("Linux has one");
+        pages.split(' ').nth(1).expect("a number").parse().expect("a number")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -120,4 +114,14 @@ impl Drop for Agent {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The lines with a message.
+pub(crate) fn with_message<'a>(lines: &'a [Value], message: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["msg"] == message).collect()
+}
+
+/// The end that a line is about.
+pub(crate) fn end(line: &Value) -> Disconnect {
+    serde_json::from_value(line.clone()).expect("a disconnect")
 }

@@ -7,9 +7,8 @@ use russh::client::{self, Handle};
 use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key};
 use russh::{ChannelMsg, Disconnect as Goodbye, Error};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, CONNECTION, SESSION};
 use crate::check;
-use crate::ssh::{CONNECTION_LINE, SshAgent};
 
 struct Trusting;
 
@@ -21,7 +20,7 @@ impl client::Handler for Trusting {
     }
 }
 
-async fn connect(agent: &SshAgent) -> Handle<Trusting> {
+async fn connect(agent: &Agent) -> Handle<Trusting> {
     let config = client::Config { nodelay: true, ..Default::default() };
     let client = client::connect(Arc::new(config), agent.address(), Trusting).await;
     client.expect("connected")
@@ -29,7 +28,7 @@ async fn connect(agent: &SshAgent) -> Handle<Trusting> {
 
 #[tokio::test]
 async fn a_brute_force_of_passwords_is_refused() {
-    let mut agent = SshAgent::start();
+    let mut agent = Agent::start();
     let mut client = connect(&agent).await;
     let mut tries = 0;
     while client.authenticate_password("root", "123456").await.is_ok() {
@@ -37,31 +36,31 @@ async fn a_brute_force_of_passwords_is_refused() {
         assert!(tries < 100, "never sent away");
     }
     drop(client);
-    check("SSH brute force of passwords", &agent.agent.end(CONNECTION_LINE));
+    check("SSH brute force of passwords", &agent.end(CONNECTION));
 }
 
 #[tokio::test]
 async fn a_refused_client_that_waits_was_refused() {
-    let mut agent = SshAgent::of(Agent::with(&["--login-time", "1000"]));
+    let mut agent = Agent::with(&["--login-time", "1000"]);
     let mut client = connect(&agent).await;
     let refused = client.authenticate_none("root").await;
     assert!(!refused.expect("answered").success());
-    check("SSH client that waits after a refused login", &agent.agent.end(CONNECTION_LINE));
+    check("SSH client that waits after a refused login", &agent.end(CONNECTION));
 }
 
 #[tokio::test]
 async fn a_goodbye_before_any_login_is_no_normal_operation() {
-    let mut agent = SshAgent::start();
+    let mut agent = Agent::start();
     let client = connect(&agent).await;
     let goodbye = client.disconnect(Goodbye::ByApplication, "bye", "").await;
     goodbye.expect("sent");
     let _ = client.await;
-    check("SSH client says goodbye before it has logged in", &agent.agent.end(CONNECTION_LINE));
+    check("SSH client says goodbye before it has logged in", &agent.end(CONNECTION));
 }
 
-async fn log_in(agent: &SshAgent) -> Handle<Trusting> {
+async fn log_in(agent: &Agent) -> Handle<Trusting> {
     let mut client = connect(agent).await;
-    let key = load_secret_key(agent.config.with_file_name("key"), None).expect("a key");
+    let key = load_secret_key(agent.config().with_file_name("key"), None).expect("a key");
     let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
     let login = client.authenticate_publickey("agent", key).await;
     assert!(login.expect("answered").success());
@@ -70,7 +69,7 @@ async fn log_in(agent: &SshAgent) -> Handle<Trusting> {
 
 #[tokio::test]
 async fn a_command_with_a_nul_is_rejected() {
-    let mut agent = SshAgent::start();
+    let mut agent = Agent::start();
     let client = log_in(&agent).await;
     let mut channel = client.channel_open_session().await.expect("opened");
     channel.exec(true, "echo a\0b").await.expect("sent");
@@ -81,24 +80,24 @@ async fn a_command_with_a_nul_is_rejected() {
         }
     }
     assert_eq!(status, Some(126));
-    check("SSH command with a NUL", &agent.end());
+    check("SSH command with a NUL", &agent.end(SESSION));
 }
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn channels_that_ask_for_nothing_leave_nothing_behind() {
-    let mut agent = SshAgent::start();
+    let mut agent = Agent::start();
     let client = log_in(&agent).await;
     let mut before = 0;
     for channels in 0..4000 {
         if channels == 1000 {
-            before = agent.agent.resident();
+            before = agent.resident();
         }
         let channel = client.channel_open_session().await.expect("opened");
         channel.close().await.expect("sent");
     }
-    let kept = agent.agent.resident().saturating_sub(before);
-    assert!(kept < 3000, "{kept} kB for 3000 channels");
+    let kept = agent.resident().saturating_sub(before);
+    assert!(kept < 750, "{kept} pages for 3000 channels");
 
     // What comes before a command has no consumer, and holds nothing up.
     let channel = client.channel_open_session().await.expect("opened");
@@ -110,5 +109,5 @@ async fn channels_that_ask_for_nothing_leave_nothing_behind() {
     let mut other = client.channel_open_session().await.expect("opened");
     other.exec(true, "exit 7").await.expect("sent");
     while other.wait().await.is_some() {}
-    check("SSH exit 7", &agent.end());
+    check("SSH exit 7", &agent.end(SESSION));
 }

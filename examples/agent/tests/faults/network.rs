@@ -1,4 +1,4 @@
-//! A network between a client and the agent that can lose its state.
+//! Listeners, and a network between a client and the agent that can lose its state.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,6 +7,18 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::SockRef;
+
+/// A listener, and its address.
+pub(crate) fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
+}
+
+/// Makes the end of a socket a reset.
+pub(crate) fn reset_when_dropped(socket: &TcpStream) {
+    SockRef::from(socket).set_linger(Some(Duration::ZERO)).expect("set");
+}
 
 type Sockets = Arc<[TcpStream; 2]>;
 
@@ -18,8 +30,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn to(agent: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
+        let (listener, address) = listen();
         let sockets = thread::spawn(move || {
             let (client, _) = listener.accept().expect("a client");
             let agent = TcpStream::connect(agent).expect("the agent");
@@ -30,14 +41,14 @@ impl Relay {
             });
             (sockets, directions)
         });
-        Self { port, sockets }
+        Self { port: address.port(), sockets }
     }
 
     /// Resets both of its connections.
     pub(crate) fn reset(self) {
         let (sockets, directions) = self.sockets.join().expect("connected");
         for socket in &*sockets {
-            SockRef::from(socket).set_linger(Some(Duration::ZERO)).expect("set");
+            reset_when_dropped(socket);
             socket.shutdown(Shutdown::Read).expect("stopped");
         }
         for direction in directions {

@@ -1,48 +1,31 @@
 //! A control plane whose server, tungstenite's, fails in every way that a WebSocket knows.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::{TcpListener, TcpStream};
 
 use disconnect_attribution::Disconnect;
-use socket2::SockRef;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
 use crate::agent::Agent;
 use crate::check;
+use crate::network::{listen, reset_when_dropped};
 use crate::respawned::{self, Respawned};
 
 const LINE: &str = "disconnected from coderd";
 
-/// What the agent's control plane dials.
-struct Coordinator {
-    listener: TcpListener,
-}
-
 type Socket = WebSocket<TcpStream>;
 
-impl Coordinator {
-    fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { listener }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.listener.local_addr().expect("bound")
-    }
-
-    fn accept(&self) -> Socket {
-        let (socket, _) = self.listener.accept().expect("an agent");
-        accept(socket).expect("a WebSocket")
-    }
+/// Accepts what the agent's control plane dials.
+fn accept_agent(listener: &TcpListener) -> Socket {
+    accept(listener.accept().expect("an agent").0).expect("a WebSocket")
 }
 
-/// What the agent logs after `fault` on its connection.
-fn end_after(ping_interval: &str, fault: impl FnOnce(Socket)) -> Disconnect {
-    let coordinator = Coordinator::new();
-    let mut agent = Agent::dialling(coordinator.address(), ping_interval);
-    fault(coordinator.accept());
+/// What the agent logs after `fault` on its connection, and holds what that returns until then.
+fn end_after<T>(ping_interval: &str, fault: impl FnOnce(Socket) -> T) -> Disconnect {
+    let (listener, address) = listen();
+    let mut agent = Agent::dialling(address, ping_interval);
+    let _held = fault(accept_agent(&listener));
     agent.end(LINE)
 }
 
@@ -56,70 +39,56 @@ fn close(mut socket: Socket, code: Option<(u16, &'static str)>) {
 
 #[test]
 fn a_close_code_means_what_its_standard_lists() {
-    for (fault, code, reason) in [
-        ("WebSocket close 1000", 1000, "done"),
-        ("WebSocket close 1001", 1001, "server is going away"),
-        ("WebSocket close 1002", 1002, "unexpected continuation frame"),
-        ("WebSocket close 1008", 1008, "token expired"),
-        ("WebSocket close 1011", 1011, "database is down"),
-        ("WebSocket close 4321, unlisted", 4321, "quota\nINFO all is well"),
+    for (fault, frame) in [
+        ("WebSocket close 1000", Some((1000, "done"))),
+        ("WebSocket close 1001", Some((1001, "server is going away"))),
+        ("WebSocket close 1002", Some((1002, "unexpected continuation frame"))),
+        ("WebSocket close 1008", Some((1008, "token expired"))),
+        ("WebSocket close 1011", Some((1011, "database is down"))),
+        ("WebSocket close 4321, unlisted", Some((4321, "quota\nINFO all is well"))),
+        ("WebSocket close without a code", None),
     ] {
-        let end = end_after(QUIET, |socket| close(socket, Some((code, reason))));
+        let end = end_after(QUIET, |socket| close(socket, frame));
         check(fault, &end);
     }
 }
 
 #[test]
-fn a_close_frame_without_a_code_is_a_goodbye() {
-    let end = end_after(QUIET, |socket| close(socket, None));
-    check("WebSocket close without a code", &end);
-}
-
-#[test]
-fn a_bad_frame_is_a_protocol_error() {
-    let end = end_after(QUIET, |mut socket| {
-        // Reserved bits and a reserved opcode.
-        socket.get_mut().write_all(&[0xff, 0x00]).expect("sent");
-        while socket.read().is_ok() {}
-    });
-    check("WebSocket bad frame", &end);
-}
-
-#[test]
-fn a_reset_in_the_middle_of_a_frame_is_a_network_error() {
-    let end = end_after(QUIET, |mut socket| {
-        let stream = socket.get_mut();
-        // A text frame of 100 bytes, of which 7 come.
-        stream.write_all(&[0x81, 100]).expect("sent");
-        stream.write_all(b"partial").expect("sent");
-        SockRef::from(&*stream).set_linger(Some(Duration::ZERO)).expect("set");
-    });
-    check("TCP reset in the middle of a WebSocket frame", &end);
-}
-
-#[test]
-fn a_server_that_hangs_answers_no_ping() {
-    let mut hung = None;
-    let end = end_after("50", |socket| hung = Some(socket));
-    check("WebSocket ping timeout", &end);
+fn a_server_may_send_nonsense_reset_in_the_middle_of_a_frame_or_hang() {
+    let reserved_bits_and_opcode = [0xff, 0x00].as_slice();
+    let seven_bytes_of_100 = b"\x81\x64partial";
+    for (fault, ping_interval, bytes, resets) in [
+        ("WebSocket bad frame", QUIET, reserved_bits_and_opcode, false),
+        ("TCP reset in the middle of a WebSocket frame", QUIET, seven_bytes_of_100, true),
+        ("WebSocket ping timeout", "50", &[], false),
+    ] {
+        let end = end_after(ping_interval, |mut socket| {
+            socket.get_mut().write_all(bytes).expect("sent");
+            if resets {
+                reset_when_dropped(socket.get_ref());
+            }
+            (!resets).then_some(socket)
+        });
+        check(fault, &end);
+    }
 }
 
 #[test]
 fn a_server_that_restarts_is_dialled_again() {
-    let coordinator = Coordinator::new();
-    let mut agent = Agent::dialling(coordinator.address(), QUIET);
-    close(coordinator.accept(), Some((1012, "upgrade")));
+    let (listener, address) = listen();
+    let mut agent = Agent::dialling(address, QUIET);
+    close(accept_agent(&listener), Some((1012, "upgrade")));
     check("WebSocket server restarted (close 1012)", &agent.end(LINE));
-    coordinator.accept().send(Message::text("hello again")).expect("connected");
+    accept_agent(&listener).send(Message::text("hello again")).expect("connected");
 }
 
 /// A server in a process of its own, so that it can be killed.
 #[test]
 fn a_server_process_that_is_killed_ends_the_connection_and_its_calls() {
     if respawned::is_respawned() {
-        let coordinator = Coordinator::new();
-        respawned::print_address(coordinator.address());
-        let mut socket = coordinator.accept();
+        let (listener, address) = listen();
+        respawned::print_address(address);
+        let mut socket = accept_agent(&listener);
         println!("accepted");
         while socket.read().is_ok() {}
         return;
