@@ -1,6 +1,7 @@
 //! The walk: ends a connection at every site of the agent, in every way that the site knows.
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -69,7 +70,8 @@ impl Walk {
     /// Prints for people.
     fn print(&self, text: &str) {
         if !self.json {
-            println!("{text}");
+            // A reader that hangs up misses it.
+            let _ = writeln!(io::stdout(), "{}", textwrap::fill(text, 80));
         }
     }
 
