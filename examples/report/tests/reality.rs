@@ -126,6 +126,25 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
         ("fractions", with(own, |value| value.as_f64().map_or(value.clone(), Value::from))),
         ("Elasticsearch's fields", json!({"_source": plain, "fields": arrays})),
         ("arrays of one", json!({"fields": arrays})),
+        (
+            "Elasticsearch's highlights",
+            json!({"_source": plain, "highlight": {"disconnect_reason": ["<em>x</em>"]}}),
+        ),
+        ("Loki's labels", json!({"stream": plain, "values": [["1778694140701000000", "closed"]]})),
+        ("a line beside Loki's labels", json!({"stream": plain, "values": [["1", plain.to_string()]]})),
+        (
+            "empty texts",
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "process_exited", "exit_code": ""}),
+        ),
+        (
+            "protobuf's own names",
+            json!({"attributes": [
+                {"key": "connect_type", "value": {"string_value": "agent_to_client"}},
+                {"key": "disconnect_reason", "value": {"string_value": "process_exited"}},
+            ]}),
+        ),
+        ("kebab case", with(|key| key.replace('_', "-"), as_is)),
+        ("exponents", with(own, |value| value.as_i64().map_or(value.clone(), |_| json!("7e+00")))),
         ("a line beside its fields", json!({"message": plain.to_string(), "attributes": plain})),
         ("a note beside a line", json!({"a": "disconnect_reason=?", "log": plain.to_string()})),
         ("OTLP's attributes", json!({"attributes": pairs("key", "value")})),
@@ -139,6 +158,29 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
         {
             shows(&[], text, &expected);
         }
+    }
+}
+
+/// A record whose fields stand on lines of their own, as `journalctl -o export` and `-o verbose` have those of slog-journald
+/// and tracing-journald.
+#[test]
+fn exported_fields_are_a_record() {
+    let fields = [
+        "MESSAGE=closed",
+        "F_CONNECT_TYPE=agent_to_client",
+        "F_DISCONNECT_REASON=process_exited",
+        "F_EXIT_CODE=7",
+    ];
+    for indent in ["", "    "] {
+        let record = fields.map(|field| format!("{indent}{field}\n")).concat();
+        let log =
+            format!("__CURSOR=s=1\n{indent}__REALTIME_TIMESTAMP=1778694140701000\n{record}\n").repeat(2);
+        let by = json!({"msg": "closed", "count": 2, "expected": 0, "unexpected": 2, "inherited": 0});
+        shows(
+            &["--by", "msg"],
+            log,
+            &json!({"/ends": 2, "/by/0": by, "/first": T20, "/skipped/unreadable": null}),
+        );
     }
 }
 
@@ -161,6 +203,17 @@ fn a_message_that_journald_left_out_is_named() {
         {\"MESSAGE\":null,\"F_CONNECT_TYPE\":\"agent_to_client\",\"F_DISCONNECT_REASON\":\"graceful\"}\n";
     let left_out = json!({"count": 2, "first": "standard input:1"});
     shows(&[], log, &json!({"/ends": 1, "/skipped/without_message": left_out}));
+}
+
+/// Debian's, RHEL's and systemd's own journalctl differ in what stands between the bytes.
+#[test]
+fn a_message_that_journald_writes_as_bytes_is_read_however_it_does() {
+    let line = "\u{1b}[2m2026-05-13T17:42:20.701Z\u{1b}[0m x connect_type=\"agent_to_client\" disconnect_reason=\"graceful\"";
+    let bytes: Vec<_> = line.bytes().map(|byte| byte.to_string()).collect();
+    for between in [",", ", ", ",\n\t\t"] {
+        let log = format!("{{\n\t\"MESSAGE\" : [\n\t\t{}\n\t]\n}}\n", bytes.join(between));
+        shows(&[], log, &json!({"/ends": 1, "/first": T20}));
+    }
 }
 
 /// This side's own timer is no hint at another's, a user among twenty shows, and an expiry has its hour.

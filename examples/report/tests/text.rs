@@ -136,6 +136,9 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
         (end("unknown  disconnect_detail=first  disconnect_detail=last"), human),
         (end(&format!("graceful{HEAD}  disconnect_reason=graceful")), human),
         (end("client_clos"), human),
+        (end("client_c..."), human),
+        (end("unknown  disconnect_ini"), human),
+        (end("unknown  disconnect_detail='read failed'"), human),
         (end("client_closed2026-05-13T17:42:20.701000000+02:00"), human),
         (end("unknown  disconnect_trigger=res"), human),
         (end("unknown  disconnect_initiator=networktime=2026"), human),
@@ -201,6 +204,15 @@ fn times_are_read_as_loggers_write_them() {
     ] {
         let line = json!({"ts": written, "connect_type": "agent_to_client", "disconnect_reason": "graceful"});
         shows(&[], line.to_string(), &json!({"/ends": 1, "/first": expected}));
+    }
+    // The times of what wraps a line that has none.
+    let end = json!({"connect_type": "agent_to_client", "disconnect_reason": "graceful"});
+    for wrapped in [
+        format!("@400000006a04b80f29b92700 {end}"),
+        format!("[0] agent: [[1778694149.700000000, {{}}], {end}]"),
+        json!({"values": [["1778694149700000000", "closed", end]]}).to_string(),
+    ] {
+        shows(&[], wrapped, &json!({"/ends": 1, "/first": "2026-05-13T17:42:29.7Z"}));
     }
     // The last before the level is the line's own, and what stands in the message is none.
     let line = "2026-05-14T00:00:00Z stdout F 2026-05-13T17:42:21Z INFO next try at 2026-05-15 00:00:00 \

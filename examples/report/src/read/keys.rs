@@ -24,14 +24,17 @@ keys_of_a_record!(
 );
 
 /// What to look for, where the three bytes of it are that are searched for, since they are rare, and what it is.
-const PATTERNS: [(&[u8], usize, Hit); 8] = [
+const PATTERNS: [(&[u8], usize, Hit); 11] = [
     (b"disconnect_reason", 9, Hit::Key),
     (b"DISCONNECT_REASON", 9, Hit::Key),
     // With a small or a capital letter.
     (b"isconnectReason", 8, Hit::Key),
     (b"disconnectreason", 9, Hit::Key),
-    // journald writes a text with colours as the numbers of its bytes.
-    (b"100,105,115,99,111,110,110,101,99,116,95,114,101,97,115,111,110", 45, Hit::Key),
+    (b"isconnect-reason", 8, Hit::Key),
+    // journald writes a text with colours as the numbers of its bytes, each version in its way.
+    (b"100,105,115,99,111,110,110,101,99,116,95,114,101,97,115,111,110", 41, Hit::Key),
+    (b"100, 105, 115, 99, 111, 110, 110, 101, 99, 116, 95, 114, 101, 97, 115", 52, Hit::Key),
+    (b"100,\n\t\t105,\n\t\t115,\n\t\t99,\n\t\t111,\n\t\t110,\n\t\t110,\n\t\t101,\n\t\t99,\n\t\t116,\n\t\t95,\n\t\t114", 74, Hit::Key),
     (b"d\0i\0s\0c\0o\0n\0n\0e\0c\0t\0_\0r\0e\0a\0s\0o\0n", 20, Hit::Utf16),
     (b"\"MESSAGE\":null", 6, Hit::NoMessage),
     (b"\"MESSAGE\" : null", 6, Hit::NoMessage),
@@ -126,9 +129,12 @@ pub(super) fn has_layer(line: &str) -> bool {
     line.contains(keys::CONNECT_TYPE) || squashed(line).contains(&squashed(keys::CONNECT_TYPE))
 }
 
-/// A number as a text, perhaps with a fraction of nothing.
+/// A number as a text, perhaps with a fraction of nothing or an exponent.
 pub(super) fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
+    if text.contains(['e', 'E']) {
+        return integer(&text.parse::<f64>().ok()?.to_string());
+    }
     let whole = text.split_once('.').map_or(text, |(whole, fraction)| {
         if fraction.bytes().all(|byte| byte == b'0') { whole } else { text }
     });

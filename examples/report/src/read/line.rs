@@ -22,13 +22,20 @@ impl Reader {
         outer: Option<&Around<'_>>,
         out: &mut Vec<Record>,
     ) {
-        let text = text.trim_start_matches(['\u{feff}', '\u{1e}']).trim_end();
+        let is_space = |c: char| c.is_whitespace() || c == '\0';
+        let text = text.trim_start_matches(['\u{feff}', '\u{1e}']).trim_end_matches(is_space);
+        let text = if text.starts_with('`') { text.trim_matches('`') } else { text };
         if outer.is_some_and(|outer| outer.depth > DEEPEST) {
             return out.push(unreadable(Some(text), "wrapped too often", outer));
         }
-        if text.contains("\"=>") {
+        if text.contains("\"=>") || text.contains("\" =>") {
             // As Ruby and Fluent Bit print a map.
-            return self.text(&text.replace("\"=>", "\":"), block, outer, out);
+            let Some((prefix, line)) = self.raw(text) else {
+                let json = text.replace("\" =>", "\"=>").replace("\"=>", "\":");
+                return self.text(&json, block, outer, out);
+            };
+            let prefix = Line::of(prefix).into_value();
+            return self.text(line, None, Some(&Around::new(&prefix, outer)), out);
         }
         let start = text.trim_start();
         let mut why = None;
@@ -41,6 +48,9 @@ impl Reader {
         if memchr(0x1b, text.as_bytes()).is_some() {
             return self.text(&without_colours(text), block, outer, out);
         }
+        if ["=&quot;", "=\u{201c}", "=\u{201d}"].iter().any(|quote| text.contains(quote)) {
+            return self.text(&pasted(text).unwrap_or_default(), block, outer, out);
+        }
         if block.is_none() && (self.embedded(text, outer, out) || self.csv(text, outer, out)) {
             return;
         }
@@ -50,17 +60,36 @@ impl Reader {
             Some(why) => out.push(unreadable(Some(text), &why, outer)),
             None => self.fields(text, block.unwrap_or_default(), outer, out),
         }
-        // A text of JSON that lost its end, or its quotes.
-        if block.is_none() && out.len() > before && !has_end(&out[before..]) && text.contains("\\\"") {
+        if block.is_some() || out.len() == before || has_end(&out[before..]) {
+            return;
+        }
+        // A text of JSON that lost its end or its quotes, or what a page or a terminal made of a line.
+        let literal = text.contains("\\\"").then(|| self.literal(text));
+        for other in literal.into_iter().chain(pasted(text)) {
             let mut inside = Vec::new();
             let nothing = Value::Nothing;
             let around = Around::new(&nothing, outer);
-            self.text(&self.literal(text), None, Some(&around), &mut inside);
+            self.text(&other, None, Some(&around), &mut inside);
             if has_end(&inside) {
                 out.truncate(before);
                 out.append(&mut inside);
+                return;
             }
         }
+    }
+
+    /// The value in which the key is in a map of Fluent Bit, which writes no escapes, and what stands before it; nothing
+    /// if it is a text of JSON.
+    fn raw<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
+        let (at, _) = self.finder.next(text.as_bytes(), 0)?;
+        let start = text[..at].rfind("\"=>\"")? + 4;
+        let value = &text[start..];
+        let end = match value.find("\"=>") {
+            Some(next) => value[..next].rfind("\", \"")?,
+            None => value.rfind("\"}")?,
+        };
+        let is_json = quoted(&text[start - 1..]).is_some_and(|(_, length)| length == end + 2);
+        (start + end > at && !is_json).then_some((&text[..start], &value[..end]))
     }
 
     /// Reads a text that is JSON as a whole, and what else stands behind it.
@@ -140,8 +169,11 @@ impl Reader {
     fn csv(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
         // A line without a field in quotes is any text that has a comma.
         let bytes = text.as_bytes();
-        let is_csv = memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',');
-        let fields = is_csv.then(|| fields(text)).flatten().filter(|fields| fields.len() > 1);
+        let is_csv = |between: u8| memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == between);
+        let fields = [',', ';', '\t', '|'].into_iter().find_map(|between| {
+            let fields = is_csv(between as u8).then(|| fields(text, between))??;
+            (fields.len() > 1 || text.contains("\"\"")).then_some(fields)
+        });
         let value = Value::List(fields.into_iter().flatten().map(Value::text).collect());
         let Value::List(fields) = &value else { return false };
         let lines = fields.iter().filter_map(Value::as_str).filter(|field| self.finder.is_in(field));
@@ -155,8 +187,8 @@ impl Reader {
     }
 }
 
-/// The fields of a line of CSV (RFC 4180), if it is one.
-fn fields(line: &str) -> Option<Vec<String>> {
+/// The fields of a line of CSV (RFC 4180), if it is one with this between them.
+fn fields(line: &str, between: char) -> Option<Vec<String>> {
     // Every other part is in quotes.
     let parts: Vec<_> = line.split('"').collect();
     let last = parts.len() - 1;
@@ -168,13 +200,13 @@ fn fields(line: &str) -> Option<Vec<String>> {
         } else if part.is_empty() && index > 0 && index < last {
             field.push('"');
         } else {
-            // A comma stands between a text in quotes and another.
-            let follows = index == 0 || part.is_empty() || part.starts_with(',');
-            let precedes = index == last || part.is_empty() || part.ends_with(',');
+            // It stands between a text in quotes and another.
+            let follows = index == 0 || part.is_empty() || part.starts_with(between);
+            let precedes = index == last || part.is_empty() || part.ends_with(between);
             if !follows || !precedes {
                 return None;
             }
-            let mut pieces = part.split(',');
+            let mut pieces = part.split(between);
             field.push_str(pieces.next()?);
             fields.extend(pieces.map(str::to_owned));
         }
@@ -185,6 +217,26 @@ fn fields(line: &str) -> Option<Vec<String>> {
 /// Without escape sequences, and without what is left of damaged ones.
 pub(super) fn without_colours(line: &str) -> String {
     console::strip_ansi_codes(line).replace('\u{1b}', "")
+}
+
+/// A line as it was before a page changed its quotes and spaces, or something the character that starts its colours:
+/// rsyslog, `cat -v`, a debugger, a browser that drops it.
+fn pasted(text: &str) -> Option<String> {
+    let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
+    let mut pieces = text.split('[');
+    let mut plain = pieces.next()?.to_owned();
+    for piece in pieces {
+        if let Some((_, rest)) = piece.split_once('m').filter(|(code, _)| is_code(code)) {
+            let start = ["#033", "^[", "\\x1b", "\\u001b"].iter().find_map(|start| plain.strip_suffix(start));
+            plain.truncate(start.map_or(plain.len(), str::len));
+            plain.push_str(rest);
+        } else {
+            plain.push('[');
+            plain.push_str(piece);
+        }
+    }
+    let plain = plain.replace(['\u{201c}', '\u{201d}'], "\"").replace("&quot;", "\"").replace('\u{a0}', " ");
+    (plain != text).then_some(plain)
 }
 
 pub(super) fn likely_format(line: &str) -> &'static str {

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use self::keys::{Finder, Hit, has_layer};
 use self::line::likely_format;
 pub(crate) use self::lines::continues;
-use self::lines::{Block, line_end, line_start, spread};
+use self::lines::{Block, exported, line_end, line_start, spread};
 use self::record::Around;
 pub(crate) use self::time::parse as parse_time;
 use self::value::Value;
@@ -113,10 +113,15 @@ impl Reader {
         if value.as_ref().is_some_and(|value| self.records(&Around::new(value, None), None, out)) {
             return line;
         }
+        if let Some((lines, record)) = exported(bytes, from, &line) {
+            self.walk(&record, None, out);
+            return lines;
+        }
         if let Some(block) = Block::around(bytes, from, &line) {
             let header = decode(&bytes[block.header.clone()]);
             let value = json::first(&header).map_or(Value::Nothing, |(value, _)| value);
-            self.text(&block.text, Some(&block.lines), Some(&Around::new(&value, None)), out);
+            let lines = (!block.lines.is_empty()).then_some(&block.lines[..]);
+            self.text(&block.text, lines, Some(&Around::new(&value, None)), out);
             return block.header.start..block.end;
         }
         let is_indented = text.starts_with([' ', '\t']);

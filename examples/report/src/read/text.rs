@@ -3,13 +3,16 @@
 //!
 //! All of them write prefixes, a time, a level, a message, and then fields.
 
+use std::borrow::Cow;
+
 use disconnect_attribution::keys;
 use memchr::{memchr3, memmem};
 
+use super::keys::{ALL, exactly};
 use super::quote::quoted;
 use super::record::Around;
 use super::value::{Map, Value};
-use super::{Reader, Record, json, unreadable};
+use super::{Reader, Record, json, time, unreadable};
 
 impl Reader {
     /// Reads a line and its block.
@@ -20,12 +23,21 @@ impl Reader {
         outer: Option<&Around<'_>>,
         out: &mut Vec<Record>,
     ) {
+        if is_part(text) {
+            return out.push(unreadable(Some(text), "a part of a line", outer));
+        }
         let in_block = multi_line(block);
         let mut read = |line: Line<'_>| {
             let head = Value::Map(line.head(self.with_message()));
-            let fields = Value::Map(line.fields);
             let around = Around::new(&head, outer);
-            self.records(&Around::new(&fields, Some(&around)), Some(text), out)
+            let before = out.len();
+            let [fields, spans] = [line.fields, line.spans].map(Value::Map);
+            if !self.records(&Around::new(&fields, Some(&around)), Some(text), out) && block.is_empty() {
+                // The line may be the value of a field, or its fields the labels of what wraps it.
+                self.walk(&fields, Some(&around), out);
+                self.walk(&spans, Some(&around), out);
+            }
+            out.len() > before
         };
         let mut line = Line::of(text);
         line.fields.extend(in_block.as_ref().map(|(key, value)| ((*key).into(), Value::text(value))));
@@ -35,6 +47,14 @@ impl Reader {
         }
         out.push(unreadable(Some(text), "disconnect_reason is not followed by a value", outer));
     }
+}
+
+/// Whether a container runtime split the line (CRI's `P`), or a text that ends in a part of a key is what is left of one.
+fn is_part(text: &str) -> bool {
+    let last = text.trim_end_matches(['.', '\u{2026}']).rsplit([' ', '\t']).next().unwrap_or_default();
+    let is_split = |at: usize| text[..at].ends_with(" stdout") || text[..at].ends_with(" stderr");
+    last.contains('_') && text.contains('=') && ALL.iter().any(|key| key.starts_with(last))
+        || text.find(" P ").is_some_and(is_split)
 }
 
 /// The value that left its line: `key= first line`, then deeper lines.
@@ -78,12 +98,16 @@ impl<'a> Line<'a> {
                 }
             } else {
                 let length = bytes[from..here].iter().rev().take_while(|byte| is_key(**byte)).count();
-                let start = here - length;
+                let (end, start) = (from, here - length);
                 from = at;
                 if length == 0 || before(start).is_some_and(|byte| byte != b'{' && !is_space(byte)) {
                     continue;
                 }
                 let key = &text[start..here];
+                if line.is_prefix(&text[end..start]) {
+                    line.end_span(0, end);
+                    span = 0;
+                }
                 if key == "MESSAGE" {
                     // journald's export: the line is its value.
                     line.words = at;
@@ -101,6 +125,15 @@ impl<'a> Line<'a> {
             }
         }
         line
+    }
+
+    /// Whether what stands between two fields starts a line, so that the fields so far are those of what wraps it.
+    fn is_prefix(&self, between: &str) -> bool {
+        let is_of_record = |(key, _): &(Cow<'_, str>, Value<'_>)| exactly(key).is_some();
+        between.len() > "2026-05-13 17:42:21".len()
+            && !self.fields.is_empty()
+            && time::first(between).is_some()
+            && !self.fields.iter().any(is_of_record)
     }
 
     /// The fields so far were those of a span; the message comes after them.
@@ -168,6 +201,8 @@ fn value(text: &str) -> (Value<'_>, usize) {
             Ok((_, end)) if ends_value(&text[end..]) => (Value::text(&text[..end]), end),
             _ => (Value::Word(word), word.len()),
         },
+        // A quote that no logger writes.
+        Some(b'\'') if !word[1..].ends_with('\'') => (Value::Damaged, word.len()),
         _ if word == "<nil>" => (Value::Nothing, word.len()),
         _ => (Value::Word(word), word.len()),
     }
