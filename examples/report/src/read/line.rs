@@ -1,6 +1,6 @@
 //! The records in a line of any format, in any wrapper: JSON first, wherever it starts, then CSV, then text.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use super::quote::{quoted, unescaped};
 use super::record::Around;
@@ -28,7 +28,9 @@ impl Reader {
         if outer.is_some_and(|outer| outer.depth > DEEPEST) {
             return out.push(unreadable(Some(text), "wrapped too often", outer));
         }
-        if text.contains("\"=>") || text.contains("\" =>") {
+        let is_odd = memchr3(b'>', b'&', 0xe2, text.as_bytes()).is_some();
+        let has = |words: &[&str]| is_odd && words.iter().any(|word| text.contains(word));
+        if has(&["\"=>", "\" =>"]) {
             // As Ruby and Fluent Bit print a map.
             let Some((prefix, line)) = self.raw(text) else {
                 let json = text.replace("\" =>", "\"=>").replace("\"=>", "\":");
@@ -48,7 +50,7 @@ impl Reader {
         if memchr(0x1b, text.as_bytes()).is_some() {
             return self.text(&without_colours(text), block, outer, out);
         }
-        if ["=&quot;", "=\u{201c}", "=\u{201d}"].iter().any(|quote| text.contains(quote)) {
+        if has(&["=&quot;", "=\u{201c}", "=\u{201d}"]) {
             return self.text(&pasted(text).unwrap_or_default(), block, outer, out);
         }
         if block.is_none() && (self.embedded(text, outer, out) || self.csv(text, outer, out)) {
@@ -169,9 +171,10 @@ impl Reader {
     fn csv(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
         // A line without a field in quotes is any text that has a comma.
         let bytes = text.as_bytes();
-        let is_csv = |between: u8| memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == between);
-        let fields = [',', ';', '\t', '|'].into_iter().find_map(|between| {
-            let fields = is_csv(between as u8).then(|| fields(text, between))??;
+        let starts_field = |at: usize| at == 0 || matches!(bytes[at - 1], b',' | b';' | b'\t' | b'|');
+        let is_csv = memchr_iter(b'"', bytes).any(starts_field);
+        let fields = [',', ';', '\t', '|'].into_iter().filter(|_| is_csv).find_map(|between| {
+            let fields = fields(text, between)?;
             (fields.len() > 1 || text.contains("\"\"")).then_some(fields)
         });
         let value = Value::List(fields.into_iter().flatten().map(Value::text).collect());

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use disconnect_attribution::keys;
-use memchr::{memchr3, memmem};
+use memchr::{memchr_iter, memchr3, memmem, memrchr2};
 
 use super::keys::{ALL, exactly};
 use super::quote::quoted;
@@ -23,9 +23,6 @@ impl Reader {
         outer: Option<&Around<'_>>,
         out: &mut Vec<Record>,
     ) {
-        if is_part(text) {
-            return out.push(unreadable(Some(text), "a part of a line", outer));
-        }
         let in_block = multi_line(block);
         let mut read = |line: Line<'_>| {
             let head = Value::Map(line.head(self.with_message()));
@@ -40,6 +37,9 @@ impl Reader {
             out.len() > before
         };
         let mut line = Line::of(text);
+        if line.is_part() {
+            return out.push(unreadable(Some(text), "a part of a line", outer));
+        }
         line.fields.extend(in_block.as_ref().map(|(key, value)| ((*key).into(), Value::text(value))));
         let has_record = read(line) || text.contains(", ") && read(Line::with_colons(text));
         if has_record || Line::of(text).is_mention(in_block.is_some()) {
@@ -47,14 +47,6 @@ impl Reader {
         }
         out.push(unreadable(Some(text), "disconnect_reason is not followed by a value", outer));
     }
-}
-
-/// Whether a container runtime split the line (CRI's `P`), or a text that ends in a part of a key is what is left of one.
-fn is_part(text: &str) -> bool {
-    let last = text.trim_end_matches(['.', '\u{2026}']).rsplit([' ', '\t']).next().unwrap_or_default();
-    let is_split = |at: usize| text[..at].ends_with(" stdout") || text[..at].ends_with(" stderr");
-    last.contains('_') && text.contains('=') && ALL.iter().any(|key| key.starts_with(last))
-        || text.find(" P ").is_some_and(is_split)
 }
 
 /// The value that left its line: `key= first line`, then deeper lines.
@@ -169,6 +161,19 @@ impl<'a> Line<'a> {
             line.fields.push((key.into(), value));
         }
         line
+    }
+
+    /// Whether a container runtime split the line (CRI's `P`), or it ends in a part of a key.
+    fn is_part(&self) -> bool {
+        let head = &self.text[..self.first_key.unwrap_or(self.text.len())];
+        let is_tag = |at: usize| {
+            let [before, after] = [&head[..at], &head[at..]];
+            after.starts_with("P ") && (before.ends_with(" stdout ") || before.ends_with(" stderr "))
+        };
+        let end = self.text.trim_end_matches(['.', '\u{2026}']);
+        let last = &end[memrchr2(b' ', b'\t', end.as_bytes()).map_or(end.len(), |space| space + 1)..];
+        memchr_iter(b'P', head.as_bytes()).any(is_tag)
+            || last.contains('_') && ALL.iter().any(|key| key.starts_with(last))
     }
 
     /// Whether the key stands in values alone, where it is no key.
