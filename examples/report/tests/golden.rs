@@ -73,6 +73,7 @@ fn every_format_is_read_in_every_wrapper() {
         for (wrapper, with) in WRAPPERS {
             finds(&wrap(&log, with), &expected, &format!("{name} in {wrapper}"));
         }
+        finds(&json!({"log": log}).to_string(), &expected, &format!("{name} in one text"));
         let windows = format!("\u{feff}{}", log.replace('\n', "\r\n"));
         finds(&windows, &expected, &format!("{name} with a mark and Windows' line ends"));
         let colours = log.replace("[info]", "\u{1b}[34m[info]\u{1b}[0m");

@@ -47,6 +47,15 @@ impl Reader {
                 Err(error) => why = Some(error),
             }
         }
+        if block.is_none() && memchr(b'\n', text.as_bytes()).is_some() {
+            let mut from = 0;
+            while from < text.len()
+                && let Some(lines) = self.next(text.as_bytes(), from, outer, out)
+            {
+                from = lines.end + 1;
+            }
+            return;
+        }
         if memchr(0x1b, text.as_bytes()).is_some() {
             return self.text(&without_colours(text), block, outer, out);
         }
@@ -238,7 +247,11 @@ fn pasted(text: &str) -> Option<String> {
             plain.push_str(piece);
         }
     }
-    let plain = plain.replace(['\u{201c}', '\u{201d}'], "\"").replace("&quot;", "\"").replace('\u{a0}', " ");
+    let plain = plain
+        .replace("#012", "\n")
+        .replace(['\u{201c}', '\u{201d}'], "\"")
+        .replace("&quot;", "\"")
+        .replace('\u{a0}', " ");
     (plain != text).then_some(plain)
 }
 

@@ -266,7 +266,7 @@ fn is_damaged(name: &str, word: &str) -> bool {
             && known.any(|known| known.starts_with(word) || word.strip_prefix(known).is_some_and(is_glued))
     }
     memchr2(b'"', b'\\', word.as_bytes()).is_some()
-        || !word.is_empty()
+        || (!word.is_empty() || name == keys::DISCONNECT_REASON)
             && match name {
                 keys::DISCONNECT_REASON => {
                     is_torn(DisconnectReason::VARIANTS, DisconnectReason::as_str, word)
