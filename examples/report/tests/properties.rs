@@ -100,7 +100,7 @@ fn no_record_of_a_damaged_log_is_lost() {
 }
 
 /// What readers look for. Twice the log must not take four times as long, whatever it repeats.
-const TOKENS: [&str; 20] = [
+const TOKENS: [&str; 24] = [
     "{",
     "}",
     "[",
@@ -121,6 +121,10 @@ const TOKENS: [&str; 20] = [
     "\n    disconnect_reason= ",
     "\t\"disconnect_reason\" : 1,\n",
     "\"MESSAGE\":null",
+    "\\n",
+    "\"=>\"",
+    "[0m",
+    "=&quot;",
 ];
 
 #[test]

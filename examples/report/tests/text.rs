@@ -138,6 +138,10 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
         (end(""), human),
         (end("client_clos"), human),
         (end("client_c..."), human),
+        (
+            "INFO run{connect_type=agent_to_client disconnect_reason=graceful}: a: still here".to_owned(),
+            "the text of tracing-subscriber",
+        ),
         (end("unknown  disconnect_ini"), human),
         (end("unknown  disconnect_detail='read failed'"), human),
         (end("client_closed2026-05-13T17:42:20.701000000+02:00"), human),
@@ -157,6 +161,7 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
             "2026-05-13T17:42:21Z  INFO a: disconnect_reason=\"a\"".to_owned(),
             "the text of tracing-subscriber",
         ),
+        (format!("2026-05-13T17:42:29.7Z stdout P {LINE}"), "no format that is known here"),
         ("  \"disconnect_reason\": \"graceful\",".to_owned(), spread),
         ("disconnect_reason".to_owned(), "no format that is known here"),
     ] {
@@ -212,6 +217,8 @@ fn times_are_read_as_loggers_write_them() {
         format!("@400000006a04b80f29b92700 {end}"),
         format!("[0] agent: [[1778694149.700000000, {{}}], {end}]"),
         json!({"values": [["1778694149700000000", "closed", end]]}).to_string(),
+        r#"2026-05-13T17:42:29.7Z {app="a", connect_type="agent_to_client", disconnect_reason="graceful"} closed"#
+            .to_owned(),
     ] {
         shows(&[], wrapped, &json!({"/ends": 1, "/first": "2026-05-13T17:42:29.7Z"}));
     }

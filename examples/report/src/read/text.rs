@@ -30,9 +30,12 @@ impl Reader {
             let before = out.len();
             let [fields, spans] = [line.fields, line.spans].map(Value::Map);
             if !self.records(&Around::new(&fields, Some(&around)), Some(text), out) && block.is_empty() {
-                // The line may be the value of a field, or its fields the labels of what wraps it.
+                // The line may be the value of a field, or its fields the labels that Loki puts before it. A span's are not
+                // those of the line.
                 self.walk(&fields, Some(&around), out);
-                self.walk(&spans, Some(&around), out);
+                if text.split('{').next().is_some_and(|prefix| prefix.ends_with(' ')) {
+                    self.walk(&spans, Some(&around), out);
+                }
             }
             out.len() > before
         };
