@@ -9,7 +9,7 @@ mod support;
 
 use serde_json::{Value, json};
 
-use shapes::{SHAPES, WRAPPERS, fluent_bit, formats, rust_formats, wrap};
+use shapes::{SHAPES, WRAPPERS, formats, rust_formats, wrap};
 use support::{golden, holds, json_of_input, shows};
 
 /// What the report finds in the story; Go's loggers write an error beside its first end, which is the end's detail.
@@ -91,7 +91,6 @@ fn every_format_is_read_in_every_shape() {
         for (shape, gather) in SHAPES {
             finds(&gather(&lines), &expected, &format!("{name} in {shape}"));
         }
-        finds(&wrap(&log, fluent_bit), &expected, &format!("{name} in Fluent Bit's output"));
     }
 }
 

@@ -67,7 +67,7 @@ fn holds_key(line: &[u8]) -> bool {
     // The journal's lines of bytes hold it as numbers.
     let as_bytes = KEY.iter().map(u8::to_string).collect::<Vec<_>>().join(",");
     let holds = |key: &[u8]| line.windows(key.len()).any(|window| window == key);
-    holds(KEY) || holds(as_bytes.as_bytes())
+    holds(KEY) || holds(b"disconnect-reason") || holds(as_bytes.as_bytes())
 }
 
 /// Two threads read what one does, and what is read at once is what is read when a field that is not there is asked

@@ -30,7 +30,7 @@ const PATTERNS: [(&[u8], usize, Hit); 11] = [
     // With a small or a capital letter.
     (b"isconnectReason", 8, Hit::Key),
     (b"disconnectreason", 9, Hit::Key),
-    (b"isconnect-reason", 8, Hit::Key),
+    (b"disconnect-reason", 9, Hit::Key),
     // journald writes a text with colours as the numbers of its bytes, each version in its way.
     (b"100,105,115,99,111,110,110,101,99,116,95,114,101,97,115,111,110", 41, Hit::Key),
     (b"100, 105, 115, 99, 111, 110, 110, 101, 99, 116, 95, 114, 101, 97, 115", 52, Hit::Key),

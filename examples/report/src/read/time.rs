@@ -196,7 +196,9 @@ fn at(text: &[u8]) -> Option<(usize, Option<Timestamp>)> {
     let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
     let [month, day, hour, minute, second] = [two(5)?, two(8)?, two(11)?, two(14)?, two(17)?];
     let fraction = match rest {
-        [b'.' | b',', fraction @ ..] => &fraction[..digits(fraction)],
+        [b'.' | b',', fraction @ ..] => {
+            &fraction[..fraction.iter().take_while(|byte| byte.is_ascii_digit()).count()]
+        }
         _ => &[],
     };
     // From the tenth on digits mean nothing.
@@ -212,10 +214,6 @@ fn at(text: &[u8]) -> Option<(usize, Option<Timestamp>)> {
         if offset == 0 { Some(time) } else { time.checked_sub(SignedDuration::from_secs(offset)).ok() }
     };
     Some((19 + length + zone_length, time()))
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The zone at the start of a text: how long it is, and how many seconds it is from UTC.

@@ -178,8 +178,3 @@ pub(crate) const SHAPES: [(&str, Gather); 22] = [
     }),
     ("TSV", |lines| all(lines, |line| format!("42\t{AT}\t{AT}\t7\thost\tagent\t{line}\n"))),
 ];
-
-/// Fluent Bit's standard output, which is not JSON.
-pub(crate) fn fluent_bit(line: &str) -> String {
-    format!("[0] agent: [1778694149.700000000, {{\"log\"=>{}}}]", json!(line))
-}
