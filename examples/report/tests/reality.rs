@@ -130,6 +130,11 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
             "Elasticsearch's highlights",
             json!({"_source": plain, "highlight": {"disconnect_reason": ["<em>x</em>"]}}),
         ),
+        (
+            "a table",
+            json!({"columns": [{"name": "connect_type"}, {"name": "disconnect_reason"}],
+            "rows": [["agent_to_client", "process_exited"]]}),
+        ),
         ("Loki's labels", json!({"stream": plain, "values": [["1778694140701000000", "closed"]]})),
         ("a line beside Loki's labels", json!({"stream": plain, "values": [["1", plain.to_string()]]})),
         (

@@ -136,6 +136,7 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
         (end("unknown  disconnect_detail=first  disconnect_detail=last"), human),
         (end(&format!("graceful{HEAD}  disconnect_reason=graceful")), human),
         (end(""), human),
+        (end(&format!("graceful  {HEAD}  disconnect_reason=graceful")), human),
         (end("client_clos"), human),
         (end("client_c..."), human),
         (

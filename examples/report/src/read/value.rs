@@ -90,11 +90,11 @@ impl<'a> Value<'a> {
 
     /// The rows of a table as maps, as Azure and Elasticsearch's SQL have them beside the names of columns.
     pub(super) fn rows(&self) -> Option<Self> {
-        let (Self::List(columns), Self::List(rows)) =
-            (self.get("columns")?, ["rows", "values"].iter().find_map(|name| self.get(name))?)
-        else {
-            return None;
+        let list = |name: &str| match self.as_map()?.iter().find(|(key, _)| key == name)? {
+            (_, Self::List(items)) => Some(items),
+            _ => None,
         };
+        let (columns, rows) = (list("columns")?, list("rows").or_else(|| list("values"))?);
         let names: Vec<_> =
             columns.iter().map(|column| column.get("name")?.as_str()).collect::<Option<_>>()?;
         let map = |row: &Self| match row {
