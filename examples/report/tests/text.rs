@@ -214,10 +214,12 @@ fn times_are_read_as_loggers_write_them() {
     }
     // The times of what wraps a line that has none.
     let end = json!({"connect_type": "agent_to_client", "disconnect_reason": "graceful"});
+    let loki = json!({"values": [["1778694149700000000", "closed", end]]}).to_string();
+    shows(&["--by", "msg"], &loki, &json!({"/by/0/msg": "closed"}));
     for wrapped in [
         format!("@400000006a04b80f29b92700 {end}"),
         format!("[0] agent: [[1778694149.700000000, {{}}], {end}]"),
-        json!({"values": [["1778694149700000000", "closed", end]]}).to_string(),
+        loki,
         r#"2026-05-13T17:42:29.7Z {app="a", connect_type="agent_to_client", disconnect_reason="graceful"} closed"#
             .to_owned(),
     ] {

@@ -108,7 +108,7 @@ fn all(lines: &[&str], text: fn(&str) -> String) -> String {
 }
 
 /// What hands on many lines at once, each for itself.
-pub(crate) const SHAPES: [(&str, Gather); 22] = [
+pub(crate) const SHAPES: [(&str, Gather); 23] = [
     ("an array", |lines| json!(lines).to_string()),
     ("a text of JSON a line", |lines| all(lines, |line| json!(line).to_string() + "\n")),
     ("json-pretty", |lines| all(lines, |line| format!("{:#}\n", json!({"MESSAGE": line, "_PID": "7"})))),
@@ -168,6 +168,7 @@ pub(crate) const SHAPES: [(&str, Gather); 22] = [
             )
         })
     }),
+    ("Ruby", |lines| all(lines, |line| format!("{{\"log\"=>{}, \"n\"=>7}}\n", json!(line)))),
     ("Ruby 3.4", |lines| all(lines, |line| format!("{{\"log\" => {}, \"n\" => 7}}\n", json!(line)))),
     ("logfmt", |lines| {
         all(lines, |line| format!("ts={AT} level=info msg={} container=agent\n", json!(line)))
