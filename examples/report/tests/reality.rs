@@ -17,7 +17,12 @@ fn reality(arguments: &[&str], file: &str) -> Value {
 const RESET: &str = "agent_to_client network_error network reset";
 const LEFT: &str = "agent_to_client client_closed client";
 const REJECTED: &str = "server_to_agent rejected server";
+const GO_RESET: &str = "agent_to_client network_error reset";
+const LOST: &str = "server_to_agent network_error network reset";
 const READ_FAILED: &str = "read failed: Connection reset by peer (os error 104)";
+const IN_A_BLOCK: &str = r"read tcp 10.0.0.7:22->10.0.0.9:4711:\nread: connection reset by peer";
+const TO_CLIENT: &str = "read tcp 10.0.0.7:22->10.0.0.9:4711: read: connection reset by peer";
+const TO_SERVER: &str = "read tcp 10.0.0.7:44312->10.0.0.1:443: read: connection reset by peer";
 const CLOSED: &str = "ssh session closed";
 
 /// A file; its ends; how many records can't be read; the detail; the message; the times of the first and the last.
@@ -26,6 +31,11 @@ type Row = (&'static str, &'static [&'static str], u64, &'static str, &'static s
 const T20: &str = "2026-05-13T17:42:20.701Z";
 const T21: &str = "2026-05-13T17:42:21.701Z";
 const T22: &str = "2026-05-13T17:42:22.701Z";
+const T23: &str = "2026-05-13T17:42:23.701Z";
+const T24: &str = "2026-05-13T17:42:24.701Z";
+const S20: &str = "2026-05-13T17:42:20Z";
+const S21: &str = "2026-05-13T17:42:21Z";
+const T22_015: &str = "2026-05-13T17:42:22.015Z";
 
 const FILES: [Row; 26] = [
     ("zap.jsonl", &["agent_to_client graceful"], 0, "", CLOSED, [T21, T21]),
@@ -48,41 +58,13 @@ const FILES: [Row; 26] = [
     ("numbers-as-texts.jsonl", &["agent_to_client process_exited"], 0, "", "", [T20, T20]),
     ("stern-default-human.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
     ("rfc5424-tracing.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
-    (
-        "go-slog-default-handler.log",
-        &[RESET, LEFT],
-        0,
-        READ_FAILED,
-        CLOSED,
-        ["2026-05-13T17:42:20Z", "2026-05-13T17:42:21Z"],
-    ),
+    ("go-slog-default-handler.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [S20, S21]),
     ("zap-console.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
     ("times-under-other-keys.jsonl", &[RESET], 0, READ_FAILED, "x", [T20, "2026-05-13T17:42:26.7015Z"]),
-    (
-        "stern-block-reason.log",
-        &["agent_to_client network_error reset"],
-        0,
-        r"read tcp 10.0.0.7:22->10.0.0.9:4711:\nread: connection reset by peer",
-        CLOSED,
-        ["2026-05-13T17:42:22.015Z", "2026-05-13T17:42:22.015Z"],
-    ),
+    ("stern-block-reason.log", &[GO_RESET], 0, IN_A_BLOCK, CLOSED, [T22_015, T22_015]),
     ("az-containerapp-unescaped.jsonl", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
-    (
-        "go-control-plane-error.log",
-        &["server_to_agent network_error network reset"],
-        0,
-        "read tcp 10.0.0.7:44312->10.0.0.1:443: read: connection reset by peer",
-        "disconnected from coordination RPC",
-        [T21, T21],
-    ),
-    (
-        "go-texts.jsonl",
-        &["agent_to_client network_error reset"],
-        0,
-        "read tcp 10.0.0.7:22->10.0.0.9:4711: read: connection reset by peer",
-        CLOSED,
-        ["2026-05-13T17:42:23.701Z", "2026-05-13T17:42:24.701Z"],
-    ),
+    ("go-control-plane-error.log", &[LOST], 0, TO_SERVER, "disconnected from coordination RPC", [T21, T21]),
+    ("go-texts.jsonl", &[GO_RESET], 0, TO_CLIENT, CLOSED, [T23, T24]),
 ];
 
 #[test]
