@@ -114,6 +114,8 @@ fn what_wraps_a_line_and_is_not_known_hides_no_record() {
         detail(wrapped.to_string(), "x");
         shows(&[], wrapped.to_string(), &json!({"/first": "2026-05-13T17:42:21Z"}));
         detail(format!("<13>host agent: {line}"), "x");
+        // Markdown of a text that is no code.
+        detail(line.replace('_', r"\_"), "x");
         // A byte order mark.
         detail(format!("\u{feff}{line}\n"), "x");
     }

@@ -24,13 +24,15 @@ keys_of_a_record!(
 );
 
 /// What to look for, where the three bytes of it are that are searched for, since they are rare, and what it is.
-const PATTERNS: [(&str, usize, Hit); 9] = [
+const PATTERNS: [(&str, usize, Hit); 10] = [
     ("disconnect_reason", 9, Hit::Key),
     ("DISCONNECT_REASON", 9, Hit::Key),
     // With a small or a capital letter.
     ("isconnectReason", 8, Hit::Key),
     ("disconnectreason", 9, Hit::Key),
     ("disconnect-reason", 9, Hit::Key),
+    // As Markdown has it.
+    (r"disconnect\_reason", 10, Hit::Key),
     ("d\0i\0s\0c\0o\0n\0n\0e\0c\0t\0_\0r\0e\0a\0s\0o\0n", 20, Hit::Utf16),
     ("\"MESSAGE\":null", 6, Hit::NoMessage),
     ("\"MESSAGE\": null", 6, Hit::NoMessage),

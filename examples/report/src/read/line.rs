@@ -247,11 +247,16 @@ fn pasted(text: &str) -> Option<String> {
             plain.push_str(piece);
         }
     }
-    let plain = plain
-        .replace("#012", "\n")
-        .replace(['\u{201c}', '\u{201d}'], "\"")
-        .replace("&quot;", "\"")
-        .replace('\u{a0}', " ");
+    // What stands for what.
+    let replaced = [
+        ("#012", "\n"),
+        ("\\_", "_"),
+        ("&quot;", "\""),
+        ("\u{201c}", "\""),
+        ("\u{201d}", "\""),
+        ("\u{a0}", " "),
+    ];
+    let plain = replaced.iter().fold(plain, |plain, (from, to)| plain.replace(from, to));
     (plain != text).then_some(plain)
 }
 
