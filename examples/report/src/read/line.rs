@@ -48,6 +48,7 @@ impl Reader {
             }
         }
         if block.is_none() && memchr(b'\n', text.as_bytes()).is_some() {
+            // It is several lines.
             let mut from = 0;
             while from < text.len()
                 && let Some(lines) = self.next(text.as_bytes(), from, outer, out)
@@ -71,16 +72,19 @@ impl Reader {
             Some(why) => out.push(unreadable(Some(text), &why, outer)),
             None => self.fields(text, block.unwrap_or_default(), outer, out),
         }
-        if block.is_some() || out.len() == before || has_end(&out[before..]) {
-            return;
+        if block.is_none() && out.len() > before && !has_end(&out[before..]) {
+            self.again(text, before, outer, out);
         }
-        // A text of JSON that lost its end or its quotes, or what a page or a terminal made of a line.
+    }
+
+    /// Reads what a line that can't be read may have been, in place of what was made of it: a text of JSON that lost its
+    /// end or its quotes, or what a page or a terminal changed.
+    fn again(&self, text: &str, before: usize, outer: Option<&Around<'_>>, out: &mut Vec<Record>) {
         let literal = text.contains("\\\"").then(|| self.literal(text));
         for other in literal.into_iter().chain(pasted(text)) {
             let mut inside = Vec::new();
             let nothing = Value::Nothing;
-            let around = Around::new(&nothing, outer);
-            self.text(&other, None, Some(&around), &mut inside);
+            self.text(&other, None, Some(&Around::new(&nothing, outer)), &mut inside);
             if has_end(&inside) {
                 out.truncate(before);
                 out.append(&mut inside);

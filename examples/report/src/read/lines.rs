@@ -1,4 +1,5 @@
-//! What belongs to the line above it: the indented block of the Go agents' human format, and JSON over several lines.
+//! What belongs to the line above it: the indented block of the Go agents' human format, JSON over several lines, and
+//! journald's export.
 
 use std::borrow::Cow;
 use std::ops::Range;
