@@ -1,16 +1,18 @@
 //! Every format in every wrapper and shape: the same story, and so the same report.
 //!
 //! The files of the Rust loggers are what those loggers write; with `UPDATE_GOLDEN` in the environment they are
-//! written again. Those of the Go loggers follow their sources.
+//! written again, and so is the report of the walk. Those of the Go loggers follow their sources.
 
 #[path = "support/shapes.rs"]
 mod shapes;
 mod support;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use shapes::{SHAPES, WRAPPERS, fluent_bit, formats, rust_formats, wrap};
-use support::{golden, holds, json_of_input, shows};
+use shapes::{SHAPES, WRAPPERS, formats, rust_formats, wrap};
+use support::{golden, holds, json_of_input, report, shows, text};
 
 /// What the report finds in the story; Go's loggers write an error beside its first end, which is the end's detail.
 fn expected(format: &str, has_blocks: bool) -> Value {
@@ -56,14 +58,26 @@ fn finds(log: &str, expected: &Value, about: &str) {
     holds(&json_of_input(&["--by", "msg"], log.as_bytes()), expected, about);
 }
 
+#[track_caller]
+fn is_golden(name: &str, text: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(golden(name), text).expect("written");
+    }
+    assert_eq!(std::fs::read_to_string(golden(name)).expect(name), text, "{name}");
+}
+
 #[test]
 fn golden_files_are_what_the_loggers_write() {
     for (name, log) in rust_formats() {
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(golden(name), &log).expect("written");
-        }
-        assert_eq!(std::fs::read_to_string(golden(name)).expect(name), log, "{name}");
+        is_golden(name, &log);
     }
+}
+
+/// What the example agent writes on a walk through all ends, which its own tests hold against it.
+#[test]
+fn the_walk_of_the_example_agent_has_its_golden_report() {
+    let log = include_bytes!("../../agent/tests/golden/walk.jsonl");
+    is_golden("walk.txt", &text(&report(&["--by", "msg"], Path::new("."), log)));
 }
 
 #[test]
@@ -73,6 +87,7 @@ fn every_format_is_read_in_every_wrapper() {
         for (wrapper, with) in WRAPPERS {
             finds(&wrap(&log, with), &expected, &format!("{name} in {wrapper}"));
         }
+        finds(&json!({"log": log}).to_string(), &expected, &format!("{name} in one text"));
         let windows = format!("\u{feff}{}", log.replace('\n', "\r\n"));
         finds(&windows, &expected, &format!("{name} with a mark and Windows' line ends"));
         let colours = log.replace("[info]", "\u{1b}[34m[info]\u{1b}[0m");
@@ -90,7 +105,6 @@ fn every_format_is_read_in_every_shape() {
         for (shape, gather) in SHAPES {
             finds(&gather(&lines), &expected, &format!("{name} in {shape}"));
         }
-        finds(&wrap(&log, fluent_bit), &expected, &format!("{name} in Fluent Bit's output"));
     }
 }
 

@@ -17,7 +17,12 @@ fn reality(arguments: &[&str], file: &str) -> Value {
 const RESET: &str = "agent_to_client network_error network reset";
 const LEFT: &str = "agent_to_client client_closed client";
 const REJECTED: &str = "server_to_agent rejected server";
+const GO_RESET: &str = "agent_to_client network_error reset";
+const LOST: &str = "server_to_agent network_error network reset";
 const READ_FAILED: &str = "read failed: Connection reset by peer (os error 104)";
+const IN_A_BLOCK: &str = r"read tcp 10.0.0.7:22->10.0.0.9:4711:\nread: connection reset by peer";
+const TO_CLIENT: &str = "read tcp 10.0.0.7:22->10.0.0.9:4711: read: connection reset by peer";
+const TO_SERVER: &str = "read tcp 10.0.0.7:44312->10.0.0.1:443: read: connection reset by peer";
 const CLOSED: &str = "ssh session closed";
 
 /// A file; its ends; how many records can't be read; the detail; the message; the times of the first and the last.
@@ -26,6 +31,11 @@ type Row = (&'static str, &'static [&'static str], u64, &'static str, &'static s
 const T20: &str = "2026-05-13T17:42:20.701Z";
 const T21: &str = "2026-05-13T17:42:21.701Z";
 const T22: &str = "2026-05-13T17:42:22.701Z";
+const T23: &str = "2026-05-13T17:42:23.701Z";
+const T24: &str = "2026-05-13T17:42:24.701Z";
+const S20: &str = "2026-05-13T17:42:20Z";
+const S21: &str = "2026-05-13T17:42:21Z";
+const T22_015: &str = "2026-05-13T17:42:22.015Z";
 
 const FILES: [Row; 26] = [
     ("zap.jsonl", &["agent_to_client graceful"], 0, "", CLOSED, [T21, T21]),
@@ -48,41 +58,13 @@ const FILES: [Row; 26] = [
     ("numbers-as-texts.jsonl", &["agent_to_client process_exited"], 0, "", "", [T20, T20]),
     ("stern-default-human.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
     ("rfc5424-tracing.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
-    (
-        "go-slog-default-handler.log",
-        &[RESET, LEFT],
-        0,
-        READ_FAILED,
-        CLOSED,
-        ["2026-05-13T17:42:20Z", "2026-05-13T17:42:21Z"],
-    ),
+    ("go-slog-default-handler.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [S20, S21]),
     ("zap-console.log", &[RESET, LEFT], 0, READ_FAILED, CLOSED, [T20, T21]),
     ("times-under-other-keys.jsonl", &[RESET], 0, READ_FAILED, "x", [T20, "2026-05-13T17:42:26.7015Z"]),
-    (
-        "stern-block-reason.log",
-        &["agent_to_client network_error reset"],
-        0,
-        r"read tcp 10.0.0.7:22->10.0.0.9:4711:\nread: connection reset by peer",
-        CLOSED,
-        ["2026-05-13T17:42:22.015Z", "2026-05-13T17:42:22.015Z"],
-    ),
+    ("stern-block-reason.log", &[GO_RESET], 0, IN_A_BLOCK, CLOSED, [T22_015, T22_015]),
     ("az-containerapp-unescaped.jsonl", &[RESET], 0, READ_FAILED, CLOSED, [T20, T20]),
-    (
-        "go-control-plane-error.log",
-        &["server_to_agent network_error network reset"],
-        0,
-        "read tcp 10.0.0.7:44312->10.0.0.1:443: read: connection reset by peer",
-        "disconnected from coordination RPC",
-        [T21, T21],
-    ),
-    (
-        "go-texts.jsonl",
-        &["agent_to_client network_error reset"],
-        0,
-        "read tcp 10.0.0.7:22->10.0.0.9:4711: read: connection reset by peer",
-        CLOSED,
-        ["2026-05-13T17:42:23.701Z", "2026-05-13T17:42:24.701Z"],
-    ),
+    ("go-control-plane-error.log", &[LOST], 0, TO_SERVER, "disconnected from coordination RPC", [T21, T21]),
+    ("go-texts.jsonl", &[GO_RESET], 0, TO_CLIENT, CLOSED, [T23, T24]),
 ];
 
 #[test]
@@ -126,6 +108,30 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
         ("fractions", with(own, |value| value.as_f64().map_or(value.clone(), Value::from))),
         ("Elasticsearch's fields", json!({"_source": plain, "fields": arrays})),
         ("arrays of one", json!({"fields": arrays})),
+        (
+            "Elasticsearch's highlights",
+            json!({"_source": plain, "highlight": {"disconnect_reason": ["<em>x</em>"]}}),
+        ),
+        (
+            "a table",
+            json!({"columns": [{"name": "connect_type"}, {"name": "disconnect_reason"}],
+            "rows": [["agent_to_client", "process_exited"]]}),
+        ),
+        ("Loki's labels", json!({"stream": plain, "values": [["1778694140701000000", "closed"]]})),
+        ("a line beside Loki's labels", json!({"stream": plain, "values": [["1", plain.to_string()]]})),
+        (
+            "empty texts",
+            json!({"connect_type": "agent_to_client", "disconnect_reason": "process_exited", "exit_code": ""}),
+        ),
+        (
+            "protobuf's own names",
+            json!({"attributes": [
+                {"key": "connect_type", "value": {"string_value": "agent_to_client"}},
+                {"key": "disconnect_reason", "value": {"string_value": "process_exited"}},
+            ]}),
+        ),
+        ("kebab case", with(|key| key.replace('_', "-"), as_is)),
+        ("exponents", with(own, |value| value.as_i64().map_or(value.clone(), |_| json!("7e+00")))),
         ("a line beside its fields", json!({"message": plain.to_string(), "attributes": plain})),
         ("a note beside a line", json!({"a": "disconnect_reason=?", "log": plain.to_string()})),
         ("OTLP's attributes", json!({"attributes": pairs("key", "value")})),
@@ -139,6 +145,29 @@ fn keys_and_values_are_read_as_collectors_spell_them() {
         {
             shows(&[], text, &expected);
         }
+    }
+}
+
+/// A record whose fields stand on lines of their own, as `journalctl -o export` and `-o verbose` have those of slog-journald
+/// and tracing-journald.
+#[test]
+fn exported_fields_are_a_record() {
+    let fields = [
+        "MESSAGE=closed",
+        "F_CONNECT_TYPE=agent_to_client",
+        "F_DISCONNECT_REASON=process_exited",
+        "F_EXIT_CODE=7",
+    ];
+    for indent in ["", "    "] {
+        let record = fields.map(|field| format!("{indent}{field}\n")).concat();
+        let log =
+            format!("__CURSOR=s=1\n{indent}__REALTIME_TIMESTAMP=1778694140701000\n{record}\n").repeat(2);
+        let by = json!({"msg": "closed", "count": 2, "expected": 0, "unexpected": 2, "inherited": 0});
+        shows(
+            &["--by", "msg"],
+            log,
+            &json!({"/ends": 2, "/by/0": by, "/first": T20, "/skipped/unreadable": null}),
+        );
     }
 }
 
@@ -157,10 +186,21 @@ fn utf_16_is_named_with_its_command_as_a_file_and_at_the_end_of_one() {
 
 #[test]
 fn a_message_that_journald_left_out_is_named() {
-    let log = "{\"MESSAGE\":null,\"_PID\":\"7\"}\n{\n\t\"MESSAGE\" : null\n}\n\
+    let log = "{\"MESSAGE\":null,\"_PID\":\"7\"}\n{\n\t\"MESSAGE\" : null\n}\n{\n  \"MESSAGE\": null\n}\n\
         {\"MESSAGE\":null,\"F_CONNECT_TYPE\":\"agent_to_client\",\"F_DISCONNECT_REASON\":\"graceful\"}\n";
-    let left_out = json!({"count": 2, "first": "standard input:1"});
+    let left_out = json!({"count": 3, "first": "standard input:1"});
     shows(&[], log, &json!({"/ends": 1, "/skipped/without_message": left_out}));
+}
+
+/// Older and newer journalctl, its pretty form and jq differ in what stands between the bytes.
+#[test]
+fn a_message_that_journald_writes_as_bytes_is_read_however_it_does() {
+    let line = "\u{1b}[2m2026-05-13T17:42:20.701Z\u{1b}[0m x connect_type=\"agent_to_client\" disconnect_reason=\"graceful\"";
+    let bytes: Vec<_> = line.bytes().map(|byte| byte.to_string()).collect();
+    for between in [",", ", ", ",\n\t\t", ",\n    "] {
+        let log = format!("{{\n\t\"MESSAGE\" : [\n\t\t{}\n\t]\n}}\n", bytes.join(between));
+        shows(&[], log, &json!({"/ends": 1, "/first": T20}));
+    }
 }
 
 /// This side's own timer is no hint at another's, a user among twenty shows, and an expiry has its hour.

@@ -1,5 +1,7 @@
 //! What the numbers of records show: triggers, lifetimes, silences, inherited ends, the most frequent texts.
 
+#[path = "../examples/idle_proxy.rs"]
+mod idle_proxy;
 mod support;
 
 use std::path::Path;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
 use serde_json::{Value, json};
 
-use support::{Tracing, command, json_of_input, shows, slog_json, text, tracing_lines};
+use support::{Sink, Tracing, command, json_of_input, shows, slog_json, text, tracing_lines};
 
 fn lost(silence: f64) -> Disconnect {
     Disconnect::new(ConnectType::AgentToClient, DisconnectReason::NetworkError)
@@ -83,6 +85,22 @@ fn clusters_and_floors_at_round_values_are_named_and_others_are_not() {
     }
     let text = shown("80", &[], &log(every(350.5, 7.3, 40)));
     assert!(text.contains(&format!("    ↳ 40 none before 350 s: {nlb}?\n")), "{text}");
+}
+
+/// Real sockets, guards and a proxy between them.
+#[test]
+fn a_proxy_that_drops_idle_connections_after_two_seconds_is_found() {
+    let log = Sink::default();
+    idle_proxy::run(log.clone(), 8).expect("run");
+    let expected = json!({
+        "/ends": 8,
+        "/kinds/0/disconnect_reason": "network_error",
+        "/kinds/0/disconnect_trigger": "end_of_file",
+        "/kinds/0/count": 8,
+        "/unexpected_silences/clusters": [{"seconds": 2, "count": 8, "suggests": null}],
+        "/unexpected_before_a_byte": 0,
+    });
+    shows(&[], log.text(), &expected);
 }
 
 #[test]

@@ -114,6 +114,8 @@ fn what_wraps_a_line_and_is_not_known_hides_no_record() {
         detail(wrapped.to_string(), "x");
         shows(&[], wrapped.to_string(), &json!({"/first": "2026-05-13T17:42:21Z"}));
         detail(format!("<13>host agent: {line}"), "x");
+        // Markdown of a text that is no code.
+        detail(line.replace('_', r"\_"), "x");
         // A byte order mark.
         detail(format!("\u{feff}{line}\n"), "x");
     }
@@ -135,7 +137,16 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
     for (line, likely) in [
         (end("unknown  disconnect_detail=first  disconnect_detail=last"), human),
         (end(&format!("graceful{HEAD}  disconnect_reason=graceful")), human),
+        (end(""), human),
+        (end(&format!("graceful  {HEAD}  disconnect_reason=graceful")), human),
         (end("client_clos"), human),
+        (end("client_c..."), human),
+        (
+            "INFO run{connect_type=agent_to_client disconnect_reason=graceful}: a: still here".to_owned(),
+            "the text of tracing-subscriber",
+        ),
+        (end("unknown  disconnect_ini"), human),
+        (end("unknown  disconnect_detail='read failed'"), human),
         (end("client_closed2026-05-13T17:42:20.701000000+02:00"), human),
         (end("unknown  disconnect_trigger=res"), human),
         (end("unknown  disconnect_initiator=networktime=2026"), human),
@@ -153,6 +164,7 @@ fn what_is_damaged_is_unreadable_and_named_with_its_place_and_format() {
             "2026-05-13T17:42:21Z  INFO a: disconnect_reason=\"a\"".to_owned(),
             "the text of tracing-subscriber",
         ),
+        (format!("2026-05-13T17:42:29.7Z stdout P {LINE}"), "no format that is known here"),
         ("  \"disconnect_reason\": \"graceful\",".to_owned(), spread),
         ("disconnect_reason".to_owned(), "no format that is known here"),
     ] {
@@ -201,6 +213,19 @@ fn times_are_read_as_loggers_write_them() {
     ] {
         let line = json!({"ts": written, "connect_type": "agent_to_client", "disconnect_reason": "graceful"});
         shows(&[], line.to_string(), &json!({"/ends": 1, "/first": expected}));
+    }
+    // The times of what wraps a line that has none.
+    let end = json!({"connect_type": "agent_to_client", "disconnect_reason": "graceful"});
+    let loki = json!({"values": [["1778694149700000000", "closed", end]]}).to_string();
+    shows(&["--by", "msg"], &loki, &json!({"/by/0/msg": "closed"}));
+    for wrapped in [
+        format!("@400000006a04b80f29b92700 {end}"),
+        format!("[0] agent: [[1778694149.700000000, {{}}], {end}]"),
+        loki,
+        r#"2026-05-13T17:42:29.7Z {app="a", connect_type="agent_to_client", disconnect_reason="graceful"} closed"#
+            .to_owned(),
+    ] {
+        shows(&[], wrapped, &json!({"/ends": 1, "/first": "2026-05-13T17:42:29.7Z"}));
     }
     // The last before the level is the line's own, and what stands in the message is none.
     let line = "2026-05-14T00:00:00Z stdout F 2026-05-13T17:42:21Z INFO next try at 2026-05-15 00:00:00 \

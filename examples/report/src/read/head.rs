@@ -14,7 +14,7 @@ impl<'a> Line<'a> {
     pub(super) fn head(&self, with_message: bool) -> Map<'a> {
         let end = self.first_key.unwrap_or(self.text.len());
         let text = &self.text[..end];
-        let level = level(text);
+        let level = own_level(text);
         let before = level.as_ref().map_or(end, |level| level.start);
         let (mut at, mut time) = (0, None);
         while let Some((range, found)) = time::first(&text[at..]) {
@@ -24,12 +24,9 @@ impl<'a> Line<'a> {
             time = found.or(time);
             at += range.end;
         }
-        let unix = || {
-            let (count, _) = text.trim_start().split_once(' ')?;
-            time::of(&Value::text(count)).filter(|_| count.find('.') == Some(10))
-        };
+        let count = || text.split([' ', '[', ',']).find_map(time::count);
         let mut map = self.spans.clone();
-        map.extend(time.or_else(unix).map(|time| ("ts".into(), Value::Time(time))));
+        map.extend(time.or_else(count).map(|time| ("ts".into(), Value::Time(time))));
         if with_message {
             let words = level.map_or(at, |level| level.end).max(self.words).min(end);
             map.push(("msg".into(), Value::text(message(&text[words..]))));
@@ -46,15 +43,29 @@ impl<'a> Line<'a> {
 }
 
 /// The words that loggers write as a level.
-const LEVELS: [&str; 15] = [
+const LEVELS: [&str; 21] = [
     "trace", "debug", "info", "warn", "warning", "error", "notice", "debg", "trce", "erro", "crit",
-    "critical", "fatal", "inf", "wrn",
+    "critical", "fatal", "inf", "wrn", "err", "dbg", "trc", "ftl", "debu", "fata",
 ];
 
-/// Where the level stands in what is before the fields: in brackets or capitals, or else between tabs.
-fn level(words: &str) -> Option<Range<usize>> {
-    let (mut at, mut between_tabs) = (0, None);
-    for end in memchr2_iter(b' ', b'\t', words.as_bytes()).chain([words.len()]) {
+/// Where the line's own level stands. What wraps the line may have one, too; the line's follows a time then.
+fn own_level(words: &str) -> Option<Range<usize>> {
+    let mut own = level(words, 0)?;
+    while let Some((time, _)) = time::first(&words[own.end..]) {
+        let start = own.end + time.end;
+        let next = level(words, start).filter(|next| words[start..next.start].trim().is_empty());
+        let Some(next) = next else { break };
+        own = next;
+    }
+    Some(own)
+}
+
+/// Where a level stands in what is before the fields, at an offset or later: in brackets or capitals, or else between
+/// tabs.
+fn level(words: &str, from: usize) -> Option<Range<usize>> {
+    let (mut at, mut between_tabs) = (from, None);
+    let spaces = memchr2_iter(b' ', b'\t', &words.as_bytes()[from..]).map(|space| from + space);
+    for end in spaces.chain([words.len()]) {
         let (range, word) = (at..end, &words[at..end]);
         let is_column = words[..at].ends_with('\t') && words[range.end..].starts_with('\t');
         at = range.end + 1;
@@ -87,5 +98,5 @@ fn message(words: &str) -> &str {
         }
         words = rest.trim_start();
     }
-    words.trim_matches('"')
+    words.trim_end_matches(':').trim_matches('"')
 }

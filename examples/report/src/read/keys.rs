@@ -24,18 +24,24 @@ keys_of_a_record!(
 );
 
 /// What to look for, where the three bytes of it are that are searched for, since they are rare, and what it is.
-const PATTERNS: [(&[u8], usize, Hit); 8] = [
-    (b"disconnect_reason", 9, Hit::Key),
-    (b"DISCONNECT_REASON", 9, Hit::Key),
+const PATTERNS: [(&str, usize, Hit); 10] = [
+    ("disconnect_reason", 9, Hit::Key),
+    ("DISCONNECT_REASON", 9, Hit::Key),
     // With a small or a capital letter.
-    (b"isconnectReason", 8, Hit::Key),
-    (b"disconnectreason", 9, Hit::Key),
-    // journald writes a text with colours as the numbers of its bytes.
-    (b"100,105,115,99,111,110,110,101,99,116,95,114,101,97,115,111,110", 45, Hit::Key),
-    (b"d\0i\0s\0c\0o\0n\0n\0e\0c\0t\0_\0r\0e\0a\0s\0o\0n", 20, Hit::Utf16),
-    (b"\"MESSAGE\":null", 6, Hit::NoMessage),
-    (b"\"MESSAGE\" : null", 6, Hit::NoMessage),
+    ("isconnectReason", 8, Hit::Key),
+    ("disconnectreason", 9, Hit::Key),
+    ("disconnect-reason", 9, Hit::Key),
+    // As Markdown has it.
+    (r"disconnect\_reason", 10, Hit::Key),
+    ("d\0i\0s\0c\0o\0n\0n\0e\0c\0t\0_\0r\0e\0a\0s\0o\0n", 20, Hit::Utf16),
+    ("\"MESSAGE\":null", 6, Hit::NoMessage),
+    ("\"MESSAGE\": null", 6, Hit::NoMessage),
+    ("\"MESSAGE\" : null", 6, Hit::NoMessage),
 ];
+
+/// journald writes a text with colours as the numbers of its bytes. What stands between them differs: now, in older
+/// ones, in its pretty form, and in jq's.
+const BETWEEN_BYTES: [&str; 4] = [",", ", ", ",\n\t\t", ",\n    "];
 
 /// What is found in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,25 +54,36 @@ pub(super) enum Hit {
 }
 
 /// Finds the key of the reason in all its spellings, in one pass.
-pub(super) struct Finder(Searcher);
+pub(super) struct Finder {
+    searcher: Searcher,
+    patterns: Vec<(String, usize, Hit)>,
+}
 
 impl Finder {
     pub(super) fn new() -> Self {
-        let needles = PATTERNS.map(|(pattern, at, _)| &pattern[at..at + 3]);
-        Self(Searcher::new(needles).expect("a few short patterns"))
+        let bytes: Vec<_> = keys::DISCONNECT_REASON.bytes().map(|byte| byte.to_string()).collect();
+        let of_bytes = BETWEEN_BYTES.map(|between| {
+            let pattern = bytes.join(between);
+            let rare = pattern.find("114").unwrap_or_default();
+            (pattern, rare, Hit::Key)
+        });
+        let patterns = PATTERNS.map(|(pattern, rare, hit)| (pattern.to_owned(), rare, hit));
+        let patterns: Vec<_> = patterns.into_iter().chain(of_bytes).collect();
+        let needles = patterns.iter().map(|(pattern, rare, _)| &pattern.as_bytes()[*rare..rare + 3]);
+        Self { searcher: Searcher::new(needles).expect("a few short patterns"), patterns }
     }
 
     /// The first at an offset or later.
     pub(super) fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, Hit)> {
         let mut at = from;
         loop {
-            let found = self.0.find_in(bytes, (at..bytes.len()).into())?;
+            let found = self.searcher.find_in(bytes, (at..bytes.len()).into())?;
             at = found.start() + 1;
-            let of_needle = |(pattern, offset, hit): &(&[u8], usize, Hit)| {
-                let start = found.start().checked_sub(*offset).filter(|start| *start >= from)?;
-                bytes[start..].starts_with(pattern).then_some((start, *hit))
+            let of_needle = |(pattern, rare, hit): &(String, usize, Hit)| {
+                let start = found.start().checked_sub(*rare).filter(|start| *start >= from)?;
+                bytes[start..].starts_with(pattern.as_bytes()).then_some((start, *hit))
             };
-            if let Some(found) = PATTERNS.iter().find_map(of_needle) {
+            if let Some(found) = self.patterns.iter().find_map(of_needle) {
                 return Some(found);
             }
         }
@@ -126,9 +143,12 @@ pub(super) fn has_layer(line: &str) -> bool {
     line.contains(keys::CONNECT_TYPE) || squashed(line).contains(&squashed(keys::CONNECT_TYPE))
 }
 
-/// A number as a text, perhaps with a fraction of nothing.
+/// A number as a text, perhaps with a fraction of nothing or an exponent.
 pub(super) fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
+    if text.contains(['e', 'E']) {
+        return integer(&text.parse::<f64>().ok()?.to_string());
+    }
     let whole = text.split_once('.').map_or(text, |(whole, fraction)| {
         if fraction.bytes().all(|byte| byte == b'0') { whole } else { text }
     });

@@ -1,6 +1,6 @@
 //! The records in a line of any format, in any wrapper: JSON first, wherever it starts, then CSV, then text.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use super::quote::{quoted, unescaped};
 use super::record::Around;
@@ -22,13 +22,22 @@ impl Reader {
         outer: Option<&Around<'_>>,
         out: &mut Vec<Record>,
     ) {
-        let text = text.trim_start_matches(['\u{feff}', '\u{1e}']).trim_end();
+        let is_space = |c: char| c.is_whitespace() || c == '\0';
+        let text = text.trim_start_matches(['\u{feff}', '\u{1e}']).trim_end_matches(is_space);
+        let text = if text.starts_with('`') { text.trim_matches('`') } else { text };
         if outer.is_some_and(|outer| outer.depth > DEEPEST) {
             return out.push(unreadable(Some(text), "wrapped too often", outer));
         }
-        if text.contains("\"=>") {
+        let is_odd = memchr3(b'>', b'&', 0xe2, text.as_bytes()).is_some();
+        let has = |words: &[&str]| is_odd && words.iter().any(|word| text.contains(word));
+        if has(&["\"=>", "\" =>"]) {
             // As Ruby and Fluent Bit print a map.
-            return self.text(&text.replace("\"=>", "\":"), block, outer, out);
+            let Some((prefix, line)) = self.raw(text) else {
+                let json = text.replace("\" =>", "\"=>").replace("\"=>", "\":");
+                return self.text(&json, block, outer, out);
+            };
+            let prefix = Line::of(prefix).into_value();
+            return self.text(line, None, Some(&Around::new(&prefix, outer)), out);
         }
         let start = text.trim_start();
         let mut why = None;
@@ -38,8 +47,21 @@ impl Reader {
                 Err(error) => why = Some(error),
             }
         }
+        if block.is_none() && memchr(b'\n', text.as_bytes()).is_some() {
+            // It is several lines.
+            let mut from = 0;
+            while from < text.len()
+                && let Some(lines) = self.next(text.as_bytes(), from, outer, out)
+            {
+                from = lines.end + 1;
+            }
+            return;
+        }
         if memchr(0x1b, text.as_bytes()).is_some() {
             return self.text(&without_colours(text), block, outer, out);
+        }
+        if has(&["=&quot;", "=\u{201c}", "=\u{201d}"]) {
+            return self.text(&pasted(text).unwrap_or_default(), block, outer, out);
         }
         if block.is_none() && (self.embedded(text, outer, out) || self.csv(text, outer, out)) {
             return;
@@ -50,17 +72,39 @@ impl Reader {
             Some(why) => out.push(unreadable(Some(text), &why, outer)),
             None => self.fields(text, block.unwrap_or_default(), outer, out),
         }
-        // A text of JSON that lost its end, or its quotes.
-        if block.is_none() && out.len() > before && !has_end(&out[before..]) && text.contains("\\\"") {
+        if block.is_none() && out.len() > before && !has_end(&out[before..]) {
+            self.again(text, before, outer, out);
+        }
+    }
+
+    /// Reads what a line that can't be read may have been, in place of what was made of it: a text of JSON that lost its
+    /// end or its quotes, or what a page or a terminal changed.
+    fn again(&self, text: &str, before: usize, outer: Option<&Around<'_>>, out: &mut Vec<Record>) {
+        let literal = text.contains("\\\"").then(|| self.literal(text));
+        for other in literal.into_iter().chain(pasted(text)) {
             let mut inside = Vec::new();
             let nothing = Value::Nothing;
-            let around = Around::new(&nothing, outer);
-            self.text(&self.literal(text), None, Some(&around), &mut inside);
+            self.text(&other, None, Some(&Around::new(&nothing, outer)), &mut inside);
             if has_end(&inside) {
                 out.truncate(before);
                 out.append(&mut inside);
+                return;
             }
         }
+    }
+
+    /// The value in which the key is in a map of Fluent Bit, which writes no escapes, and what stands before it; nothing
+    /// if it is a text of JSON.
+    fn raw<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
+        let (at, _) = self.finder.next(text.as_bytes(), 0)?;
+        let start = text[..at].rfind("\"=>\"")? + 4;
+        let value = &text[start..];
+        let end = match value.find("\"=>") {
+            Some(next) => value[..next].rfind("\", \"")?,
+            None => value.rfind("\"}")?,
+        };
+        let is_json = quoted(&text[start - 1..]).is_some_and(|(_, length)| length == end + 2);
+        (start + end > at && !is_json).then_some((&text[..start], &value[..end]))
     }
 
     /// Reads a text that is JSON as a whole, and what else stands behind it.
@@ -140,8 +184,12 @@ impl Reader {
     fn csv(&self, text: &str, outer: Option<&Around<'_>>, out: &mut Vec<Record>) -> bool {
         // A line without a field in quotes is any text that has a comma.
         let bytes = text.as_bytes();
-        let is_csv = memchr_iter(b'"', bytes).any(|at| at == 0 || bytes[at - 1] == b',');
-        let fields = is_csv.then(|| fields(text)).flatten().filter(|fields| fields.len() > 1);
+        let starts_field = |at: usize| at == 0 || matches!(bytes[at - 1], b',' | b';' | b'\t' | b'|');
+        let is_csv = memchr_iter(b'"', bytes).any(starts_field);
+        let fields = [',', ';', '\t', '|'].into_iter().filter(|_| is_csv).find_map(|between| {
+            let fields = fields(text, between)?;
+            (fields.len() > 1 || text.contains("\"\"")).then_some(fields)
+        });
         let value = Value::List(fields.into_iter().flatten().map(Value::text).collect());
         let Value::List(fields) = &value else { return false };
         let lines = fields.iter().filter_map(Value::as_str).filter(|field| self.finder.is_in(field));
@@ -155,8 +203,8 @@ impl Reader {
     }
 }
 
-/// The fields of a line of CSV (RFC 4180), if it is one.
-fn fields(line: &str) -> Option<Vec<String>> {
+/// The fields of a line of CSV (RFC 4180), if it is one with this between them.
+fn fields(line: &str, between: char) -> Option<Vec<String>> {
     // Every other part is in quotes.
     let parts: Vec<_> = line.split('"').collect();
     let last = parts.len() - 1;
@@ -168,13 +216,13 @@ fn fields(line: &str) -> Option<Vec<String>> {
         } else if part.is_empty() && index > 0 && index < last {
             field.push('"');
         } else {
-            // A comma stands between a text in quotes and another.
-            let follows = index == 0 || part.is_empty() || part.starts_with(',');
-            let precedes = index == last || part.is_empty() || part.ends_with(',');
+            // It stands between a text in quotes and another.
+            let follows = index == 0 || part.is_empty() || part.starts_with(between);
+            let precedes = index == last || part.is_empty() || part.ends_with(between);
             if !follows || !precedes {
                 return None;
             }
-            let mut pieces = part.split(',');
+            let mut pieces = part.split(between);
             field.push_str(pieces.next()?);
             fields.extend(pieces.map(str::to_owned));
         }
@@ -185,6 +233,35 @@ fn fields(line: &str) -> Option<Vec<String>> {
 /// Without escape sequences, and without what is left of damaged ones.
 pub(super) fn without_colours(line: &str) -> String {
     console::strip_ansi_codes(line).replace('\u{1b}', "")
+}
+
+/// A line as it was before a page changed its quotes and spaces, or something the character that starts its colours:
+/// rsyslog, `cat -v`, a debugger, a browser that drops it.
+fn pasted(text: &str) -> Option<String> {
+    let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
+    let mut pieces = text.split('[');
+    let mut plain = pieces.next()?.to_owned();
+    for piece in pieces {
+        if let Some((_, rest)) = piece.split_once('m').filter(|(code, _)| is_code(code)) {
+            let start = ["#033", "^[", "\\x1b", "\\u001b"].iter().find_map(|start| plain.strip_suffix(start));
+            plain.truncate(start.map_or(plain.len(), str::len));
+            plain.push_str(rest);
+        } else {
+            plain.push('[');
+            plain.push_str(piece);
+        }
+    }
+    // What stands for what.
+    let replaced = [
+        ("#012", "\n"),
+        ("\\_", "_"),
+        ("&quot;", "\""),
+        ("\u{201c}", "\""),
+        ("\u{201d}", "\""),
+        ("\u{a0}", " "),
+    ];
+    let plain = replaced.iter().fold(plain, |plain, (from, to)| plain.replace(from, to));
+    (plain != text).then_some(plain)
 }
 
 pub(super) fn likely_format(line: &str) -> &'static str {

@@ -1,4 +1,5 @@
-//! What belongs to the line above it: the indented block of the Go agents' human format, and JSON over several lines.
+//! What belongs to the line above it: the indented block of the Go agents' human format, JSON over several lines, and
+//! journald's export.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,14 +7,16 @@ use std::sync::LazyLock;
 
 use super::decode;
 use super::json;
+use super::keys::group;
 use super::line::without_colours;
 use super::time;
 use super::value::Value;
 use aho_corasick::packed::Searcher;
+use disconnect_attribution::keys;
 use memchr::{memchr, memrchr};
 
 /// So many lines are looked at for where a record starts or ends.
-const MOST_LINES: usize = 500;
+const MOST_LINES: usize = 2000;
 
 /// An empty line in its wrapper is shorter than this.
 const SHORT: usize = 100;
@@ -113,9 +116,12 @@ impl Path {
         let is_header = |(_, text): &(String, String)| text.trim_end().ends_with("...");
         let (member, text) = texts(line).into_iter().find(is_header)?;
         // The line's own time is the last before its level.
-        let level = text.match_indices(" [").find(|(at, _)| text[at + 2..].get(4..5) == Some("]"))?.0;
-        let start = level.checked_sub("2026-05-13 17:42:21.701".len())?;
-        time::first(text.get(start..level)?)?;
+        let start = text.match_indices(" [").find_map(|(level, _)| {
+            let start = level.checked_sub("2026-05-13 17:42:21.701".len())?;
+            let is_own =
+                text[level + 2..].get(4..5) == Some("]") && time::first(text.get(start..level)?).is_some();
+            is_own.then_some(start)
+        })?;
         let words = text[..start].split_ascii_whitespace().count();
         Some((Self { member, words, length: start }, text[start..].trim_end().to_owned()))
     }
@@ -159,6 +165,33 @@ fn texts(line: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     add("", &Value::text(line), &mut all);
     all
+}
+
+/// A record of journald whose fields stand on lines of their own, as its export has them, and which lines those are.
+pub(super) fn exported<'a>(
+    bytes: &'a [u8],
+    from: usize,
+    line: &Range<usize>,
+) -> Option<(Range<usize>, Value<'a>)> {
+    let field = |line: Range<usize>| {
+        let text = bytes[line.clone()].trim_ascii();
+        let is_key = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
+        let length = text.iter().position(|byte| !is_key(byte)).filter(|at| text[*at] == b'=')?;
+        let (key, value) = (decode(&text[..length]), decode(&text[length + 1..]));
+        Some((line, (key, Value::Text(value))))
+    };
+    let (mut lines, first) = field(line.clone())?;
+    group(&first.0, keys::DISCONNECT_REASON)?;
+    let mut map = vec![first];
+    while let Some((line, entry)) = above(bytes, from, lines.start).and_then(field) {
+        lines.start = line.start;
+        map.push(entry);
+    }
+    while let Some((line, entry)) = below(bytes, lines.end).and_then(field) {
+        lines.end = line.end;
+        map.push(entry);
+    }
+    Some((lines, Value::Map(map)))
 }
 
 /// The objects around an indented line, as JSON that is spread over lines has them, the innermost first.

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use self::keys::{Finder, Hit, has_layer};
 use self::line::likely_format;
 pub(crate) use self::lines::continues;
-use self::lines::{Block, line_end, line_start, spread};
+use self::lines::{Block, exported, line_end, line_start, spread};
 use self::record::Around;
 pub(crate) use self::time::parse as parse_time;
 use self::value::Value;
@@ -86,14 +86,20 @@ impl Reader {
 
     /// The lines of the next records at an offset or later, and what is read from them: nothing if they are about
     /// something else, though the key stands in them.
-    fn next(&self, bytes: &[u8], from: usize, out: &mut Vec<Record>) -> Option<Range<usize>> {
+    fn next(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        outer: Option<&Around<'_>>,
+        out: &mut Vec<Record>,
+    ) -> Option<Range<usize>> {
         let (at, hit) = self.finder.next(bytes, from)?;
         let line = line_start(bytes, from, at)..line_end(bytes, at);
         let end = line.end;
         match hit {
-            Hit::Key => return Some(self.record(bytes, from, line, out)),
+            Hit::Key => return Some(self.record(bytes, from, line, outer, out)),
             Hit::NoMessage => match self.finder.next(&bytes[..end], at + 1) {
-                Some((_, Hit::Key)) => return Some(self.record(bytes, from, line, out)),
+                Some((_, Hit::Key)) => return Some(self.record(bytes, from, line, outer, out)),
                 _ => out.push(Record::Skip(Skip::new(Skipped::WithoutMessage, String::new()))),
             },
             Hit::Utf16 => {
@@ -105,25 +111,37 @@ impl Reader {
     }
 
     /// Reads what is in the line of a key, and gives back which lines that are.
-    fn record(&self, bytes: &[u8], from: usize, line: Range<usize>, out: &mut Vec<Record>) -> Range<usize> {
+    fn record(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        line: Range<usize>,
+        outer: Option<&Around<'_>>,
+        out: &mut Vec<Record>,
+    ) -> Range<usize> {
         let text = decode(&bytes[line.clone()]);
         let is_whole = |(_, length): &(_, usize)| text[*length..].trim().is_empty();
         let value = text.starts_with('{').then(|| json::first(&text).ok().filter(is_whole)).flatten();
         let value = value.map(|(value, _)| value);
-        if value.as_ref().is_some_and(|value| self.records(&Around::new(value, None), None, out)) {
+        if value.as_ref().is_some_and(|value| self.records(&Around::new(value, outer), None, out)) {
             return line;
+        }
+        if let Some((lines, record)) = exported(bytes, from, &line) {
+            self.walk(&record, outer, out);
+            return lines;
         }
         if let Some(block) = Block::around(bytes, from, &line) {
             let header = decode(&bytes[block.header.clone()]);
             let value = json::first(&header).map_or(Value::Nothing, |(value, _)| value);
-            self.text(&block.text, Some(&block.lines), Some(&Around::new(&value, None)), out);
+            let lines = (!block.lines.is_empty()).then_some(&block.lines[..]);
+            self.text(&block.text, lines, Some(&Around::new(&value, outer)), out);
             return block.header.start..block.end;
         }
         let is_indented = text.starts_with([' ', '\t']);
         for (lines, text) in is_indented.then(|| spread(bytes, from, &line)).into_iter().flatten() {
             let mut inside = Vec::new();
             if let Ok((value, _)) = json::first(&text) {
-                self.walk(&value, None, &mut inside);
+                self.walk(&value, outer, &mut inside);
             }
             // The key may be a value, in a list of keys and values.
             if has_end(&inside) {
@@ -133,8 +151,8 @@ impl Reader {
         }
         let before = out.len();
         match value {
-            Some(value) => self.walk(&value, None, out),
-            None => self.text(&text, None, None, out),
+            Some(value) => self.walk(&value, outer, out),
+            None => self.text(&text, None, outer, out),
         }
         if out.len() == before && has_layer(&text) {
             // A layer without a reason, and the key somewhere: damaged, or in a place that is not known.

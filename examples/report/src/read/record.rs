@@ -86,11 +86,15 @@ impl Reader {
         if self.records(around, None, out) {
             return;
         }
-        // Elasticsearch repeats under `fields` what stands beside it, and others a record's line beside the record.
+        // Elasticsearch repeats under `fields` and `highlight` what stands beside it, Loki under `stream`, and others a
+        // record's line beside the record.
         let turn = |key: &str, value: &Value<'_>| match value {
             Value::Text(_) => 2,
-            _ => u8::from(key == "fields"),
+            _ => u8::from(matches!(key, "fields" | "highlight" | "stream")),
         };
+        if let Some(rows) = around.value.rows() {
+            return self.walk(&rows, Some(around), out);
+        }
         let start = out.len();
         let entries =
             || around.value.as_map().into_iter().flatten().map(|(key, value)| (key, value.peeled()));
@@ -218,7 +222,8 @@ impl<'de> Deserializer<'de> for Field<'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Self(name, value) = self;
         let number = match value {
-            // Collectors write it as a text or a fraction.
+            // Collectors write it as a text or a fraction, and one that is missing as an empty text.
+            Value::Text(text) if is_number(name) && text.is_empty() => return visitor.visit_unit(),
             Value::Text(_) | Value::Word(_) if is_number(name) => value.as_str().and_then(integer),
             Value::Fraction(number) => integer(&number.to_string()),
             _ => None,
@@ -255,12 +260,13 @@ fn is_damaged(name: &str, word: &str) -> bool {
         let is_glued = |rest: &str| {
             rest.starts_with(|c: char| c != '_' && !c.is_ascii_lowercase()) || rest.contains('=')
         };
+        let word = word.trim_end_matches(['.', '\u{2026}']);
         let mut known = known.iter().map(|known| text(*known));
         !known.clone().any(|known| known == word)
             && known.any(|known| known.starts_with(word) || word.strip_prefix(known).is_some_and(is_glued))
     }
     memchr2(b'"', b'\\', word.as_bytes()).is_some()
-        || !word.is_empty()
+        || (!word.is_empty() || name == keys::DISCONNECT_REASON)
             && match name {
                 keys::DISCONNECT_REASON => {
                     is_torn(DisconnectReason::VARIANTS, DisconnectReason::as_str, word)

@@ -14,7 +14,7 @@ impl Reader {
         let (mut others, mut first) = (0, None);
         let mut from = 0;
         while from < bytes.len() {
-            let lines = self.next(bytes, from, &mut read).unwrap_or(bytes.len()..bytes.len());
+            let lines = self.next(bytes, from, None, &mut read).unwrap_or(bytes.len()..bytes.len());
             let before = newlines(&bytes[from..lines.start])
                 + u64::from(lines.start == bytes.len() && !bytes.ends_with(b"\n"));
             let inside = if lines.is_empty() { 0 } else { 1 + newlines(&bytes[lines.clone()]) };

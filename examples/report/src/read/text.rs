@@ -3,13 +3,16 @@
 //!
 //! All of them write prefixes, a time, a level, a message, and then fields.
 
-use disconnect_attribution::keys;
-use memchr::{memchr3, memmem};
+use std::borrow::Cow;
 
+use disconnect_attribution::keys;
+use memchr::{memchr_iter, memchr3, memmem, memrchr2};
+
+use super::keys::{ALL, exactly};
 use super::quote::quoted;
 use super::record::Around;
 use super::value::{Map, Value};
-use super::{Reader, Record, json, unreadable};
+use super::{Reader, Record, json, time, unreadable};
 
 impl Reader {
     /// Reads a line and its block.
@@ -23,11 +26,23 @@ impl Reader {
         let in_block = multi_line(block);
         let mut read = |line: Line<'_>| {
             let head = Value::Map(line.head(self.with_message()));
-            let fields = Value::Map(line.fields);
             let around = Around::new(&head, outer);
-            self.records(&Around::new(&fields, Some(&around)), Some(text), out)
+            let before = out.len();
+            let [fields, spans] = [line.fields, line.spans].map(Value::Map);
+            if !self.records(&Around::new(&fields, Some(&around)), Some(text), out) && block.is_empty() {
+                // The line may be the value of a field, or its fields the labels that Loki puts before it. A span's are not
+                // those of the line.
+                self.walk(&fields, Some(&around), out);
+                if text.split('{').next().is_some_and(|prefix| prefix.ends_with(' ')) {
+                    self.walk(&spans, Some(&around), out);
+                }
+            }
+            out.len() > before
         };
         let mut line = Line::of(text);
+        if line.is_part() {
+            return out.push(unreadable(Some(text), "a part of a line", outer));
+        }
         line.fields.extend(in_block.as_ref().map(|(key, value)| ((*key).into(), Value::text(value))));
         let has_record = read(line) || text.contains(", ") && read(Line::with_colons(text));
         if has_record || Line::of(text).is_mention(in_block.is_some()) {
@@ -78,12 +93,16 @@ impl<'a> Line<'a> {
                 }
             } else {
                 let length = bytes[from..here].iter().rev().take_while(|byte| is_key(**byte)).count();
-                let start = here - length;
+                let (end, start) = (from, here - length);
                 from = at;
                 if length == 0 || before(start).is_some_and(|byte| byte != b'{' && !is_space(byte)) {
                     continue;
                 }
                 let key = &text[start..here];
+                if line.is_prefix(&text[end..start]) {
+                    line.end_span(0, end);
+                    span = 0;
+                }
                 if key == "MESSAGE" {
                     // journald's export: the line is its value.
                     line.words = at;
@@ -101,6 +120,15 @@ impl<'a> Line<'a> {
             }
         }
         line
+    }
+
+    /// Whether what stands between two fields starts a line, so that the fields so far are those of what wraps it.
+    fn is_prefix(&self, between: &str) -> bool {
+        let is_of_record = |(key, _): &(Cow<'_, str>, Value<'_>)| exactly(key).is_some();
+        between.len() > "2026-05-13 17:42:21".len()
+            && !self.fields.is_empty()
+            && time::first(between).is_some()
+            && !self.fields.iter().any(is_of_record)
     }
 
     /// The fields so far were those of a span; the message comes after them.
@@ -138,6 +166,19 @@ impl<'a> Line<'a> {
         line
     }
 
+    /// Whether a container runtime split the line (CRI's `P`), or it ends in a part of a key.
+    fn is_part(&self) -> bool {
+        let head = &self.text[..self.first_key.unwrap_or(self.text.len())];
+        let is_tag = |at: usize| {
+            let [before, after] = [&head[..at], &head[at..]];
+            after.starts_with("P ") && (before.ends_with(" stdout ") || before.ends_with(" stderr "))
+        };
+        let end = self.text.trim_end_matches(['.', '\u{2026}']);
+        let last = &end[memrchr2(b' ', b'\t', end.as_bytes()).map_or(end.len(), |space| space + 1)..];
+        memchr_iter(b'P', head.as_bytes()).any(is_tag)
+            || last.contains('_') && ALL.iter().any(|key| key.starts_with(last))
+    }
+
     /// Whether the key stands in values alone, where it is no key.
     fn is_mention(&self, has_block: bool) -> bool {
         let mentions = |text: &str| memmem::find_iter(text.as_bytes(), keys::DISCONNECT_REASON).count();
@@ -168,6 +209,8 @@ fn value(text: &str) -> (Value<'_>, usize) {
             Ok((_, end)) if ends_value(&text[end..]) => (Value::text(&text[..end]), end),
             _ => (Value::Word(word), word.len()),
         },
+        // A quote that no logger writes.
+        Some(b'\'') if !word[1..].ends_with('\'') => (Value::Damaged, word.len()),
         _ if word == "<nil>" => (Value::Nothing, word.len()),
         _ => (Value::Word(word), word.len()),
     }

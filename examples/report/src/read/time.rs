@@ -11,7 +11,7 @@ use super::keys::squashed;
 use super::value::Value;
 
 /// Keys of a line's time, the best first, without what separates their words.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "ts",
     "time",
     "timestamp",
@@ -29,6 +29,8 @@ const KEYS: [&str; 17] = [
     "receivedat",
     "epochsecond",
     "seconds",
+    // Of Loki, each with its line.
+    "values",
 ];
 
 /// Keys of what comes on top of whole seconds.
@@ -78,7 +80,7 @@ pub(super) fn within(value: &Value<'_>) -> Option<Timestamp> {
 /// Whether a value is worth a look at its key.
 fn may_be_time(value: &Value<'_>) -> bool {
     match value {
-        Value::Map(_) | Value::Fraction(_) | Value::Time(_) => true,
+        Value::Map(_) | Value::List(_) | Value::Fraction(_) | Value::Time(_) => true,
         Value::Integer(count) => *count >= FIRST,
         _ => value.as_str().is_some_and(|text| text.len() >= 8 && text.as_bytes()[0].is_ascii_digit()),
     }
@@ -91,7 +93,7 @@ fn may_be_time(value: &Value<'_>) -> bool {
 )]
 pub(super) fn of(value: &Value<'_>) -> Option<Timestamp> {
     match value {
-        Value::Map(_) => within(value),
+        Value::Map(_) | Value::List(_) => within(value),
         Value::Time(time) => Some(*time),
         Value::Integer(count) => {
             let nanoseconds = i128::from(*count).checked_mul(unit(*count as f64)?)?;
@@ -127,6 +129,18 @@ fn unit(count: f64) -> Option<i128> {
         1e17..1e19 => Some(1),
         _ => None,
     }
+}
+
+/// A word that counts from 1970: journald's and Fluent Bit's seconds with a fraction, or the `@` and 24 hexadecimal
+/// digits of daemontools, which count ten seconds more (TAI64N).
+pub(super) fn count(word: &str) -> Option<Timestamp> {
+    let tai = || {
+        let label = word.strip_prefix("@4").filter(|label| label.len() == 23)?;
+        let (seconds, nanoseconds) = label.split_at_checked(15)?;
+        let number = |digits| i64::from_str_radix(digits, 16).ok();
+        Timestamp::new(number(seconds)? - 10, number(nanoseconds)?.try_into().ok()?).ok()
+    };
+    if word.find('.') == Some(10) { of(&Value::text(word)) } else { tai() }
 }
 
 /// A whole text as a time; without a zone it is UTC.
@@ -182,7 +196,9 @@ fn at(text: &[u8]) -> Option<(usize, Option<Timestamp>)> {
     let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
     let [month, day, hour, minute, second] = [two(5)?, two(8)?, two(11)?, two(14)?, two(17)?];
     let fraction = match rest {
-        [b'.' | b',', fraction @ ..] => &fraction[..digits(fraction)],
+        [b'.' | b',', fraction @ ..] => {
+            &fraction[..fraction.iter().take_while(|byte| byte.is_ascii_digit()).count()]
+        }
         _ => &[],
     };
     // From the tenth on digits mean nothing.
@@ -198,10 +214,6 @@ fn at(text: &[u8]) -> Option<(usize, Option<Timestamp>)> {
         if offset == 0 { Some(time) } else { time.checked_sub(SignedDuration::from_secs(offset)).ok() }
     };
     Some((19 + length + zone_length, time()))
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The zone at the start of a text: how long it is, and how many seconds it is from UTC.

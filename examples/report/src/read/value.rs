@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::keys::squashed;
+use super::time;
 
 /// A value, borrowed from its line as far as that holds it as it is.
 #[derive(Debug, Clone)]
@@ -55,7 +56,7 @@ impl<'a> Value<'a> {
         match self {
             Self::List(items) if items.len() == 1 => items[0].peeled(),
             Self::Map(map) => match &map[..] {
-                [(key, value)] if key.ends_with("Value") => value.peeled(),
+                [(key, value)] if key.ends_with("Value") || key.ends_with("_value") => value.peeled(),
                 _ => self,
             },
             _ => self,
@@ -85,6 +86,25 @@ impl<'a> Value<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The rows of a table as maps, as Azure and Elasticsearch's SQL have them beside the names of columns.
+    pub(super) fn rows(&self) -> Option<Self> {
+        let list = |name: &str| match self.as_map()?.iter().find(|(key, _)| key == name)? {
+            (_, Self::List(items)) => Some(items),
+            _ => None,
+        };
+        let (columns, rows) = (list("columns")?, list("rows").or_else(|| list("values"))?);
+        let names: Vec<_> =
+            columns.iter().map(|column| column.get("name")?.as_str()).collect::<Option<_>>()?;
+        let map = |row: &Self| match row {
+            Self::List(values) => {
+                let cells = names.iter().zip(values);
+                Self::Map(cells.map(|(name, value)| ((*name).to_owned().into(), value.clone())).collect())
+            }
+            row => row.clone(),
+        };
+        Some(Self::List(rows.iter().map(map).collect()))
     }
 
     /// A text, or one as the list of its bytes, as journald writes what a terminal would act on.
@@ -122,10 +142,17 @@ impl<'a> Value<'a> {
 
     /// The message of a line, if it is no line itself.
     pub(super) fn message(&self) -> Option<String> {
+        // Loki's time and line.
+        if let Self::List(items) = self
+            && let [time, line, ..] = &items[..]
+            && time::of(time).is_some()
+        {
+            return Self::Map(vec![("line".into(), line.clone())]).message();
+        }
         let messages = self.as_map()?.iter().filter_map(|(key, value)| {
             let text = value.peeled().as_str()?;
-            let key = squashed(key);
-            let known = ["msg", "message", "shortmessage", "body", "mt", "m"];
+            let key = squashed(key.strip_suffix("_s").unwrap_or(key));
+            let known = ["msg", "message", "shortmessage", "body", "mt", "m", "line", "log"];
             Some((known.iter().position(|known| *known == key)?, text))
         });
         let (_, text) = messages.min_by_key(|(rank, _)| *rank)?;

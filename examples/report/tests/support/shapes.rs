@@ -44,7 +44,7 @@ pub(crate) type Wrap = fn(&str) -> String;
 const AT: &str = "2026-05-13T17:42:29.7Z";
 
 /// What writes one line for each. Lines under a line stay there.
-pub(crate) const WRAPPERS: [(&str, Wrap); 29] = [
+pub(crate) const WRAPPERS: [(&str, Wrap); 36] = [
     ("nothing", str::to_owned),
     ("CRI", |line| format!("{AT} stdout F {line}")),
     ("kubectl --prefix", |line| format!("[pod/agent-0/agent] {line}")),
@@ -54,9 +54,14 @@ pub(crate) const WRAPPERS: [(&str, Wrap); 29] = [
     ("stern", |line| format!("agent-7d agent {line}")),
     ("podman", |line| format!("2026-05-13T19:42:29.700000000+02:00 stdout F {line}")),
     ("s6", |line| format!("2026-05-13 17:42:29.700000000  {line}")),
-    ("multilog", |line| format!("@400000006a04b69f29b92700 {line}")),
+    ("multilog", |line| format!("@400000006a04b80f29b92700 {line}")),
     ("RFC 3164", |line| format!("<30>May 13 17:42:29 host agent[7]: {line}")),
     ("RFC 5424", |line| format!("<30>1 {AT} host agent 7 - - {line}")),
+    ("RFC 5424 with data", |line| format!("<30>1 {AT} host agent 7 - [meta n=\"1\" note=\"a b\"] {line}")),
+    ("docker logs --details", |line| format!("app=agent,env=test {line}")),
+    // What wraps the line has a level, too.
+    ("flyctl logs", |line| format!("{AT} app[0e286] ams [info] {line}")),
+    ("env_logger", |line| format!("[{AT} INFO  wrapper] {line}")),
     ("journalctl", |line| format!("May 13 17:42:29 host agent[7]: {line}")),
     ("journalctl -o short-iso", |line| format!("2026-05-13T17:42:29+0000 host agent[7]: {line}")),
     ("journalctl -o short-full", |line| format!("Wed 2026-05-13 17:42:29 UTC host agent[7]: {line}")),
@@ -79,6 +84,9 @@ pub(crate) const WRAPPERS: [(&str, Wrap); 29] = [
     ("GELF", |line| {
         json!({"version": "1.1", "short_message": line, "timestamp": 1_778_694_149.7}).to_string()
     }),
+    ("rsyslog", |line| format!("May 13 17:42:29 host agent[7]: {}", line.replace('\u{1b}', "#033"))),
+    ("a browser without colours", |line| line.replace('\u{1b}', "")),
+    ("HTML", |line| line.replace('"', "&quot;")),
     ("logcli", |line| format!("{AT} {{app=\"agent\", pod=\"agent-7d\"}} {line}")),
     ("json-seq", |line| format!("\u{1e}{}", json!({"MESSAGE": line}))),
     ("CRI in Loki", |line| json!({"line": format!("{AT} stdout F {line}"), "timestamp": AT}).to_string()),
@@ -100,7 +108,7 @@ fn all(lines: &[&str], text: fn(&str) -> String) -> String {
 }
 
 /// What hands on many lines at once, each for itself.
-pub(crate) const SHAPES: [(&str, Gather); 14] = [
+pub(crate) const SHAPES: [(&str, Gather); 23] = [
     ("an array", |lines| json!(lines).to_string()),
     ("a text of JSON a line", |lines| all(lines, |line| json!(line).to_string() + "\n")),
     ("json-pretty", |lines| all(lines, |line| format!("{:#}\n", json!({"MESSAGE": line, "_PID": "7"})))),
@@ -144,10 +152,30 @@ pub(crate) const SHAPES: [(&str, Gather); 14] = [
     ("CSV, all in quotes", |lines| {
         all(lines, |line| format!("\"7\",\"{AT}\",\"{}\"\n", line.replace('"', "\"\"")))
     }),
+    ("CSV with semicolons", |lines| all(lines, |line| format!("7;{AT};\"{}\"\n", line.replace('"', "\"\"")))),
+    ("CSV of one column", |lines| all(lines, |line| format!("\"{}\"\n", line.replace('"', "\"\"")))),
+    ("Azure's tables", |lines| {
+        let columns =
+            json!([{"name": "TimeGenerated", "type": "datetime"}, {"name": "Log", "type": "string"}]);
+        json!({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": each(lines, |line| json!([AT, line]))}]})
+            .to_string()
+    }),
+    ("Fluent Bit's output", |lines| {
+        // msgpack-c prints a text without escapes.
+        all(lines, |line| {
+            format!(
+                "[0] agent: [[1778694149.700000000, {{}}], {{\"stream\"=>\"stdout\", \"log\"=>\"{line}\", \"n\"=>7}}]\n"
+            )
+        })
+    }),
+    ("Ruby", |lines| all(lines, |line| format!("{{\"log\"=>{}, \"n\"=>7}}\n", json!(line)))),
+    ("Ruby 3.4", |lines| all(lines, |line| format!("{{\"log\" => {}, \"n\" => 7}}\n", json!(line)))),
+    ("logfmt", |lines| {
+        all(lines, |line| format!("ts={AT} level=info msg={} container=agent\n", json!(line)))
+    }),
+    ("Markdown", |lines| all(lines, |line| format!("`{line}`\n"))),
+    ("a word processor", |lines| {
+        all(lines, |line| line.replace('"', "\u{201d}").replace("  ", "\u{a0} ") + "\n")
+    }),
     ("TSV", |lines| all(lines, |line| format!("42\t{AT}\t{AT}\t7\thost\tagent\t{line}\n"))),
 ];
-
-/// Fluent Bit's standard output, which is not JSON.
-pub(crate) fn fluent_bit(line: &str) -> String {
-    format!("[0] agent: [1778694149.700000000, {{\"log\"=>{}}}]", json!(line))
-}
