@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use memchr::{memchr, memrchr};
 
 use crate::clean::clean;
@@ -19,6 +20,9 @@ const BLOCK: usize = 1 << 18;
 /// No log line of an agent is this long. What is, is not read.
 const LONGEST: usize = 1 << 20;
 
+/// Shorter work needs no progress bar.
+const SHOW_PROGRESS_FROM: u64 = 256 << 20;
+
 /// A log that is there.
 struct Input {
     /// Safe to be shown.
@@ -27,6 +31,7 @@ struct Input {
     identity: Option<Identity>,
     /// Whether a log before it is the same.
     is_same: bool,
+    size: u64,
 }
 
 /// What makes two names the same file.
@@ -50,8 +55,13 @@ impl Input {
         if path.as_os_str() == "-" {
             // Whatever standard input is, a file of that name may be the same.
             let metadata = Path::new("/dev/stdin").metadata().ok().filter(Metadata::is_file);
-            let identity = metadata.map(|metadata| identity(&metadata, path));
-            return Ok(Self { name: "standard input".to_owned(), path: None, identity, is_same: false });
+            return Ok(Self {
+                name: "standard input".to_owned(),
+                path: None,
+                identity: metadata.as_ref().map(|metadata| identity(metadata, path)),
+                is_same: false,
+                size: metadata.map_or(0, |metadata| metadata.len()),
+            });
         }
         let name = clean(&path.to_string_lossy());
         let explain = |error: io::Error| format!("can't read {name}: {error}");
@@ -63,7 +73,7 @@ impl Input {
             File::open(path).map_err(explain)?;
         }
         let identity = Some(identity(&metadata, path));
-        Ok(Self { name, path: Some(path.to_owned()), identity, is_same: false })
+        Ok(Self { name, path: Some(path.to_owned()), identity, is_same: false, size: metadata.len() })
     }
 }
 
@@ -81,6 +91,7 @@ pub(crate) struct Source {
     /// What was read but not given out.
     tail: Vec<u8>,
     notes: VecDeque<Note>,
+    pub(crate) bar: ProgressBar,
 }
 
 impl Source {
@@ -92,6 +103,7 @@ impl Source {
             file.is_same = file.identity.is_some_and(|identity| !known.insert(identity));
         }
         Ok(Self {
+            bar: progress(files.iter().filter(|file| !file.is_same).map(|file| file.size).sum()),
             files,
             next: 0,
             opened: HashSet::new(),
@@ -143,7 +155,7 @@ impl Source {
             return Ok(Box::new(io::empty()));
         }
         let Some(path) = &input.path else {
-            return unpacked(Box::new(io::stdin()));
+            return unpacked(Box::new(self.bar.wrap_read(io::stdin())));
         };
         let file = Arc::new(File::open(path)?);
         let metadata = file.metadata()?;
@@ -156,7 +168,7 @@ impl Source {
             }
         }
         self.file = metadata.is_file().then(|| (Arc::clone(&file), metadata.len()));
-        unpacked(Box::new(file))
+        unpacked(Box::new(self.bar.wrap_read(file)))
     }
 
     /// Whether a log ended before where it ended when it was opened.
@@ -245,4 +257,14 @@ fn record_end(bytes: &[u8]) -> usize {
         end = before;
     }
     last + 1
+}
+
+/// A bar on standard error, if that is a terminal and the work is long.
+fn progress(size: u64) -> ProgressBar {
+    if size < SHOW_PROGRESS_FROM {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
+    ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode, String> {
     arguments.check()?;
     let source = Source::find(&arguments.files)?;
-    let names = source.names();
+    let (names, bar) = (source.names(), source.bar.clone());
     let by = arguments.by.clone().filter(|by| by != BY_FILE);
     let task = Arc::new(Task {
         reader: Reader::new(by),
@@ -72,6 +72,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     });
     stop_on_ctrl_c(&task);
     task.count(source);
+    bar.finish_and_clear();
 
     // The thread that has the lock shows the report.
     let tally = work::lock(&task.tally);
