@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use disconnect_attribution::DisconnectReason::{NetworkError, ProtocolError, Unknown};
-use disconnect_attribution::{
-    ConnectType, Disconnect, DisconnectReason, Initiator, Trigger, classify_channel_close,
-};
+use disconnect_attribution::{ConnectType, Disconnect, DisconnectReason, Initiator, Trigger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::Layer;
@@ -59,6 +57,8 @@ fn each_kind_of_io_error_that_explains_an_end_has_its_reason_and_trigger() {
 #[test]
 #[cfg(target_os = "linux")]
 fn errors_that_libraries_wrap_or_print_are_read() {
+    use disconnect_attribution::classify_channel_close;
+
     let [reset, gave_up] = [104, 110].map(io::Error::from_raw_os_error);
     let text = gave_up.to_string();
     // Longer than a detail may be.

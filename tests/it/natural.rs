@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use disconnect_attribution::ConnectType::AgentToClient;
 use disconnect_attribution::{
-    Cause, CloseCode, Disconnect, DisconnectReason, Evidence, Initiator, Trigger, classify_pty_exit,
+    Cause, CloseCode, Disconnect, DisconnectGuard, DisconnectReason, Evidence, Initiator, Trigger,
+    classify_pty_exit,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::time::{sleep, timeout};
 
 use crate::support::{
-    DROPPED, END_OF_FILE, Lines, client_closed, connection, end, ended, known, line, reset, shutdown,
-    tokio_connection, tokio_line, track, words,
+    DROPPED, END_OF_FILE, Lines, client_closed, connection, end, ended, in_tokio, known, line, reset,
+    shutdown, tokio_connection, track, words,
 };
 
 const MOMENT: Duration = Duration::from_millis(20);
+
+fn tokio_line(story: impl AsyncFnOnce(DisconnectGuard)) -> String {
+    line(in_tokio(story))
+}
 
 const GOODBYE: &str = "agent_to_client ended by client: client_closed (end_of_file, peer client)";
 const CUT: &str =

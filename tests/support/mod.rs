@@ -133,11 +133,6 @@ pub(crate) fn in_tokio(story: impl AsyncFnOnce(DisconnectGuard)) -> impl FnOnce(
     move |guard| runtime.expect("a runtime").block_on(story(guard))
 }
 
-/// What a guard logs after an asynchronous story, in words.
-pub(crate) fn tokio_line(story: impl AsyncFnOnce(DisconnectGuard)) -> String {
-    line(in_tokio(story))
-}
-
 /// What a cause knows, in words.
 pub(crate) fn known(cause: &Cause) -> Option<String> {
     cause.get().as_ref().map(words)

@@ -61,7 +61,7 @@ mod windows {
     use std::time::Duration;
 
     use disconnect_attribution::ConnectType::AgentToClient;
-    use disconnect_attribution::{Disconnect, DisconnectReason, Initiator, Trigger, classify_session_exit};
+    use disconnect_attribution::{Disconnect, DisconnectReason, Trigger, classify_session_exit};
 
     use super::{GAVE_UP, connection, tracked};
     use crate::support::{Lines, track};
