@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess};
 
 use super::go;
-use super::value::{Value, ValueVisitor};
+use super::value::{TextVisitor, Value, ValueVisitor};
 use crate::disconnect::Facts;
 use crate::escaped::Escaped;
 use crate::{Disconnect, DisconnectReason, Initiator, keys};
@@ -34,10 +34,9 @@ use crate::{Disconnect, DisconnectReason, Initiator, keys};
 /// A missing or unknown connect type, a missing reason, a value of the wrong type.
 impl<'de> Deserialize<'de> for Disconnect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "a map with the fields of a disconnect";
-        match (ValueVisitor { depth: 0, expected }).deserialize(deserializer)? {
+        match (ValueVisitor { depth: 0 }).deserialize(deserializer)? {
             Value::Map(values) => values.record_or_nested(),
-            other => Err(other.wrong(expected)),
+            other => Err(other.wrong("a map with the fields of a disconnect")),
         }
     }
 }
@@ -50,13 +49,13 @@ impl<'de> Values<'de> {
     /// Reads a map, and what stands for a number if `serde_json`'s feature `arbitrary_precision` is on: one
     /// crate of a program turns it on for all.
     pub(super) fn read<A: MapAccess<'de>>(mut map: A, depth: usize) -> Result<Value<'de>, A::Error> {
-        let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth, expected: "a value" });
+        let next = |map: &mut A| map.next_value_seed(ValueVisitor { depth });
         let mut values = Box::<Self>::default();
-        while let Some(key) = map.next_key_seed(ValueVisitor { depth, expected: "a key" })? {
-            match key.some_text("a key")?.parse() {
-                Err(_) => drop(map.next_value::<IgnoredAny>()?),
-                Ok(Key::ArbitraryNumber) => return Ok(next(&mut map)?.digits()),
-                Ok(key) => values.0[key as usize] = next(&mut map)?,
+        while let Some(AnyKey(key)) = map.next_key()? {
+            match key {
+                None => drop(map.next_value::<IgnoredAny>()?),
+                Some(Key::ArbitraryNumber) => return Ok(next(&mut map)?.digits()),
+                Some(key) => values.0[key as usize] = next(&mut map)?,
             }
         }
         Ok(Value::Map(values))
@@ -168,4 +167,14 @@ enum Key {
     Fields,
     #[strum(serialize = "$serde_json::private::Number")]
     ArbitraryNumber,
+}
+
+/// A key of ours, or any other.
+struct AnyKey(Option<Key>);
+
+impl<'de> Deserialize<'de> for AnyKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |text: &str| Ok(Self(text.parse().ok()));
+        deserializer.deserialize_identifier(TextVisitor("a key", read))
+    }
 }

@@ -34,10 +34,6 @@ impl<'de> Value<'de> {
         }
     }
 
-    pub(super) fn some_text<E: Error>(self, expected: &str) -> Result<Cow<'de, str>, E> {
-        self.text(expected)?.ok_or_else(|| Self::Absent.wrong(expected))
-    }
-
     pub(super) fn integer<T, E: Error>(
         self,
         expected: &str,
@@ -76,10 +72,9 @@ impl<'de> Value<'de> {
     }
 }
 
-/// Reads a value that stands in so many maps, and shows what it should be.
+/// Reads a value that stands in so many maps.
 pub(super) struct ValueVisitor {
     pub(super) depth: usize,
-    pub(super) expected: &'static str,
 }
 
 impl<'de> DeserializeSeed<'de> for ValueVisitor {
@@ -103,7 +98,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
+        f.write_str("anything")
     }
 
     values! {
@@ -149,15 +144,28 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
+/// Reads a text without owning it first.
+pub(super) struct TextVisitor<F>(pub(super) &'static str, pub(super) F);
+
+impl<T, F: FnOnce(&str) -> Result<T, ParseError>> Visitor<'_> for TextVisitor<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.1)(text).map_err(E::custom)
+    }
+}
+
 macro_rules! read_as_text {
     ($($(#[$attribute:meta])* $name:ident, $expected:literal, $read:expr;)*) => {$(
         $(#[$attribute])*
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = ValueVisitor { depth: 0, expected: $expected };
-                let text = deserializer.deserialize_str(word)?.some_text($expected)?;
                 let read: fn(&str) -> Result<Self, ParseError> = $read;
-                read(&text).map_err(D::Error::custom)
+                deserializer.deserialize_str(TextVisitor($expected, read))
             }
         }
     )*};
