@@ -131,7 +131,7 @@ fn with_error_of<T, E: Display + 'static>(result: &Result<T, E>, end: Disconnect
     if let Some(error) = error::as_error(value) {
         return end.with_error(error);
     }
-    let trigger = Finding::of_text(value).and_then(|finding| finding.meaning().1);
+    let trigger = Finding::of_text(value).and_then(|finding| finding.trigger);
     Disconnect { trigger, ..end }.with_text(value)
 }
 

@@ -18,20 +18,12 @@ pub(crate) const fn milliseconds(duration: Duration) -> u64 {
     if milliseconds > u64::MAX as u128 { u64::MAX } else { milliseconds as u64 }
 }
 
-/// The order of all that causes learn. While it is held, none learns anything.
-pub(crate) struct Order(MutexGuard<'static, u64>);
+/// The latest number in the order of all that causes learn. While it is held, none learns anything.
+pub(crate) type Order = MutexGuard<'static, u64>;
 
-impl Order {
-    pub(crate) fn hold() -> Self {
-        static LATEST: Mutex<u64> = Mutex::new(0);
-        Self(LATEST.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A number that is greater than all before.
-    pub(crate) fn next(&mut self) -> u64 {
-        *self.0 += 1;
-        *self.0
-    }
+pub(crate) fn order() -> Order {
+    static LATEST: Mutex<u64> = Mutex::new(0);
+    LATEST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Both clocks, read at one moment.

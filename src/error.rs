@@ -10,9 +10,11 @@ use std::sync::Arc;
 #[cfg(feature = "tokio")]
 use tokio::{task::JoinError, time::error::Elapsed};
 
-use crate::cause::Weight;
+use crate::DisconnectReason::{self, NetworkError, ProtocolError, Unknown};
+use crate::Evidence::{Local, Transport};
+use crate::Trigger;
+use crate::cause::Weight::{self, Known, NothingNew, Refuting, Text};
 use crate::escaped::printed;
-use crate::{DisconnectReason, Evidence, Trigger};
 
 /// An error and its sources, from the outside in.
 ///
@@ -53,47 +55,44 @@ pub(crate) fn as_error<E: 'static>(value: &E) -> Option<&(dyn Error + 'static)> 
     found
 }
 
-/// What the deciding error of a chain means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Finding {
-    /// Nothing: there is but the text.
-    Nothing,
-    /// Bytes are missing: the stream ended in the middle of a frame.
-    Truncated,
-    /// The bytes broke the protocol.
-    Malformed,
-    /// A timer of this program fired, and no system call failed.
-    Deadline,
-    /// The transport failed.
-    Transport(Trigger),
-    /// This side had closed the connection already.
-    NotConnected,
-    /// A task panicked.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-    Panicked,
-    /// A call was interrupted, and the program may go on; libraries use it for what they cancelled.
-    Interrupted,
-    /// A task was cancelled.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-    Cancelled,
+/// What the deciding error of a chain means, and what it weighs in a cause.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finding {
+    pub(crate) reason: DisconnectReason,
+    pub(crate) trigger: Option<Trigger>,
+    pub(crate) weight: Weight,
 }
 
 impl Finding {
+    /// There is but the text.
+    const NOTHING: Self = Self::new(Unknown, None, Text);
+    /// The same, of a transport: it failed.
+    pub(crate) const FAILED: Self = Self::new(NetworkError, None, Known(Transport));
+
+    const fn new(reason: DisconnectReason, trigger: Option<Trigger>, weight: Weight) -> Self {
+        Self { reason, trigger, weight }
+    }
+
+    const fn transport(trigger: Trigger) -> Self {
+        Self::new(NetworkError, Some(trigger), Known(Transport))
+    }
+
     /// The first error of the chain that means something, else a text of it that ends in a system's code.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let in_text = || sources(error).find_map(|error| Self::of_text(&error));
-        sources(error).find_map(Self::of_one).or_else(in_text).unwrap_or(Self::Nothing)
+        sources(error).find_map(Self::of_one).or_else(in_text).unwrap_or(Self::NOTHING)
     }
 
     fn of_one(error: &(dyn Error + 'static)) -> Option<Self> {
         #[cfg(feature = "tokio")]
         if error.is::<Elapsed>() {
-            return Some(Self::Deadline);
+            return Some(Self::transport(Trigger::Deadline));
         }
         #[cfg(feature = "tokio")]
         if let Some(error) = error.downcast_ref::<JoinError>() {
-            let panicked = error.is_panic().then_some(Self::Panicked);
-            return panicked.or(Some(Self::Cancelled));
+            let panicked = Self::new(Unknown, Some(Trigger::Panic), Known(Local));
+            let cancelled = Self::new(Unknown, Some(Trigger::Dropped), NothingNew);
+            return Some(if error.is_panic() { panicked } else { cancelled });
         }
         Self::of_io(error.downcast_ref()?)
     }
@@ -102,22 +101,28 @@ impl Finding {
         let code = error.raw_os_error();
         let known = SYSTEM_TRIGGERS.iter().find(|row| Some(row.0) == code);
         if let Some((_, trigger)) = known {
-            return Some(Self::Transport(*trigger));
+            return Some(Self::transport(*trigger));
         }
         // A library may keep the kind of a system's error, and wrap the error or its text.
         let is_of_the_system =
             || sources(error).any(|inner| system_code(inner).is_some()) || code_in_text(&error).is_some();
-        match error.kind() {
-            ErrorKind::UnexpectedEof => Some(Self::Truncated),
-            ErrorKind::InvalidData => Some(Self::Malformed),
-            ErrorKind::NotConnected => Some(Self::NotConnected),
-            ErrorKind::Interrupted => Some(Self::Interrupted),
-            ErrorKind::WouldBlock => Some(Self::Deadline),
-            ErrorKind::TimedOut if !is_of_the_system() => Some(Self::Deadline),
+        Some(match error.kind() {
+            // Bytes are missing: the stream ended in the middle of a frame.
+            ErrorKind::UnexpectedEof => {
+                Self::new(NetworkError, Some(Trigger::EndOfFile), Refuting(Transport))
+            }
+            ErrorKind::InvalidData => Self::new(ProtocolError, None, Refuting(Local)),
+            // This side had closed the connection already.
+            ErrorKind::NotConnected => Self::new(NetworkError, Some(Trigger::Aborted), NothingNew),
+            // The program may go on; libraries use it for what they cancelled.
+            ErrorKind::Interrupted => Self::new(Unknown, None, NothingNew),
+            // A timer of this program fired, and no system call failed.
+            ErrorKind::WouldBlock => Self::transport(Trigger::Deadline),
+            ErrorKind::TimedOut if !is_of_the_system() => Self::transport(Trigger::Deadline),
             // A library's word for a read of 0 bytes.
-            ErrorKind::ConnectionAborted if !is_of_the_system() => Some(Self::Transport(Trigger::EndOfFile)),
-            kind => Trigger::from_io_error_kind(kind).map(Self::Transport),
-        }
+            ErrorKind::ConnectionAborted if !is_of_the_system() => Self::transport(Trigger::EndOfFile),
+            kind => Self::transport(Trigger::from_io_error_kind(kind)?),
+        })
     }
 
     /// What a text means that ends as the standard library ends that of a system's error.
@@ -125,34 +130,19 @@ impl Finding {
         Self::of_io(&io::Error::from_raw_os_error(code_in_text(text)?))
     }
 
-    pub(crate) const fn meaning(self) -> (DisconnectReason, Option<Trigger>) {
-        use DisconnectReason::{NetworkError, ProtocolError, Unknown};
-        match self {
-            Self::Nothing | Self::Interrupted => (Unknown, None),
-            Self::Truncated => (NetworkError, Some(Trigger::EndOfFile)),
-            Self::Malformed => (ProtocolError, None),
-            Self::Deadline => (NetworkError, Some(Trigger::Deadline)),
-            Self::Transport(trigger) => (NetworkError, Some(trigger)),
-            Self::NotConnected => (NetworkError, Some(Trigger::Aborted)),
-            Self::Panicked => (Unknown, Some(Trigger::Panic)),
-            Self::Cancelled => (Unknown, Some(Trigger::Dropped)),
-        }
+    /// What it weighs beside a stream that is tracked in the same cause, and would have seen a break of its own.
+    pub(crate) fn weight(self, is_tracked: bool) -> Weight {
+        let is_break =
+            matches!(self.trigger, Some(Trigger::EndOfFile | Trigger::Reset | Trigger::BrokenPipe));
+        // Any other is known if a stream saw it, else another socket's: a dial that was refused.
+        let is_old = is_tracked && is_break && self.weight == Known(Transport);
+        if is_old { NothingNew } else { self.weight }
     }
 
-    /// What an error weighs in a cause: whether a stream that is tracked there would have seen it itself
-    /// makes the difference.
-    pub(crate) fn weight(self, is_tracked: bool) -> Weight {
-        use Trigger::{BrokenPipe, EndOfFile, Reset};
-        match self {
-            Self::Nothing => Weight::Text,
-            Self::Truncated => Weight::Refuting(Evidence::Transport),
-            Self::Malformed => Weight::Refuting(Evidence::Local),
-            Self::Panicked => Weight::Known(Evidence::Local),
-            Self::NotConnected | Self::Interrupted | Self::Cancelled => Weight::NothingNew,
-            // Any other is known if a stream saw it, else another socket's: a dial that was refused.
-            Self::Transport(EndOfFile | Reset | BrokenPipe) if is_tracked => Weight::NothingNew,
-            Self::Deadline | Self::Transport(_) => Weight::Known(Evidence::Transport),
-        }
+    /// Whether a program may go on after it: a timer of its own, a call that was interrupted.
+    pub(crate) fn ends_nothing(self) -> bool {
+        let interrupted = (Unknown, None, NothingNew);
+        self.trigger == Some(Trigger::Deadline) || (self.reason, self.trigger, self.weight) == interrupted
     }
 }
 
@@ -205,12 +195,6 @@ pub(crate) fn is_end_of_terminal<E: Display + 'static>(error: &E) -> bool {
     cfg!(unix) && code.or_else(|| code_in_text(error)) == EIO
 }
 
-/// Whether an error may be that a blocking socket's own timeout passed. On Unix that is a `WouldBlock`;
-/// Windows has one code (`WSAETIMEDOUT`) for it and for TCP that gives up.
-pub(crate) fn may_be_socket_timeout(error: &io::Error) -> bool {
-    cfg!(windows) && error.kind() == ErrorKind::TimedOut
-}
-
 impl DisconnectReason {
     /// Finds the reason in an error's chain of sources.
     ///
@@ -233,7 +217,7 @@ impl DisconnectReason {
     /// ```
     #[must_use]
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
-        Finding::of(error).meaning().0
+        Finding::of(error).reason
     }
 
     /// Maps the kind of an [`io::Error`] to a reason.

@@ -1,7 +1,6 @@
 //! Waiting for a cause without a runtime.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use super::Cause;
@@ -10,15 +9,8 @@ use crate::Disconnect;
 /// Waits in every cause on the path, and leaves nothing behind there.
 #[derive(Debug)]
 pub(super) struct Ended {
-    cause: Cause,
-    id: usize,
-}
-
-impl Ended {
-    pub(super) fn new(cause: Cause) -> Self {
-        static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
-        Self { cause, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
-    }
+    pub(super) cause: Cause,
+    pub(super) id: usize,
 }
 
 impl Future for Ended {

@@ -105,9 +105,7 @@ impl Observation {
 impl Disconnect {
     /// A bare `unknown` is not a cause.
     pub(super) fn explains_nothing(&self) -> bool {
-        self.reason == DisconnectReason::Unknown
-            && self.trigger.is_none()
-            && self.detail.is_none()
-            && self.code.is_none()
+        let Self { reason, trigger, detail, code, .. } = self;
+        *reason == DisconnectReason::Unknown && trigger.is_none() && detail.is_none() && code.is_none()
     }
 }

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::error::Finding;
@@ -256,7 +257,8 @@ impl Cause {
     /// # });
     /// ```
     pub fn ended(&self) -> impl Future<Output = Disconnect> + Send + Sync + Unpin + use<> {
-        Ended::new(self.clone())
+        static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
+        Ended { cause: self.clone(), id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
     }
 }
 

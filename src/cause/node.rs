@@ -130,13 +130,14 @@ impl Cause {
 
     /// Takes in what a look at this cause decides, and returns whether it was kept.
     pub(crate) fn observe(&self, look: impl FnOnce(&mut State) -> Option<(Weight, Disconnect)>) -> bool {
-        let mut order = Order::hold();
+        let mut order = clock::order();
         let mut state = self.lock();
         let Some((weight, end)) = look(&mut state) else {
             return false;
         };
+        *order += 1;
         let learned = state.learned.get_or_insert_default();
-        let is_kept = learned.learn(Observation { number: order.next(), at: clock::now(), weight, end });
+        let is_kept = learned.learn(Observation { number: *order, at: clock::now(), weight, end });
         let is_known = learned.first.is_some();
         let open = state.open.as_mut().filter(|_| is_known);
         let waiters = open.map(|open| mem::take(&mut open.waiters));
@@ -150,12 +151,12 @@ impl Cause {
 
     /// What is known on the path.
     pub(crate) fn known(&self) -> Option<Found> {
-        self.known_in(&Order::hold())
+        self.known_in(&clock::order())
     }
 
     /// What is known on the path, else the best of what is not.
     pub(crate) fn known_or_weak(&self) -> Option<Disconnect> {
-        let order = Order::hold();
+        let order = clock::order();
         Some(self.known_in(&order).or_else(|| self.weak_in(&order))?.end)
     }
 
@@ -206,9 +207,8 @@ impl Cause {
     /// What this cause's own observations know beside the cause, and when it first knew that.
     pub(crate) fn own_facts(&self) -> (Facts, Option<Instant>) {
         let state = self.lock();
-        let learned = state.learned.as_deref();
-        let facts = learned.map_or(Facts::NONE, |learned| learned.facts);
-        let first = learned.and_then(|learned| learned.first.as_ref());
-        (facts.or(state.bytes()), first.and_then(|first| first.at))
+        let own = |learned: &Learned| (learned.facts, learned.first.as_ref().and_then(|first| first.at));
+        let (facts, at) = state.learned.as_deref().map_or((Facts::NONE, None), own);
+        (facts.or(state.bytes()), at)
     }
 }

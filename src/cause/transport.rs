@@ -33,19 +33,6 @@ pub(crate) enum Direction {
     Ended,
 }
 
-impl Transport {
-    /// Begins the life of a later stream of the same peer, which goes on counting. It may be another handle of the
-    /// same socket, or that socket tracked again, so an end stays until it is used.
-    fn reopen(&mut self) {
-        for direction in [&mut self.incoming, &mut self.outgoing] {
-            if *direction == Direction::Open {
-                *direction = Direction::Unused;
-            }
-        }
-        self.is_gone = false;
-    }
-}
-
 impl State {
     fn transports(&self) -> impl Iterator<Item = &Transport> {
         self.transport.iter().chain(self.open.iter().flat_map(|open| &open.more_transports))
@@ -154,7 +141,13 @@ impl Cause {
         }
         let transport = state.transport(place);
         transport.peer = peer;
-        transport.reopen();
+        transport.is_gone = false;
+        // It may be another handle of the same socket, or that socket tracked again, so an end stays until it is used.
+        for direction in [&mut transport.incoming, &mut transport.outgoing] {
+            if *direction == Direction::Open {
+                *direction = Direction::Unused;
+            }
+        }
         place
     }
 

@@ -141,9 +141,8 @@ impl Disconnect {
         finding: Finding,
         error: &(dyn Error + 'static),
     ) -> Self {
-        let (reason, trigger) = finding.meaning();
         let detail = Escaped::from_error(error);
-        Self { trigger, detail, ..Self::failure(connect_type, reason) }
+        Self { trigger: finding.trigger, detail, ..Self::failure(connect_type, finding.reason) }
     }
 
     /// What an error means, by `network` exactly if that is a network error.

@@ -249,6 +249,6 @@ impl Disconnect {
 
     /// Sets the text of an error and its sources as the detail, and the trigger that they know.
     pub(crate) fn with_error(self, error: &(dyn Error + 'static)) -> Self {
-        Self { detail: Escaped::from_error(error), trigger: Finding::of(error).meaning().1, ..self }
+        Self { detail: Escaped::from_error(error), trigger: Finding::of(error).trigger, ..self }
     }
 }

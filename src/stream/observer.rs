@@ -74,12 +74,6 @@ impl Observer {
         }
     }
 
-    pub(super) fn has_flushed(&self, result: &io::Result<()>) {
-        if let Err(error) = result {
-            self.failed("flush", error);
-        }
-    }
-
     /// A shutdown begins. From here on it can be answered, since another handle may read the answer before it returns.
     #[cfg(feature = "tokio")]
     pub(super) fn shuts_down(&self) {
@@ -129,25 +123,32 @@ impl Observer {
         Some((weight, Disconnect { trigger: Some(Trigger::EndOfFile), peer, ..end }))
     }
 
+    pub(super) fn has_flushed(&self, result: &io::Result<()>) {
+        if let Err(error) = result {
+            self.failed("flush", error);
+        }
+    }
+
     #[cold]
     fn failed(&self, operation: &str, error: &io::Error) {
         let finding = Finding::of(error);
-        if matches!(finding, Finding::Deadline | Finding::Interrupted) {
-            // The program may go on.
+        if finding.ends_nothing() {
             return;
         }
         // Without a meaning of its own, an error of the transport is still one.
-        let ((reason, trigger), weight) = if finding == Finding::Nothing {
-            ((DisconnectReason::NetworkError, None), Weight::Known(Evidence::Transport))
-        } else {
-            (finding.meaning(), finding.weight(false))
-        };
+        let is_nothing = finding.weight == Weight::Text;
+        let Finding { reason, trigger, weight } = if is_nothing { Finding::FAILED } else { finding };
         let failure = Disconnect::failure(self.connect_type, reason);
         let failure = failure.with_text(&format_args!("{operation} failed: {error}"));
         self.cause.observe(|state| {
             let peer = state.transport(self.place).peer;
             if state.was_ended_beside(peer) {
                 // What a stream meets corrects nothing that one of another peer assumed.
+                return None;
+            }
+            let is_broken = operation == "write" && trigger == Some(Trigger::BrokenPipe);
+            if is_broken && state.is_shut_down(self.place) {
+                // By this side's own shutdown, whatever the peer does.
                 return None;
             }
             let mut end = (weight, failure);

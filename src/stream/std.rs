@@ -1,18 +1,19 @@
 //! `std::io`.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 use super::{Observer, TrackedStream};
-use crate::error::may_be_socket_timeout;
 
 impl<S, G> TrackedStream<S, G> {
-    /// Shows a result to the observer, but for a timeout of this side's, which ends nothing.
+    /// Shows a result to the observer, but for what may be a blocking socket's own timeout: on Unix that is a
+    /// `WouldBlock`; Windows has one code (`WSAETIMEDOUT`) for it and for TCP that gives up.
     fn seen<T>(
         &mut self,
         result: io::Result<T>,
         see: impl FnOnce(&Observer, &io::Result<T>),
     ) -> io::Result<T> {
-        if !result.as_ref().is_err_and(may_be_socket_timeout) {
+        let is_timeout = |error: &io::Error| cfg!(windows) && error.kind() == ErrorKind::TimedOut;
+        if !result.as_ref().is_err_and(is_timeout) {
             see(&self.observer, &result);
         }
         result

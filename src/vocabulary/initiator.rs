@@ -46,17 +46,12 @@ impl Initiator {
 
     /// The other side of a layer; [`Unknown`](Self::Unknown) for one that is not a side of it.
     pub(crate) fn peer(self, connect_type: ConnectType) -> Self {
-        let (one, other) = match connect_type {
-            ConnectType::ServerToAgent => (Self::Server, Self::Agent),
-            ConnectType::AgentToClient => (Self::Agent, Self::Client),
-            ConnectType::ClientToServer => (Self::Client, Self::Server),
+        let sides = match connect_type {
+            ConnectType::ServerToAgent => [Self::Server, Self::Agent],
+            ConnectType::AgentToClient => [Self::Agent, Self::Client],
+            ConnectType::ClientToServer => [Self::Client, Self::Server],
         };
-        if self == one {
-            other
-        } else if self == other {
-            one
-        } else {
-            Self::Unknown
-        }
+        let other = sides.into_iter().find(|side| *side != self);
+        other.filter(|_| sides.contains(&self)).unwrap_or_default()
     }
 }

@@ -121,7 +121,7 @@ fn an_end_is_the_first_of_a_stream_unless_it_was_assumed_and_refuted() {
     let dropped = ": unknown (dropped): no cause was recorded: cancelled task or early return";
     let garbage = ": protocol_error (end_of_file, peer client): read failed: invalid data";
     let cut = format!("{network}: read failed: unexpected end of file");
-    let rows: [(Meaning, &[Answer], &[Call], &str); 17] = [
+    let rows: [(Meaning, &[Answer], &[Call], &str); 18] = [
         (half, &[Bytes(0), RESET], read_twice, client),
         (half, &[Bytes(0), BROKEN], &[Reads(1), Writes(1)], client),
         (half, &[Bytes(0), Bytes(0)], &[Reads(1), Shutdown], client),
@@ -134,6 +134,8 @@ fn an_end_is_the_first_of_a_stream_unless_it_was_assumed_and_refuted() {
         (plain, &[Wait, Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[UNCONNECTED, Bytes(0)], &[Shutdown, Reads(1)], graceful),
         (plain, &[UNCONNECTED], &[Shutdown], graceful),
+        // A write after this side's own shutdown fails, whatever the peer does.
+        (plain, &[Bytes(0), BROKEN], &[Shutdown, Writes(1)], graceful),
         (plain, &[Bytes(0), Bytes(1), Bytes(0)], &[Shutdown, Writes(1), Reads(1)], network),
         (plain, &[Bytes(0), RESET], read_twice, network),
         (plain, &[Bytes(0), GARBAGE], read_twice, network),
