@@ -159,13 +159,16 @@ async fn a_connection_and_its_stream_end_as_their_rows_record() {
 }
 
 async fn both_end(rows: &mut Pair) {
-    let faults: [(_, _, Act<Client>); 6] = [
-        ("clean close", LONG, |_, client| {
-            client.send.finish().expect("open");
-            assert_eq!(wait(client.receive.read_to_end(9)).expect("finished"), b"");
-            client.connection.close(VarInt::from_u32(0), b"done");
-            wait(client.endpoint.wait_idle());
-        }),
+    let server = serve(LONG);
+    let mut held = client(&server).await;
+    held.send.finish().expect("open");
+    assert_eq!(held.receive.read_to_end(9).await.expect("finished"), b"");
+    rows.over_it.check("clean close", &server.wait());
+    held.connection.close(VarInt::from_u32(0), b"done");
+    held.endpoint.wait_idle().await;
+    rows.connection.check("clean close", &server.connection());
+
+    let faults: [(_, _, Act<Client>); 5] = [
         ("close 7, not taught", LONG, |_, client| {
             client.connection.close(VarInt::from_u32(7), b"as asked");
         }),
