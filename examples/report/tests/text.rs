@@ -227,6 +227,14 @@ fn times_are_read_as_loggers_write_them() {
     ] {
         shows(&[], wrapped, &json!({"/ends": 1, "/first": "2026-05-13T17:42:29.7Z"}));
     }
+    // A label of daemontools' own `tai64n`, and two that are none.
+    for (label, expected) in [
+        ("@400000006b09ad820c5445dc", json!("2026-11-27T16:19:04.2068495Z")),
+        ("@400000006b09ad82", Value::Null),
+        ("@400000006b09ad820c5445d\u{e9}", Value::Null),
+    ] {
+        shows(&[], format!("{label} {end}"), &json!({"/ends": 1, "/first": expected}));
+    }
     // The last before the level is the line's own, and what stands in the message is none.
     let line = "2026-05-14T00:00:00Z stdout F 2026-05-13T17:42:21Z INFO next try at 2026-05-15 00:00:00 \
                 connect_type=agent_to_client disconnect_reason=graceful";
